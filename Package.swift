@@ -1,0 +1,38 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let package = Package(
+  name: "firetree",
+  products: [
+    .library(name: "FireTree", targets: ["FireTree"]),
+    .executable(name: "firetree", targets: ["FireTreeCLI"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
+  ],
+  targets: [
+    // System libraries.
+    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CLibCSV", providers: [.apt(["libcsv-dev"])]),
+
+    // The library, from the ground up. `ImportRuleTests` holds who may import whom.
+    .target(
+      name: "FireTreeCore",
+      dependencies: ["COpenBLAS", .product(name: "RealModule", package: "swift-numerics")]),
+    .target(name: "CorrelationTrees", dependencies: ["FireTreeCore"]),
+    .target(name: "FireTreeTraining", dependencies: ["FireTreeCore", "CorrelationTrees"]),
+    .target(name: "FireTreeData", dependencies: ["FireTreeCore", "CZlib", "CLibCSV"]),
+    .target(
+      name: "FireTree",
+      dependencies: ["FireTreeCore", "CorrelationTrees", "FireTreeTraining", "FireTreeData"]),
+
+    // The command.
+    .executableTarget(
+      name: "FireTreeCLI",
+      dependencies: ["FireTree", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,4 @@
+@_exported import CorrelationTrees
+@_exported import FireTreeCore
+@_exported import FireTreeData
+@_exported import FireTreeTraining

@@ -1,0 +1,3 @@
+import FireTree
+
+print("firetree")

@@ -1,0 +1,72 @@
+/// A counter-based random generator: the words of stream `stream`, row `row` are a pure function of the seed, so
+/// any row can be made again alone, in any order, on any thread or machine.
+///
+/// Philox-4x32 with 10 rounds (Salmon, Moraes, Dror, Shaw: "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011,
+/// section 3.3). Key: the seed. Counter: (block, stream, row low, row high).
+public struct CounterGenerator: Sendable {
+  public let seed: UInt64
+  /// Separates the uses of one seed: hidden weights, output weights, ...
+  public let stream: UInt32
+
+  public init(seed: UInt64, stream: UInt32) {
+    self.seed = seed
+    self.stream = stream
+  }
+
+  /// The four words of block `block` of row `row`.
+  @inline(__always)
+  public func words(row: Int, block: UInt32) -> SIMD4<UInt32> {
+    let row = UInt64(truncatingIfNeeded: row)
+    return Self.philox(
+      counter: SIMD4(block, stream, UInt32(truncatingIfNeeded: row), UInt32(truncatingIfNeeded: row >> 32)),
+      key: SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32)))
+  }
+
+  /// The bijection itself, public for its known-answer test.
+  @inline(__always)
+  public static func philox(counter: SIMD4<UInt32>, key: SIMD2<UInt32>) -> SIMD4<UInt32> {
+    var (x, key) = (counter, key)
+    for _ in 0..<10 {
+      let (p, q) = (UInt64(x[0]) &* 0xD251_1F53, UInt64(x[2]) &* 0xCD9E_8D57)
+      x = SIMD4(
+        UInt32(truncatingIfNeeded: q >> 32) ^ x[1] ^ key[0], UInt32(truncatingIfNeeded: q),
+        UInt32(truncatingIfNeeded: p >> 32) ^ x[3] ^ key[1], UInt32(truncatingIfNeeded: p))
+      key = SIMD2(key[0] &+ 0x9E37_79B9, key[1] &+ 0xBB67_AE85)
+    }
+    return x
+  }
+
+  /// Fills `row` with independent standard normals.
+  ///
+  /// Box-Muller on pairs of words, in single precision and with polynomials of our own, so that the bits do not
+  /// depend on the C library. Values lie within 6.7 of 0 (a uniform has 32 bits).
+  ///
+  /// Complexity: O(count), about one Philox round trip for four values.
+  public func normals(row index: Int, into row: UnsafeMutablePointer<Float>, count: Int) {
+    var block: UInt32 = 0
+    var position = 0
+    while position < count {
+      // Sixteen words make eight pairs: radii from the first eight, angles from the others.
+      let a = words(row: index, block: block), b = words(row: index, block: block &+ 1)
+      let c = words(row: index, block: block &+ 2), d = words(row: index, block: block &+ 3)
+      block &+= 4
+      let radius = Elementary.radius(SIMD8(lowHalf: a, highHalf: b))
+      let (sine, cosine) = Elementary.sineAndCosine(SIMD8(lowHalf: c, highHalf: d))
+      let values = SIMD16(lowHalf: radius * cosine, highHalf: radius * sine)
+      if position + 16 <= count {
+        UnsafeMutableRawPointer(row + position).storeBytes(of: values, as: SIMD16<Float>.self)
+      } else {
+        for lane in 0..<(count - position) { row[position + lane] = values[lane] }
+      }
+      position += 16
+    }
+  }
+
+  /// Fills `row` with independent signs, -1 or +1.
+  public func signs(row index: Int, into row: UnsafeMutablePointer<Float>, count: Int) {
+    for position in 0..<count {
+      let word = words(row: index, block: UInt32(truncatingIfNeeded: position / 128))[position / 32 % 4]
+      row[position] = (word >> UInt32(position % 32)) & 1 == 0 ? -1 : 1
+    }
+  }
+}

@@ -1,0 +1,164 @@
+import RealModule
+
+/// The data points x_i, one a row (n x d), dense or sparse, with every product that training needs of them.
+///
+/// Products are meant to be called on tiles, from inside a shard: they run on the calling thread.
+public enum DataPoints: Sendable, Equatable {
+  case dense(Matrix)
+  case sparse(SparseRows)
+
+  /// Number of data points, n.
+  public var count: Int {
+    switch self {
+    case .dense(let matrix): matrix.rows
+    case .sparse(let rows): rows.rows
+    }
+  }
+
+  /// Input dimension, d.
+  public var dimension: Int {
+    switch self {
+    case .dense(let matrix): matrix.columns
+    case .sparse(let rows): rows.columns
+    }
+  }
+
+  /// Elements stored: n d for dense points.
+  public var storedElements: Int {
+    switch self {
+    case .dense(let matrix): matrix.rows * matrix.columns
+    case .sparse(let rows): rows.nonzeros
+    }
+  }
+
+  /// Bytes held.
+  public var memoryBytes: Int {
+    switch self {
+    case .dense(let matrix): matrix.memoryBytes
+    case .sparse(let rows): rows.memoryBytes
+    }
+  }
+
+  /// The points in `range`, copied.
+  public subscript(range: Range<Int>) -> DataPoints {
+    switch self {
+    case .dense(let matrix): .dense(matrix.rows(range))
+    case .sparse(let rows): .sparse(rows.rows(range))
+    }
+  }
+
+  /// One point, every coordinate (d).
+  public func point(_ index: Int) -> [Float] {
+    switch self {
+    case .dense(let matrix): return matrix.row(index)
+    case .sparse(let rows):
+      var result = [Float](repeating: 0, count: rows.columns)
+      for (column, value) in rows.row(index) { result[column] = value }
+      return result
+    }
+  }
+
+  /// Replaces point `index`. Precondition: `point` has `dimension` elements.
+  ///
+  /// Complexity: O(d) for dense points, O(d + nnz) for sparse ones.
+  public mutating func replacePoint(_ index: Int, with point: [Float]) {
+    precondition(point.count == dimension, "a point of \(point.count) coordinates, not \(dimension)")
+    switch self {
+    case .dense(var matrix):
+      self = .dense(Matrix(rows: 0, columns: 0))  // so that the matrix is unique and not copied
+      for (column, value) in point.enumerated() { matrix[index, column] = value }
+      self = .dense(matrix)
+    case .sparse(var rows):
+      self = .sparse(SparseRows(columns: 0, offsets: [0], columnIndices: [], values: []))
+      rows.replaceRow(index, with: point)
+      self = .sparse(rows)
+    }
+  }
+
+  /// |x_i| for every point (n).
+  public func norms() -> [Float] {
+    (0..<count).map { index in
+      switch self {
+      case .dense(let matrix):
+        matrix.withView { LinearAlgebra.dot($0.row(index), $0.row(index), count: $0.columns).squareRoot() }
+      case .sparse(let rows):
+        rows.row(index).reduce(Float(0)) { Relaxed.multiplyAdd($1.value, $1.value, $0) }.squareRoot()
+      }
+    }
+  }
+
+  // MARK: Products on tiles
+
+  /// Correlations of a tile of weights with a tile of points: `result[r, i] = <weights[r], x_i>`.
+  ///
+  /// Shapes: `weights` R x d, `result` R x `points.count`. Complexity: 2 R nnz flops.
+  public func correlate(_ weights: MatrixView, points: Range<Int>, into result: MutableMatrixView) {
+    switch self {
+    case .dense(let matrix):
+      matrix.withView { LinearAlgebra.multiply(weights, $0.rows(points), transposing: .right, into: result) }
+    case .sparse(let rows):
+      SparseProducts.correlate(weights, with: rows, points: points, into: result)
+    }
+  }
+
+  /// The same correlations, one point a row: `result[i, r] = <weights[r], x_i>`.
+  ///
+  /// Shapes: `weights` R x d, `result` `points.count` x R. Complexity: 2 R nnz flops.
+  public func correlateByPoint(_ weights: MatrixView, points: Range<Int>, into result: MutableMatrixView) {
+    switch self {
+    case .dense(let matrix):
+      matrix.withView { LinearAlgebra.multiply($0.rows(points), weights, transposing: .right, into: result) }
+    case .sparse(let rows):
+      var byNeuron = Matrix(rows: weights.rows, columns: points.count)
+      byNeuron.withMutableView { byNeuron in
+        SparseProducts.correlate(weights, with: rows, points: points, into: byNeuron)
+        for r in 0..<weights.rows {
+          for i in 0..<points.count { result[i, r] = byNeuron[r, i] }
+        }
+      }
+    }
+  }
+
+  /// `result[r] += sum_i coefficients[r, i] x_i` over a tile of points.
+  ///
+  /// Shapes: `coefficients` R x `points.count`, `result` R x d. Complexity: 2 R nnz flops.
+  public func accumulate(_ coefficients: MatrixView, points: Range<Int>, into result: MutableMatrixView) {
+    switch self {
+    case .dense(let matrix):
+      matrix.withView { LinearAlgebra.multiply(coefficients, $0.rows(points), into: result, keeping: 1) }
+    case .sparse(let rows):
+      SparseProducts.accumulate(coefficients, times: rows, points: points, into: result)
+    }
+  }
+
+  // MARK: Products with one point
+
+  /// `vector += scale * x_i`; `vector` has d elements. Complexity: 2 nnz(x_i) flops.
+  @inline(__always)
+  public func add(_ scale: Float, timesPoint index: Int, to vector: UnsafeMutablePointer<Float>) {
+    switch self {
+    case .dense(let matrix):
+      matrix.withView { LinearAlgebra.add(scale, times: $0.row(index), to: vector, count: $0.columns) }
+    case .sparse(let rows):
+      for position in rows.offsets[index]..<rows.offsets[index + 1] {
+        let column = Int(rows.columnIndices[position])
+        vector[column] = Relaxed.multiplyAdd(scale, rows.values[position], vector[column])
+      }
+    }
+  }
+
+  /// `<vector, x_i>`; `vector` has d elements. Complexity: 2 nnz(x_i) flops.
+  @inline(__always)
+  public func dot(_ vector: UnsafePointer<Float>, withPoint index: Int) -> Float {
+    switch self {
+    case .dense(let matrix):
+      return matrix.withView { LinearAlgebra.dot(vector, $0.row(index), count: $0.columns) }
+    case .sparse(let rows):
+      var sum: Float = 0
+      for position in rows.offsets[index]..<rows.offsets[index + 1] {
+        sum = Relaxed.multiplyAdd(vector[Int(rows.columnIndices[position])], rows.values[position], sum)
+      }
+      return sum
+    }
+  }
+}

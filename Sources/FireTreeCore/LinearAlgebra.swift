@@ -1,0 +1,59 @@
+import COpenBLAS
+
+/// Matrix products and vector kernels by OpenBLAS.
+///
+/// OpenBLAS is told once to use one thread: its own threading changes the bits of a product with the number of
+/// threads. FireTree cuts products into fixed tiles and runs the tiles in parallel instead (`Workers`).
+public enum LinearAlgebra {
+  /// The operand of a product that is transposed.
+  public enum Transposition: Sendable {
+    case none
+    case left
+    case right
+  }
+
+  private static let singleThreaded: Void = openblas_set_num_threads(1)
+
+  /// `result = scale * op(left) * op(right) + keeping * result`, where op transposes the operand that is named.
+  ///
+  /// Shapes: op(left) is M x K, op(right) is K x N, `result` is M x N. With `keeping` 0 the old content of
+  /// `result` is not read.
+  ///
+  /// Complexity: 2 M N K flops.
+  public static func multiply(
+    _ left: MatrixView, _ right: MatrixView, transposing: Transposition = .none,
+    into result: MutableMatrixView, scale: Float = 1, keeping: Float = 0
+  ) {
+    let (m, k) = transposing == .left ? (left.columns, left.rows) : (left.rows, left.columns)
+    let (k2, n) = transposing == .right ? (right.columns, right.rows) : (right.rows, right.columns)
+    precondition(k == k2 && result.rows == m && result.columns == n, "shapes of a product do not match")
+    guard m > 0, n > 0 else { return }
+    _ = singleThreaded
+    cblas_sgemm(
+      CblasRowMajor, transposing == .left ? CblasTrans : CblasNoTrans,
+      transposing == .right ? CblasTrans : CblasNoTrans, blasint(m), blasint(n), blasint(k), scale,
+      left.base, blasint(max(left.stride, 1)), right.base, blasint(max(right.stride, 1)), keeping,
+      result.base, blasint(max(result.stride, 1)))
+  }
+
+  /// `y += scale * x`, `count` elements.
+  @inline(__always)
+  public static func add(
+    _ scale: Float, times x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, count: Int
+  ) {
+    cblas_saxpy(blasint(count), scale, x, 1, y, 1)
+  }
+
+  /// `<x, y>`, `count` elements, summed in an order of OpenBLAS's choice.
+  @inline(__always)
+  public static func dot(_ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, count: Int) -> Float {
+    cblas_sdot(blasint(count), x, 1, y, 1)
+  }
+
+  /// The library and processor kernel in use, for reports: `OpenBLAS 0.3.21 (Cooperlake)`.
+  public static var description: String {
+    let configuration = String(cString: openblas_get_config())
+    let version = configuration.split(separator: " ").dropFirst().first.map(String.init) ?? "?"
+    return "OpenBLAS \(version) (\(String(cString: openblas_get_corename())))"
+  }
+}

@@ -1,0 +1,34 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// The standard normal distribution, as far as thresholds and firing shares need it.
+public enum NormalDistribution {
+  /// P[N(0, 1) > x]. Relative error below 1e-12 for x up to 20.
+  public static func tail(_ x: Double) -> Double { 0.5 * erfc(x / 2.0.squareRoot()) }
+
+  /// The b at which the mean over `norms` of P[N(0, norm^2) > b] is `share`.
+  ///
+  /// A norm of 0 contributes 1 below b = 0 and 0 from there on. Precondition: `norms` is not empty and
+  /// 0 < `share` < 1. Complexity: O(n) evaluations of `tail`, about 100 times.
+  public static func threshold(firingShare share: Double, norms: [Float]) -> Double {
+    precondition(share > 0 && share < 1 && !norms.isEmpty, "a firing share is between 0 and 1")
+    let largest = max(1e-30, Double(norms.max() ?? 1))
+    // A normal beyond 40 standard deviations has a tail below the smallest double.
+    var (low, high) = (-40 * largest, 40 * largest)
+    for _ in 0..<100 where high > low {
+      let middle = (low + high) / 2
+      let mean = norms.reduce(0.0) { $0 + tail(of: Double($1), above: middle) } / Double(norms.count)
+      if mean > share { low = middle } else { high = middle }
+    }
+    return (low + high) / 2
+  }
+
+  private static func tail(of norm: Double, above threshold: Double) -> Double {
+    norm > 0 ? tail(threshold / norm) : (threshold < 0 ? 1 : 0)
+  }
+}

@@ -1,0 +1,76 @@
+/// Rows of which only the nonzero elements are stored (compressed sparse rows).
+///
+/// Row i has the elements `offsets[i]..<offsets[i + 1]` of `columnIndices` and `values`; within a row the column
+/// indices ascend.
+public struct SparseRows: Sendable, Equatable {
+  /// Number of columns, stored or not.
+  public let columns: Int
+  /// `rows + 1` ascending positions; the first is 0.
+  public private(set) var offsets: [Int]
+  public private(set) var columnIndices: [Int32]
+  public private(set) var values: [Float]
+
+  /// Precondition: the invariants of the type.
+  public init(columns: Int, offsets: [Int], columnIndices: [Int32], values: [Float]) {
+    precondition(columns >= 0 && columns <= Int(Int32.max), "\(columns) columns")
+    precondition(offsets.first == 0 && offsets.last == values.count && columnIndices.count == values.count)
+    self.columns = columns
+    self.offsets = offsets
+    self.columnIndices = columnIndices
+    self.values = values
+    for row in 0..<rows {
+      precondition(offsets[row] <= offsets[row + 1], "offsets must ascend")
+      var previous: Int32 = -1
+      for position in offsets[row]..<offsets[row + 1] {
+        precondition(columnIndices[position] > previous && Int(columnIndices[position]) < columns)
+        previous = columnIndices[position]
+      }
+    }
+  }
+
+  public var rows: Int { offsets.count - 1 }
+  public var nonzeros: Int { values.count }
+
+  /// The elements of one row: (column, value), ascending by column.
+  public func row(_ row: Int) -> [(column: Int, value: Float)] {
+    (offsets[row]..<offsets[row + 1]).map { (Int(columnIndices[$0]), values[$0]) }
+  }
+
+  /// Bytes held.
+  public var memoryBytes: Int {
+    offsets.count * MemoryLayout<Int>.stride + values.count * (MemoryLayout<Int32>.stride + MemoryLayout<Float>.stride)
+  }
+
+  /// The same rows, every element stored.
+  public func dense() -> Matrix {
+    var result = Matrix(rows: rows, columns: columns)
+    result.withMutableView { result in
+      for row in 0..<rows {
+        for position in offsets[row]..<offsets[row + 1] {
+          result[row, Int(columnIndices[position])] = values[position]
+        }
+      }
+    }
+    return result
+  }
+
+  /// The rows in `range`.
+  public func rows(_ range: Range<Int>) -> SparseRows {
+    let elements = offsets[range.lowerBound]..<offsets[range.upperBound]
+    return SparseRows(
+      columns: columns, offsets: offsets[range.lowerBound...range.upperBound].map { $0 - elements.lowerBound },
+      columnIndices: Array(columnIndices[elements]), values: Array(values[elements]))
+  }
+
+  /// Replaces row `row` by the nonzero elements of `dense`, which has `columns` elements.
+  ///
+  /// Complexity: O(columns + nonzeros).
+  public mutating func replaceRow(_ row: Int, with dense: [Float]) {
+    precondition(dense.count == columns, "a row of \(dense.count) elements, not \(columns)")
+    let nonzero = dense.indices.filter { dense[$0] != 0 }
+    let old = offsets[row]..<offsets[row + 1]
+    columnIndices.replaceSubrange(old, with: nonzero.map(Int32.init))
+    values.replaceSubrange(old, with: nonzero.map { dense[$0] })
+    for later in (row + 1)..<offsets.count { offsets[later] += nonzero.count - old.count }
+  }
+}

@@ -1,0 +1,87 @@
+import Dispatch
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+import Synchronization
+
+/// The threads that a piece of work may use.
+///
+/// Work is cut into shards whose number and borders depend on the problem alone. Any thread may take any shard;
+/// a shard's result goes to a place of its own, and partial sums are reduced in shard order. So the bits of every
+/// result are the same on any number of threads.
+public struct Workers: Sendable, Equatable {
+  /// At least 1.
+  public let threads: Int
+
+  /// Precondition: `threads` is at least 1.
+  public init(threads: Int) {
+    precondition(threads >= 1, "work needs at least one thread")
+    self.threads = threads
+  }
+
+  /// One thread for every processor that is online.
+  public static var all: Workers { Workers(threads: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
+  /// Calls `body(shard)` once for every shard in `0..<count`, in parallel, and returns when all are done.
+  ///
+  /// Shards are handed out in ascending order as threads become free.
+  public func forEachShard(of count: Int, _ body: (Int) -> Void) {
+    let threads = min(self.threads, count)
+    guard threads > 1 else {
+      for shard in 0..<max(count, 0) { body(shard) }
+      return
+    }
+    let next = Atomic<Int>(0)
+    withoutActuallyEscaping(body) { body in
+      // The closure ends with this call, and its shards write to places of their own.
+      nonisolated(unsafe) let body = body
+      DispatchQueue.concurrentPerform(iterations: threads) { _ in
+        while true {
+          let shard = next.wrappingAdd(1, ordering: .relaxed).oldValue
+          guard shard < count else { return }
+          body(shard)
+        }
+      }
+    }
+  }
+
+  /// The results of `body(shard)` for every shard in `0..<count`, in shard order.
+  public func map<Element>(shards count: Int, _ body: (Int) -> Element) -> [Element] {
+    Array(unsafeUninitializedCapacity: max(count, 0)) { slots, initialized in
+      // Each shard initialises the slot of its own.
+      nonisolated(unsafe) let base = slots.baseAddress
+      forEachShard(of: count) { shard in (base.unsafelyUnwrapped + shard).initialize(to: body(shard)) }
+      initialized = max(count, 0)
+    }
+  }
+}
+
+/// A range cut into tiles of equal size; the last may be smaller.
+public struct Tiles: Sendable, Equatable {
+  public let total: Int
+  public let size: Int
+
+  /// Precondition: `total` at least 0, `size` at least 1.
+  public init(of total: Int, size: Int) {
+    precondition(total >= 0 && size >= 1, "tiles of \(size) over \(total)")
+    self.total = total
+    self.size = size
+  }
+
+  /// At most `count` tiles of equal size.
+  public init(of total: Int, count: Int) {
+    self.init(of: total, size: max(1, (total + max(count, 1) - 1) / max(count, 1)))
+  }
+
+  public var count: Int { (total + size - 1) / size }
+
+  public subscript(tile: Int) -> Range<Int> {
+    tile * size..<min((tile + 1) * size, total)
+  }
+}
