@@ -23,7 +23,11 @@ let package = Package(
       name: "FireTreeCore",
       dependencies: ["COpenBLAS", .product(name: "RealModule", package: "swift-numerics")]),
     .target(name: "CorrelationTrees", dependencies: ["FireTreeCore"]),
-    .target(name: "FireTreeTraining", dependencies: ["FireTreeCore", "CorrelationTrees"]),
+    .target(
+      name: "FireTreeTraining",
+      dependencies: [
+        "FireTreeCore", "CorrelationTrees", .product(name: "RealModule", package: "swift-numerics"),
+      ]),
     .target(name: "FireTreeData", dependencies: ["FireTreeCore", "CZlib", "CLibCSV"]),
     .target(
       name: "FireTree",

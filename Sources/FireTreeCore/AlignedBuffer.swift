@@ -20,6 +20,8 @@ public final class AlignedBuffer: @unchecked Sendable {
   private let allocation: UnsafeMutableRawPointer
 
   static let alignment = 64
+  private static let pageSize = 4096
+  private static let hugePageThreshold = 16 << 20
 
   /// Precondition: the memory can be had. Plan large allocations with `ByteCount` first.
   public init(count: Int) {
@@ -29,6 +31,13 @@ public final class AlignedBuffer: @unchecked Sendable {
       preconditionFailure("no memory for a buffer of \(bytes) bytes")
     }
     self.allocation = allocation
+    #if os(Linux)
+      // Rows of a wide network are visited at random; large pages spare most of the address translation.
+      if bytes >= Self.hugePageThreshold {
+        let start = allocation.alignedUp(toMultipleOf: Self.pageSize)
+        madvise(start, bytes - (start - allocation), Int32(MADV_HUGEPAGE))
+      }
+    #endif
     self.base = allocation.alignedUp(toMultipleOf: Self.alignment)
       .bindMemory(to: Float.self, capacity: count)
     self.count = count

@@ -25,15 +25,19 @@ public struct CounterGenerator: Sendable {
   /// The bijection itself, public for its known-answer test.
   @inline(__always)
   public static func philox(counter: SIMD4<UInt32>, key: SIMD2<UInt32>) -> SIMD4<UInt32> {
-    var (x, key) = (counter, key)
+    // Scalars, not lanes: moving words in and out of vectors costs more than the rounds.
+    var (a, b, c, d) = (counter[0], counter[1], counter[2], counter[3])
+    var (k, l) = (key[0], key[1])
     for _ in 0..<10 {
-      let (p, q) = (UInt64(x[0]) &* 0xD251_1F53, UInt64(x[2]) &* 0xCD9E_8D57)
-      x = SIMD4(
-        UInt32(truncatingIfNeeded: q >> 32) ^ x[1] ^ key[0], UInt32(truncatingIfNeeded: q),
-        UInt32(truncatingIfNeeded: p >> 32) ^ x[3] ^ key[1], UInt32(truncatingIfNeeded: p))
-      key = SIMD2(key[0] &+ 0x9E37_79B9, key[1] &+ 0xBB67_AE85)
+      let p = UInt64(a) &* 0xD251_1F53, q = UInt64(c) &* 0xCD9E_8D57
+      (a, b, c, d) = (
+        UInt32(truncatingIfNeeded: q >> 32) ^ b ^ k, UInt32(truncatingIfNeeded: q),
+        UInt32(truncatingIfNeeded: p >> 32) ^ d ^ l, UInt32(truncatingIfNeeded: p)
+      )
+      k &+= 0x9E37_79B9
+      l &+= 0xBB67_AE85
     }
-    return x
+    return SIMD4(a, b, c, d)
   }
 
   /// Fills `row` with independent standard normals.

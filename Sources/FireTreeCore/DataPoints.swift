@@ -77,12 +77,16 @@ public enum DataPoints: Sendable, Equatable {
 
   /// |x_i| for every point (n).
   public func norms() -> [Float] {
-    (0..<count).map { index in
-      switch self {
-      case .dense(let matrix):
-        matrix.withView { LinearAlgebra.dot($0.row(index), $0.row(index), count: $0.columns).squareRoot() }
-      case .sparse(let rows):
-        rows.row(index).reduce(Float(0)) { Relaxed.multiplyAdd($1.value, $1.value, $0) }.squareRoot()
+    withView { points in
+      (0..<count).map { index in
+        switch points {
+        case .dense(let matrix):
+          LinearAlgebra.dot(matrix.row(index), matrix.row(index), count: matrix.columns).squareRoot()
+        case .sparse(let offsets, _, let values):
+          (offsets[index]..<offsets[index + 1]).reduce(Float(0)) {
+            Relaxed.multiplyAdd(values[$1], values[$1], $0)
+          }.squareRoot()
+        }
       }
     }
   }
@@ -133,16 +137,31 @@ public enum DataPoints: Sendable, Equatable {
 
   // MARK: Products with one point
 
+  /// Calls `body` with a view for products with single points, valid during the call.
+  public func withView<Result>(_ body: (DataPointsView) -> Result) -> Result {
+    switch self {
+    case .dense(let matrix): matrix.withView { body(.dense($0)) }
+    case .sparse(let rows):
+      rows.withElements { body(.sparse(offsets: $0, columns: $1, values: $2)) }
+    }
+  }
+}
+
+/// Data points in borrowed memory, for products with one point at a time in inner loops.
+public enum DataPointsView {
+  case dense(MatrixView)
+  /// The arrays of `SparseRows`.
+  case sparse(offsets: UnsafePointer<Int>, columns: UnsafePointer<Int32>, values: UnsafePointer<Float>)
+
   /// `vector += scale * x_i`; `vector` has d elements. Complexity: 2 nnz(x_i) flops.
   @inline(__always)
   public func add(_ scale: Float, timesPoint index: Int, to vector: UnsafeMutablePointer<Float>) {
     switch self {
     case .dense(let matrix):
-      matrix.withView { LinearAlgebra.add(scale, times: $0.row(index), to: vector, count: $0.columns) }
-    case .sparse(let rows):
-      for position in rows.offsets[index]..<rows.offsets[index + 1] {
-        let column = Int(rows.columnIndices[position])
-        vector[column] = Relaxed.multiplyAdd(scale, rows.values[position], vector[column])
+      LinearAlgebra.add(scale, times: matrix.row(index), to: vector, count: matrix.columns)
+    case .sparse(let offsets, let columns, let values):
+      for position in offsets[index]..<offsets[index + 1] {
+        vector[Int(columns[position])] += scale * values[position]
       }
     }
   }
@@ -152,11 +171,11 @@ public enum DataPoints: Sendable, Equatable {
   public func dot(_ vector: UnsafePointer<Float>, withPoint index: Int) -> Float {
     switch self {
     case .dense(let matrix):
-      return matrix.withView { LinearAlgebra.dot(vector, $0.row(index), count: $0.columns) }
-    case .sparse(let rows):
+      return LinearAlgebra.dot(vector, matrix.row(index), count: matrix.columns)
+    case .sparse(let offsets, let columns, let values):
       var sum: Float = 0
-      for position in rows.offsets[index]..<rows.offsets[index + 1] {
-        sum = Relaxed.multiplyAdd(vector[Int(rows.columnIndices[position])], rows.values[position], sum)
+      for position in offsets[index]..<offsets[index + 1] {
+        sum = Relaxed.multiplyAdd(vector[Int(columns[position])], values[position], sum)
       }
       return sum
     }

@@ -16,7 +16,7 @@ enum SparseProducts {
       for first in Swift.stride(from: 0, to: dense.rows, by: width) {
         let group = first..<min(first + width, dense.rows)
         load(dense.rows(group), into: panel)
-        withElements(of: sparse) { offsets, columns, values in
+        sparse.withElements { offsets, columns, values in
           for (i, point) in points.enumerated() {
             var sum = Lane()
             for position in offsets[point]..<offsets[point + 1] {
@@ -39,7 +39,7 @@ enum SparseProducts {
       for first in Swift.stride(from: 0, to: result.rows, by: width) {
         let group = first..<min(first + width, result.rows)
         load(result.rows(group).view, into: panel)
-        withElements(of: sparse) { offsets, columns, values in
+        sparse.withElements { offsets, columns, values in
           for (i, point) in points.enumerated() {
             var scale = Lane()
             for (lane, r) in group.enumerated() { scale[lane] = coefficients[r, i] }
@@ -67,24 +67,6 @@ enum SparseProducts {
     for lane in 0..<rows.rows {
       let row = rows.row(lane)
       for column in 0..<rows.columns { panel[column][lane] = row[column] }
-    }
-  }
-
-  private static func withElements(
-    of sparse: SparseRows,
-    _ body: (UnsafePointer<Int>, UnsafePointer<Int32>, UnsafePointer<Float>) -> Void
-  ) {
-    sparse.offsets.withUnsafeBufferPointer { offsets in
-      sparse.columnIndices.withUnsafeBufferPointer { columns in
-        sparse.values.withUnsafeBufferPointer { values in
-          // An array without elements has no address; then no element is read either.
-          let noColumns = UnsafePointer<Int32>(bitPattern: 4), noValues = UnsafePointer<Float>(bitPattern: 4)
-          guard let offsets = offsets.baseAddress, let columns = columns.baseAddress ?? noColumns,
-            let values = values.baseAddress ?? noValues
-          else { return }
-          body(offsets, columns, values)
-        }
-      }
     }
   }
 }

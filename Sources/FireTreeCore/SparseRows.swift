@@ -73,4 +73,22 @@ public struct SparseRows: Sendable, Equatable {
     values.replaceSubrange(old, with: nonzero.map { dense[$0] })
     for later in (row + 1)..<offsets.count { offsets[later] += nonzero.count - old.count }
   }
+
+  /// Calls `body(offsets, columnIndices, values)` with the arrays in place.
+  func withElements<Result>(
+    _ body: (UnsafePointer<Int>, UnsafePointer<Int32>, UnsafePointer<Float>) -> Result
+  ) -> Result {
+    offsets.withUnsafeBufferPointer { offsets in
+      columnIndices.withUnsafeBufferPointer { columns in
+        values.withUnsafeBufferPointer { values in
+          // An array without elements may have no address; then no element is read either.
+          guard let offsets = offsets.baseAddress,
+            let columns = columns.baseAddress ?? UnsafePointer(bitPattern: MemoryLayout<Int32>.alignment),
+            let values = values.baseAddress ?? UnsafePointer(bitPattern: MemoryLayout<Float>.alignment)
+          else { preconditionFailure("offsets are never empty") }
+          return body(offsets, columns, values)
+        }
+      }
+    }
+  }
 }

@@ -85,3 +85,13 @@ public struct Tiles: Sendable, Equatable {
     tile * size..<min((tile + 1) * size, total)
   }
 }
+
+extension Tiles {
+  /// The shards into which all work on a network's neurons is cut, whatever the threads: multiples of 16 neurons
+  /// for small networks, of 256, the rows of a fast matrix product, for large ones; about 64 at the most.
+  public static func neuronShards(of neurons: Int) -> Tiles {
+    let even = Tiles(of: neurons, count: neurons <= 4096 ? 16 : 64).size
+    let unit = even <= 128 ? 16 : 256
+    return Tiles(of: neurons, size: max(unit, (even + unit - 1) / unit * unit))
+  }
+}

@@ -1,0 +1,185 @@
+import CorrelationTrees
+import FireTreeCore
+
+/// The reference: every correlation and the whole gradient by two matrix products a step, 4 n m d flops, whatever
+/// fires.
+///
+/// One sweep over tiles of neurons does the backward pass of this step and the forward pass of the next, so that a
+/// tile of weights is read once while it is in the cache. Between the two passes only the firing pattern is kept,
+/// a bit a pair. When those bits would exceed `bitBudget`, they are recomputed from the weights instead, which
+/// makes three products of two.
+///
+/// Memory beyond network and points: n m / 8 bytes, at most `bitBudget`, and a tile of 256 x 512 a thread.
+public struct DenseEngine: TrainingEngine {
+  /// Bytes that the firing pattern may take.
+  public static let bitBudget = ByteCount(1 << 30)
+
+  public private(set) var network: Network
+  public private(set) var outputs: Matrix
+  public private(set) var firingPairs: Int
+  public let points: DataPoints
+  public var optimizer: GradientDescent
+  /// `wordsPerNeuron` words a neuron, or nothing when over budget.
+  private var bits: [UInt64]
+  private var velocities = Velocities()
+  private let workers: Workers
+
+  public init(network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers) {
+    self.init(
+      network: network, points: points, optimizer: optimizer, workers: workers, bitBudget: Self.bitBudget)
+  }
+
+  init(
+    network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers, bitBudget: ByteCount
+  ) {
+    self.network = network
+    self.points = points
+    self.optimizer = optimizer
+    self.workers = workers
+    let words = DensePass.words(points: points.count) * network.neuronCount
+    bits = ByteCount(8) * words <= bitBudget ? [UInt64](repeating: 0, count: words) : []
+    outputs = Matrix(rows: points.count, columns: network.outputCount)
+    firingPairs = 0
+    sweep(outputGradient: nil)
+  }
+
+  public var firingSet: FiringSet {
+    FiringSet(
+      scanning: network.hiddenWeights, points: points, atLeast: network.threshold.nextUp, workers: workers)
+  }
+
+  public static func requiredMemory(for shape: ProblemShape) -> ByteCount {
+    let bits = ByteCount(8) * DensePass.words(points: shape.points) * shape.neurons
+    return shape.baseMemory + min(bits, bitBudget)
+  }
+
+  public mutating func advance(outputGradient: Matrix) -> StepReport {
+    var report = StepReport(firingPairs: firingPairs, neuronsMoved: 0)
+    report.neuronsMoved = report.phases.measure("sweep") { sweep(outputGradient: outputGradient) }
+    report.counts.innerProducts = network.neuronCount * points.count
+    return report
+  }
+
+  /// Moves the weights along the gradient, if there is one, and computes outputs and firing pattern of the result.
+  ///
+  /// Returns the number of neurons that moved.
+  @discardableResult
+  private mutating func sweep(outputGradient: Matrix?) -> Int {
+    let pass = DensePass(network: network, points: points)
+    let (optimizer, workers, snapshot) = (optimizer, workers, (network.outputWeights, network.outputScale))
+    let (neurons, dimension) = (network.neuronCount, network.dimension)
+    let shards = Tiles.neuronShards(of: neurons)
+    let results = network.hiddenWeights.withMutableView { weights in
+      velocities.withView(of: optimizer, neurons: neurons, dimension: dimension) { velocities in
+        bits.withUnsafeMutableBufferPointer { bits in
+          snapshot.0.withView { outputWeights in
+            (outputGradient ?? Matrix(rows: 0, columns: 0)).withView { gradient in
+              let step = DenseStep(
+                pass: pass, weights: weights, velocities: velocities, bits: bits.baseAddress,
+                gradient: outputGradient == nil
+                  ? nil
+                  : PairGradient(outputWeights: outputWeights, outputGradient: gradient, outputScale: snapshot.1),
+                optimizer: optimizer)
+              return workers.map(shards: shards.count) { step.run(shards[$0]) }
+            }
+          }
+        }
+      }
+    }
+    outputs = OutputSums(shards: results.map(\.sums), network: network, points: points.count)
+      .reduced(workers: workers)
+    firingPairs = results.reduce(0) { $0 + $1.firingPairs }
+    return results.reduce(0) { $0 + $1.neuronsMoved }
+  }
+}
+
+/// One sweep, shard by shard.
+private struct DenseStep {
+  let pass: DensePass
+  let weights: MutableMatrixView
+  let velocities: Velocities.View?
+  /// The whole firing pattern, or nil when it is not kept.
+  let bits: UnsafeMutablePointer<UInt64>?
+  /// Nil for the first pass, which only goes forward.
+  let gradient: PairGradient?
+  let optimizer: GradientDescent
+
+  struct Result {
+    var sums: [Double]
+    var firingPairs = 0
+    var neuronsMoved = 0
+  }
+
+  private var wordsPerNeuron: Int { DensePass.words(points: pass.points.count) }
+
+  func run(_ shard: Range<Int>) -> Result {
+    var result = Result(
+      sums: OutputSums.zeros(points: pass.points.count, outputs: pass.outputWeights.columns))
+    let words = wordsPerNeuron
+    let localCount = bits == nil ? DensePass.neuronsPerTile * words : 1
+    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: localCount) { local in
+      result.sums.withUnsafeMutableBufferPointer { sums in
+        guard let local = local.baseAddress, let sums = sums.baseAddress else { return }
+        pass.forEachTile(of: shard) { neurons, scratch in
+          let bits = self.bits.map { $0 + neurons.lowerBound * words } ?? local
+          let rows = weights.rows(neurons)
+          if let gradient {
+            if self.bits == nil { mark(rows.view, scratch: scratch, bits: bits) }
+            result.neuronsMoved += move(rows, neurons: neurons, along: gradient, scratch: scratch, bits: bits)
+          }
+          pass.forward(rows.view, neurons: neurons, scratch: scratch, bits: bits, sums: sums)
+          for word in 0..<neurons.count * words { result.firingPairs += bits[word].nonzeroBitCount }
+        }
+      }
+    }
+    return result
+  }
+
+  private func mark(_ weights: MatrixView, scratch: MutableMatrixView, bits: UnsafeMutablePointer<UInt64>) {
+    pass.forEachCorrelationTile(of: weights, scratch: scratch) { tile, correlations in
+      pass.mark(correlations, firstPoint: tile.lowerBound, in: bits, wordsPerNeuron: wordsPerNeuron)
+    }
+  }
+
+  /// The backward pass of one tile; returns the number of neurons that moved.
+  private func move(
+    _ rows: MutableMatrixView, neurons: Range<Int>, along gradient: PairGradient, scratch: MutableMatrixView,
+    bits: UnsafePointer<UInt64>
+  ) -> Int {
+    let words = wordsPerNeuron
+    let fires = (0..<rows.rows).map { r in (0..<words).contains { bits[r * words + $0] != 0 } }
+    guard let velocities else {
+      accumulate(-optimizer.learningRate, gradient, neurons: neurons, scratch: scratch, bits: bits, into: rows)
+      return fires.count { $0 }
+    }
+    return Scratch.withMatrix(rows: rows.rows, columns: rows.columns) { gradients in
+      gradients.fill(0)
+      accumulate(1, gradient, neurons: neurons, scratch: scratch, bits: bits, into: gradients)
+      return (0..<rows.rows).count { r in
+        optimizer.move(
+          neuron: neurons.lowerBound + r, weights: rows.row(r), velocities: velocities,
+          gradient: fires[r] ? UnsafePointer(gradients.row(r)) : nil)
+      }
+    }
+  }
+
+  /// `result += scale * dL/dw` for a tile of neurons, a tile of points at a time.
+  private func accumulate(
+    _ scale: Float, _ gradient: PairGradient, neurons: Range<Int>, scratch: MutableMatrixView,
+    bits: UnsafePointer<UInt64>, into result: MutableMatrixView
+  ) {
+    let tiles = pass.pointTiles
+    for tile in 0..<tiles.count {
+      let coefficients = scratch.columns(0..<tiles[tile].count)
+      coefficients.fill(0)
+      for r in 0..<coefficients.rows {
+        let row = coefficients.row(r)
+        DensePass.forEachBit(in: bits + r * wordsPerNeuron, points: tiles[tile]) { point in
+          row[point - tiles[tile].lowerBound] =
+            scale * gradient.coefficient(neuron: neurons.lowerBound + r, point: point)
+        }
+      }
+      pass.points.accumulate(coefficients.view, points: tiles[tile], into: result)
+    }
+  }
+}

@@ -1,0 +1,155 @@
+import CorrelationTrees
+import FireTreeCore
+
+/// The dense forward pass: all correlations, tile by tile, never the whole n x m matrix.
+///
+/// What the dense engine, prediction and audits share. A tile is at most 256 neurons by 512 points.
+struct DensePass {
+  let outputWeights: Matrix
+  let threshold: Float
+  let points: DataPoints
+
+  init(network: Network, points: DataPoints) {
+    outputWeights = network.outputWeights
+    threshold = network.threshold
+    self.points = points
+  }
+
+  static let neuronsPerTile = 256
+
+  var pointTiles: Tiles { Tiles(of: points.count, size: 512) }
+
+  /// 64-bit words that hold a bit for every point.
+  static func words(points: Int) -> Int { (points + 63) / 64 }
+
+  /// Calls `body(neurons, scratch)` for tiles of at most 256 neurons of a shard; `scratch` holds a tile of pairs.
+  func forEachTile(of shard: Range<Int>, _ body: (Range<Int>, MutableMatrixView) -> Void) {
+    let tiles = Tiles(of: shard.count, size: Self.neuronsPerTile)
+    Scratch.withMatrix(
+      rows: min(shard.count, tiles.size), columns: min(points.count, pointTiles.size)
+    ) { scratch in
+      for tile in 0..<tiles.count {
+        let local = tiles[tile]
+        body(
+          shard.lowerBound + local.lowerBound..<shard.lowerBound + local.upperBound,
+          scratch.rows(0..<local.count))
+      }
+    }
+  }
+
+  /// Calls `body(points, correlations)` for every tile of points with the correlations of `weights` (R x d).
+  func forEachCorrelationTile(
+    of weights: MatrixView, scratch: MutableMatrixView, _ body: (Range<Int>, MatrixView) -> Void
+  ) {
+    let tiles = pointTiles
+    for tile in 0..<tiles.count {
+      let result = scratch.columns(0..<tiles[tile].count)
+      points.correlate(weights, points: tiles[tile], into: result)
+      body(tiles[tile], result.view)
+    }
+  }
+
+  /// Writes a bit for every pair of a tile that fires: point i of neuron r is bit i of `bits[r]`.
+  func mark(
+    _ correlations: MatrixView, firstPoint: Int, in bits: UnsafeMutablePointer<UInt64>, wordsPerNeuron: Int
+  ) {
+    for r in 0..<correlations.rows {
+      let row = correlations.row(r)
+      let words = bits + r * wordsPerNeuron + firstPoint / 64
+      for start in stride(from: 0, to: correlations.columns, by: 64) {
+        let count = min(64, correlations.columns - start)
+        words[start / 64] = Self.firingWord(row + start, count: count, threshold: threshold)
+      }
+    }
+  }
+
+  /// Bit i is set where `correlations[i] > threshold`; `count` is at most 64.
+  @inline(__always)
+  static func firingWord(_ correlations: UnsafePointer<Float>, count: Int, threshold: Float) -> UInt64 {
+    var word: UInt64 = 0
+    var i = 0
+    while i + 16 <= count {
+      let lanes = UnsafeRawPointer(correlations + i).loadUnaligned(as: SIMD16<Float>.self)
+      let bits = powersOfTwo.replacing(with: 0, where: lanes .<= SIMD16(repeating: threshold))
+      word |= UInt64(UInt32(truncatingIfNeeded: bits.wrappedSum())) << UInt64(i)
+      i += 16
+    }
+    while i < count {
+      if correlations[i] > threshold { word |= 1 << UInt64(i) }
+      i += 1
+    }
+    return word
+  }
+
+  private static let powersOfTwo = SIMD16<Int32>(
+    1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
+
+  /// Adds a tile's firing pairs to the outputs' sums (n x C).
+  func addOutputs(
+    of neurons: Range<Int>, correlations: MatrixView, firstPoint: Int,
+    bits: UnsafePointer<UInt64>, wordsPerNeuron: Int, to sums: UnsafeMutablePointer<Double>
+  ) {
+    outputWeights.withView { outputWeights in
+      for r in 0..<correlations.rows {
+        let row = correlations.row(r), a = outputWeights.row(neurons.lowerBound + r)
+        Self.forEachBit(
+          in: bits + r * wordsPerNeuron, points: firstPoint..<firstPoint + correlations.columns
+        ) { point in
+          OutputSums.add(
+            row[point - firstPoint] - threshold, times: a, to: sums, point: point, outputs: outputWeights.columns)
+        }
+      }
+    }
+  }
+
+  /// Calls `body(point)` for every bit set among `points`, ascending. The range starts at a multiple of 64.
+  @inline(__always)
+  static func forEachBit(in words: UnsafePointer<UInt64>, points: Range<Int>, _ body: (Int) -> Void) {
+    for index in points.lowerBound / 64..<(points.upperBound + 63) / 64 {
+      var word = words[index]
+      while word != 0 {
+        body(index * 64 + word.trailingZeroBitCount)
+        word &= word - 1
+      }
+    }
+  }
+}
+
+// MARK: - Whole passes
+
+extension DensePass {
+  /// f of the network with these hidden weights on every point (n x C).
+  func outputs(of network: Network, workers: Workers) -> Matrix {
+    let shards = Tiles.neuronShards(of: network.neuronCount)
+    let sums = network.hiddenWeights.withView { weights in
+      workers.map(shards: shards.count) { shard in
+        var sums = OutputSums.zeros(points: points.count, outputs: network.outputCount)
+        var bits = [UInt64](repeating: 0, count: Self.neuronsPerTile * Self.words(points: points.count))
+        sums.withUnsafeMutableBufferPointer { sums in
+          bits.withUnsafeMutableBufferPointer { bits in
+            guard let sums = sums.baseAddress, let bits = bits.baseAddress else { return }
+            forEachTile(of: shards[shard]) { neurons, scratch in
+              forward(weights.rows(neurons), neurons: neurons, scratch: scratch, bits: bits, sums: sums)
+            }
+          }
+        }
+        return sums
+      }
+    }
+    return OutputSums(shards: sums, network: network, points: points.count).reduced(workers: workers)
+  }
+
+  /// A tile's forward pass: its bits, and its part of the outputs.
+  func forward(
+    _ weights: MatrixView, neurons: Range<Int>, scratch: MutableMatrixView,
+    bits: UnsafeMutablePointer<UInt64>, sums: UnsafeMutablePointer<Double>
+  ) {
+    let wordsPerNeuron = Self.words(points: points.count)
+    forEachCorrelationTile(of: weights, scratch: scratch) { tile, correlations in
+      mark(correlations, firstPoint: tile.lowerBound, in: bits, wordsPerNeuron: wordsPerNeuron)
+      addOutputs(
+        of: neurons, correlations: correlations, firstPoint: tile.lowerBound, bits: bits,
+        wordsPerNeuron: wordsPerNeuron, to: sums)
+    }
+  }
+}

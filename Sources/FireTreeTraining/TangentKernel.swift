@@ -1,0 +1,116 @@
+import CorrelationTrees
+import FireTreeCore
+
+/// The tangent kernel of a network at its present firing pattern (arXiv 2211.14227, section 3; "Gram matrix H"):
+///
+///     H_(i,c),(j,e) = 1 / m * <x_i, x_j> * sum over r that fire on both of a_rc a_re        (nC x nC)
+///
+/// While no pair changes state, a step of plain gradient descent moves the outputs by exactly -eta H g. So with a
+/// loss of curvature at most q the iteration is stable for eta < 2 / (q lambda_max(H)), and eta = 1 / (q lambda_max)
+/// is the step at which no direction overshoots. That is the automatic learning rate. Nesterov momentum mu in the
+/// form of `GradientDescent` allows eta q lambda_max < (2 + 2 mu) / (1 + 2 mu), which is 1.36 at mu = 0.9 and above
+/// 4/3 for every mu, so the same rate serves both; heavy-ball momentum allows 2 (1 + mu).
+public struct TangentKernel {
+  private let network: Network
+  private let points: DataPoints
+  private let firing: FiringSet
+  private let workers: Workers
+
+  public init(network: Network, points: DataPoints, firing: FiringSet, workers: Workers) {
+    self.network = network
+    self.points = points
+    self.firing = firing
+    self.workers = workers
+  }
+
+  /// H v for v of one row a point (n x C).
+  ///
+  /// Complexity: O(k (d + C)) for k firing pairs; H itself is never formed.
+  public func times(_ vector: Matrix) -> Matrix {
+    let (scale, outputs) = (network.outputScale, network.outputCount)
+    let sums = network.outputWeights.withView { outputWeights in
+      vector.withView { vector in
+        points.withView { points in
+          let gradient = PairGradient(
+            outputWeights: outputWeights, outputGradient: vector, outputScale: scale)
+          return workers.map(shards: firing.shards.count) { index in
+            shardTimes(gradient, firing.shards[index], points: points, outputs: outputs)
+          }
+        }
+      }
+    }
+    return OutputSums(shards: sums, network: network, points: points.count).reduced(workers: workers)
+  }
+
+  /// The part of H v that one shard of neurons contributes, before division by sqrt(m).
+  private func shardTimes(
+    _ gradient: PairGradient, _ shard: FiringSet.Shard, points: DataPointsView, outputs: Int
+  ) -> [Double] {
+    var sums = OutputSums.zeros(points: self.points.count, outputs: outputs)
+    sums.withUnsafeMutableBufferPointer { sums in
+      guard let sums = sums.baseAddress else { return }
+      Scratch.withMatrix(rows: 1, columns: network.dimension) { scratch in
+        let row = scratch.row(0)
+        for (k, neuron) in shard.neurons.enumerated() {
+          row.update(repeating: 0, count: network.dimension)
+          gradient.add(1, timesGradientOf: k, in: shard, points: points, to: row)
+          for position in shard.offsets[k]..<shard.offsets[k + 1] {
+            let point = Int(shard.points[position])
+            OutputSums.add(
+              points.dot(row, withPoint: point), times: gradient.outputWeights.row(Int(neuron)), to: sums,
+              point: point, outputs: outputs)
+          }
+        }
+      }
+    }
+    return sums
+  }
+
+  /// lambda_max(H), by power iteration from a fixed start vector; 0 when no pair fires.
+  ///
+  /// Stops when an iteration changes the estimate by less than `tolerance`, relatively, and after
+  /// `maximumIterations`. The estimate is a Rayleigh quotient and so never above lambda_max.
+  public func largestEigenvalue(tolerance: Double = 1e-3, maximumIterations: Int = 100) -> Double {
+    guard firing.pairCount > 0 else { return 0 }
+    var vector = Matrix(rows: points.count, columns: network.outputCount)
+    let generator = CounterGenerator(seed: 0, stream: 2)
+    vector.withMutableView { vector in
+      for i in 0..<vector.rows { generator.normals(row: i, into: vector.row(i), count: vector.columns) }
+    }
+    var estimate = 0.0
+    normalize(&vector)
+    for _ in 0..<maximumIterations {
+      var image = times(vector)
+      let quotient = dot(vector, image)
+      guard normalize(&image) > 0 else { return 0 }
+      vector = image
+      if abs(quotient - estimate) <= tolerance * quotient { return quotient }
+      estimate = quotient
+    }
+    return estimate
+  }
+
+  @discardableResult
+  private func normalize(_ vector: inout Matrix) -> Double {
+    let norm = dot(vector, vector).squareRoot()
+    guard norm > 0 else { return 0 }
+    vector.withMutableView { vector in
+      for i in 0..<vector.rows {
+        for c in 0..<vector.columns { vector[i, c] = Float(Double(vector[i, c]) / norm) }
+      }
+    }
+    return norm
+  }
+
+  private func dot(_ a: Matrix, _ b: Matrix) -> Double {
+    a.withView { a in
+      b.withView { b in
+        var sum = 0.0
+        for i in 0..<a.rows {
+          for c in 0..<a.columns { sum += Double(a[i, c]) * Double(b[i, c]) }
+        }
+        return sum
+      }
+    }
+  }
+}

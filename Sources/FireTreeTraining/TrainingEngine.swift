@@ -1,0 +1,114 @@
+import CorrelationTrees
+import FireTreeCore
+
+/// A way to train a network by full-batch gradient descent: it holds the network and the data points, knows the
+/// outputs of the network as it is now, and advances it by one step.
+///
+/// All engines give the answer of `DenseEngine`, up to rounding; they differ in what a step costs. An engine sees
+/// the loss only through the gradient at the outputs, and it neither prints nor keeps a history.
+public protocol TrainingEngine: Sendable {
+  /// Prepares training of `network` on `points` and computes its outputs.
+  init(network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers)
+
+  var points: DataPoints { get }
+  var optimizer: GradientDescent { get set }
+
+  /// f_i of the network as it is now (n x C).
+  var outputs: Matrix { get }
+
+  /// The network as it is now.
+  var network: Network { get }
+
+  /// The pairs that fire in the network as it is now.
+  var firingSet: FiringSet { get }
+
+  /// Number of pairs that fire in the network as it is now.
+  var firingPairs: Int { get }
+
+  /// Takes one step along `outputGradient`, the gradient of the loss in the outputs (n x C).
+  mutating func advance(outputGradient: Matrix) -> StepReport
+
+  /// Bytes that training of this size will hold at most, network and data points included.
+  static func requiredMemory(for shape: ProblemShape) -> ByteCount
+}
+
+/// The sizes that decide what an engine needs.
+public struct ProblemShape: Sendable, Equatable {
+  /// n, d, m, C.
+  public var points: Int
+  public var dimension: Int
+  public var neurons: Int
+  public var outputs: Int
+  public var usesVelocity: Bool
+  /// Elements that the data points store, n d when dense.
+  public var storedElements: Int
+
+  public init(points: DataPoints, neurons: Int, outputs: Int, usesVelocity: Bool) {
+    self.points = points.count
+    self.dimension = points.dimension
+    self.neurons = neurons
+    self.outputs = outputs
+    self.usesVelocity = usesVelocity
+    self.storedElements = points.storedElements
+  }
+
+  /// The network with its velocity, the data points, and the outputs' partial sums: what every engine holds.
+  var baseMemory: ByteCount {
+    let weights = ByteCount.matrix(rows: neurons, columns: dimension) * (usesVelocity ? 2 : 1)
+    let outputWeights = ByteCount.matrix(rows: neurons, columns: outputs)
+    let sums = ByteCount(MemoryLayout<Double>.stride * 64) * points * outputs
+    return weights + outputWeights + sums + ByteCount(8) * storedElements
+  }
+}
+
+/// What one step did.
+public struct StepReport: Sendable, Equatable {
+  /// Pairs that contributed to the gradient.
+  public var firingPairs: Int
+  /// Neurons whose weights changed.
+  public var neuronsMoved: Int
+  public var counts: OperationCounts
+  public var phases: PhaseTimes
+
+  public init(
+    firingPairs: Int, neuronsMoved: Int, counts: OperationCounts = OperationCounts(), phases: PhaseTimes = PhaseTimes()
+  ) {
+    self.firingPairs = firingPairs
+    self.neuronsMoved = neuronsMoved
+    self.counts = counts
+    self.phases = phases
+  }
+}
+
+/// Wall-clock seconds by phase of a step, in the order in which phases first occurred.
+public struct PhaseTimes: Sendable, Equatable {
+  public private(set) var seconds: [(phase: String, seconds: Double)] = []
+
+  public init() {}
+
+  /// Runs `body` and adds its time to `phase`.
+  public mutating func measure<Result>(_ phase: String, _ body: () -> Result) -> Result {
+    var result: Result?
+    let duration = ContinuousClock().measure { result = body() }
+    add(duration.seconds, to: phase)
+    guard let result else { preconditionFailure("a measured body returns") }
+    return result
+  }
+
+  public mutating func add(_ time: Double, to phase: String) {
+    if let index = seconds.firstIndex(where: { $0.phase == phase }) {
+      seconds[index].seconds += time
+    } else {
+      seconds.append((phase, time))
+    }
+  }
+
+  public static func == (a: PhaseTimes, b: PhaseTimes) -> Bool {
+    a.seconds.elementsEqual(b.seconds) { $0 == $1 }
+  }
+}
+
+extension Duration {
+  /// The duration in seconds.
+  public var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+}
