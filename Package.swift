@@ -33,6 +33,16 @@ let package = Package(
       name: "FireTree",
       dependencies: ["FireTreeCore", "CorrelationTrees", "FireTreeTraining", "FireTreeData"]),
 
+    .target(
+      name: "TestSupport", dependencies: ["FireTreeCore", "CorrelationTrees", "FireTreeTraining"],
+      path: "Tests/TestSupport"),
+    .testTarget(name: "FireTreeCoreTests", dependencies: ["FireTreeCore", "TestSupport"]),
+    .testTarget(name: "CorrelationTreesTests", dependencies: ["CorrelationTrees", "FireTreeCore", "TestSupport"]),
+    .testTarget(
+      name: "FireTreeTrainingTests",
+      dependencies: ["FireTreeTraining", "CorrelationTrees", "FireTreeCore", "TestSupport"],
+      exclude: ["Golden"]),
+
     // The command.
     .executableTarget(
       name: "FireTreeCLI",

@@ -83,19 +83,24 @@ public struct MaxTreeNode: Sendable, Equatable {
 ///
 /// Source: arXiv 2211.14227, section 4 (Correlation DTree and WTree: "binary tree where each node stores the
 /// maximum of its children").
-struct MaxTree {
-  let shape: MaxTreeShape
-  let nodes: UnsafeMutablePointer<Float>
+package struct MaxTree {
+  package let shape: MaxTreeShape
+  package let nodes: UnsafeMutablePointer<Float>
+
+  package init(shape: MaxTreeShape, nodes: UnsafeMutablePointer<Float>) {
+    self.shape = shape
+    self.nodes = nodes
+  }
 
   /// Makes every inner node the maximum of its children. Complexity: O(L) comparisons.
-  func buildInnerNodes() {
+  package func buildInnerNodes() {
     for index in stride(from: shape.leafCount - 1, through: 1, by: -1) { repair(MaxTreeNode(index)) }
   }
 
   /// Sets one leaf and repairs its ancestors, as far up as something changes.
   ///
   /// Returns the number of nodes written. Complexity: O(log L) comparisons.
-  func setLeaf(_ leaf: Int, to value: Float) -> Int {
+  package func setLeaf(_ leaf: Int, to value: Float) -> Int {
     var node = shape.node(ofLeaf: leaf)
     nodes[node.index] = value
     var written = 1
@@ -112,7 +117,7 @@ struct MaxTree {
   ///
   /// `frontier` is working memory for `leaves.count` nodes. Returns the number of inner nodes written.
   /// Complexity: O(k + k log(L / k)) comparisons for k leaves.
-  func repairAncestors(
+  package func repairAncestors(
     of leaves: UnsafeBufferPointer<Int32>, frontier: UnsafeMutablePointer<Int>
   ) -> Int {
     guard shape.leafCount > 1 else { return 0 }
@@ -164,7 +169,7 @@ struct MaxTree {
   ///
   /// Complexity: O((1 + k) log L) comparisons for k reported leaves.
   @inline(__always)
-  func forEachLeaf(atLeast bound: Float, _ report: (Int, Float) -> Void) -> Int {
+  package func forEachLeaf(atLeast bound: Float, _ report: (Int, Float) -> Void) -> Int {
     guard shape.leafCount > 0 else { return 0 }
     var visited = 0
     var node = MaxTreeNode.root
@@ -184,7 +189,7 @@ struct MaxTree {
   }
 
   /// Precondition of every method, checked in full: each inner node is the maximum of its children.
-  func checkInvariants() {
+  package func checkInvariants() {
     for index in stride(from: shape.leafCount - 1, through: 1, by: -1) {
       let node = MaxTreeNode(index)
       precondition(

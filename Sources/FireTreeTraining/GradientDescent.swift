@@ -42,7 +42,7 @@ public struct GradientDescent: Sendable, Equatable {
   /// Returns false when the neuron has come to rest: its gradient was nil (it fires nowhere) and no velocity is left.
   /// A velocity below 1e-30 counts as none, so that decaying velocities do not end in subnormal numbers.
   /// Precondition: `usesVelocity`. Complexity: O(d).
-  func move(
+  package func move(
     _ weights: UnsafeMutablePointer<Float>, velocity: UnsafeMutablePointer<Float>,
     gradient: UnsafePointer<Float>?, count: Int
   ) -> Bool {

@@ -29,7 +29,7 @@ public struct DenseEngine: TrainingEngine {
       network: network, points: points, optimizer: optimizer, workers: workers, bitBudget: Self.bitBudget)
   }
 
-  init(
+  package init(
     network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers, bitBudget: ByteCount
   ) {
     self.network = network
@@ -75,7 +75,7 @@ public struct DenseEngine: TrainingEngine {
           snapshot.0.withView { outputWeights in
             (outputGradient ?? Matrix(rows: 0, columns: 0)).withView { gradient in
               let step = DenseStep(
-                pass: pass, weights: weights, velocities: velocities, bits: bits.baseAddress,
+                pass: pass, weights: weights, velocities: velocities, bits: bits.isEmpty ? nil : bits.baseAddress,
                 gradient: outputGradient == nil
                   ? nil
                   : PairGradient(outputWeights: outputWeights, outputGradient: gradient, outputScale: snapshot.1),

@@ -1,0 +1,75 @@
+import FireTreeCore
+import TestSupport
+import Testing
+
+@Suite struct MatrixTests {
+  static let sizes = [0, 1, 2, 3, 7, 15, 16, 17, 31, 33]
+
+  @Test func rowsStartOnCacheLinesAndCopiesAreIndependent() {
+    var a = Matrix([[1, 2, 3], [4, 5, 6]])
+    let b = a
+    a[1, 2] = 7
+    #expect(b.row(1) == [4, 5, 6] && a.row(1) == [4, 5, 7] && a != b)
+    a.withView { view in
+      #expect(Int(bitPattern: view.row(1)) % 64 == 0 && view.stride == 16)
+    }
+    #expect(a.rows(1..<2).row(0) == [4, 5, 7])
+  }
+
+  @Test(arguments: sizes, sizes)
+  func productsEqualTheirDefinition(m: Int, n: Int) {
+    for k in Self.sizes {
+      var random = SeededGenerator(seed: UInt64(m * 10_000 + n * 100 + k))
+      let a = random.wholeMatrix(rows: m, columns: k), b = random.wholeMatrix(rows: k, columns: n)
+      let start = random.wholeMatrix(rows: m, columns: n)
+      var expected = start
+      for i in 0..<m {
+        for j in 0..<n {
+          expected[i, j] = 2 * (0..<k).reduce(Float(0)) { $0 + a[i, $1] * b[$1, j] } + 3 * start[i, j]
+        }
+      }
+      for transposing in [LinearAlgebra.Transposition.none, .left, .right] {
+        let left = transposing == .left ? a.transposed : a, right = transposing == .right ? b.transposed : b
+        var result = start
+        left.withView { left in
+          right.withView { right in
+            result.withMutableView {
+              LinearAlgebra.multiply(left, right, transposing: transposing, into: $0, scale: 2, keeping: 3)
+            }
+          }
+        }
+        // With no terms BLAS may leave a scaled result alone; the definition does not.
+        if k > 0 { #expect(result == expected, "m \(m) n \(n) k \(k) \(transposing)") }
+      }
+    }
+  }
+
+  @Test func gatheredTilesHoldTheChosenRows() {
+    var random = SeededGenerator(seed: 5)
+    let matrix = random.wholeMatrix(rows: 40, columns: 5)
+    for chosen in [[], [3], [3, 4, 5, 6], [0, 2, 39], Array(stride(from: Int32(1), to: 40, by: 3))] as [[Int32]] {
+      for size in [1, 2, 3, 100] {
+        var seen: [[Float]] = []
+        chosen.withUnsafeBufferPointer { chosen in
+          matrix.withView { view in
+            view.forEachTile(of: chosen, size: size) { range, rows in
+              #expect(range.lowerBound == seen.count && rows.rows == range.count && range.count <= size)
+              for r in 0..<rows.rows { seen.append((0..<5).map { rows[r, $0] }) }
+            }
+          }
+        }
+        #expect(seen == chosen.map { matrix.row(Int($0)) })
+      }
+    }
+  }
+}
+
+extension Matrix {
+  fileprivate var transposed: Matrix {
+    var result = Matrix(rows: columns, columns: rows)
+    for r in 0..<rows {
+      for c in 0..<columns { result[c, r] = self[r, c] }
+    }
+    return result
+  }
+}
