@@ -47,6 +47,9 @@ let package = Package(
     .executableTarget(
       name: "FireTreeCLI",
       dependencies: ["FireTree", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+
+    // Tests.
+    .testTarget(name: "FireTreeDataTests", dependencies: ["FireTreeData", "FireTreeCore", "CZlib"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,210 @@
+import FireTreeCore
+
+/// What each column of a CSV file is for, decided when its first row is known.
+struct CSVLayout {
+  /// For each column the position of its feature, or one of the two roles below.
+  var roles: [Int]
+  var schema: FeatureSchema
+  var targetColumn: Int?
+  var header: [String]?
+  var notes: [String] = []
+
+  static let target = -1
+  static let ignored = -2
+
+  /// Names by which a target column is known when none is given, the likeliest first.
+  static let targetNames = ["target", "label", "class", "y"]
+
+  /// `column 3`, and its name if it has one.
+  func place(_ column: Int) -> String {
+    guard let header, column < header.count else { return "column \(column + 1)" }
+    return "column \(column + 1) (\(quoted(header[column])))"
+  }
+
+  /// Throws an error when the target or a feature cannot be found.
+  init(firstRow: [String], request: ReadRequest) throws(FireTreeError) {
+    let hasHeader = request.options.header ?? Self.looksLikeHeader(firstRow, request)
+    header = hasHeader ? firstRow : nil
+    roles = Array(repeating: Self.ignored, count: firstRow.count)
+    schema = FeatureSchema(count: 0)
+    if let known = request.schema {
+      schema = known
+      try assign(known, request)
+    } else {
+      try assignForTraining(request)
+    }
+    if request.options.header == nil { notes.append("header: \(hasHeader ? "first row" : "none")") }
+    if let targetColumn { roles[targetColumn] = Self.target }
+  }
+
+  /// A first row without any number is a header; so is one that holds the name of the target, or all the names
+  /// that a model asks for.
+  private static func looksLikeHeader(_ firstRow: [String], _ request: ReadRequest) -> Bool {
+    if firstRow.allSatisfy({ NumberText.double($0) == nil }) { return true }
+    if case .name(let name) = request.options.target, Int(name) == nil, firstRow.contains(name) {
+      return true
+    }
+    if let names = request.schema?.names { return Set(names).isSubset(of: firstRow) }
+    // "y" alone could be a class.
+    return firstRow.contains { ["target", "label", "class"].contains($0.lowercased()) }
+  }
+
+  // MARK: Training
+
+  private mutating func assignForTraining(_ request: ReadRequest) throws(FireTreeError) {
+    if let given = request.options.target {
+      targetColumn = try position(of: given, request.path)
+    } else if !request.hasLabelsFile {
+      targetColumn = try defaultTarget(request.path)
+    }
+    var names: [String] = []
+    var count = 0
+    for column in roles.indices where column != targetColumn {
+      roles[column] = count
+      if let header { names.append(header[column]) }
+      count += 1
+    }
+    let areUnique = Set(names).count == names.count
+    if header != nil && !areUnique {
+      notes.append("columns: told apart by position, as the header has the same name twice")
+    }
+    schema = FeatureSchema(
+      count: count, names: header != nil && areUnique ? names : nil,
+      targetName: targetColumn.flatMap { header?[$0] }, targetIndex: targetColumn)
+  }
+
+  private mutating func defaultTarget(_ path: String) throws(FireTreeError) -> Int {
+    let last = roles.count - 1
+    if let header {
+      let lowercase = header.map { $0.lowercased() }
+      for name in Self.targetNames {
+        guard let column = lowercase.firstIndex(of: name) else { continue }
+        try requireUnique(header[column], path)
+        notes.append("target: column \(quoted(header[column]))\(column == last ? " (last)" : "")")
+        return column
+      }
+      notes.append("target: column \(quoted(header[last])) (last)")
+    } else {
+      notes.append("target: last column")
+    }
+    return last
+  }
+
+  // MARK: A trained model
+
+  private mutating func assign(_ schema: FeatureSchema, _ request: ReadRequest) throws(FireTreeError) {
+    if let header, let names = schema.names {
+      for (position, name) in names.enumerated() {
+        guard let column = header.firstIndex(of: name) else {
+          throw .data(
+            file: request.path, "no column \(quoted(name)), which the model needs\(Self.near(name, header))")
+        }
+        try requireUnique(name, request.path)
+        roles[column] = position
+      }
+      targetColumn = try targetByName(schema, header, request)
+      return
+    }
+    if let given = request.options.target { targetColumn = try position(of: given, request.path) }
+    let found =
+      request.hasLabelsFile && roles.count != schema.count
+      ? nil : schema.targetPosition(amongColumns: roles.count)
+    if targetColumn == nil {
+      guard let found else {
+        let expected =
+          request.hasLabelsFile ? counted(schema.count, "feature column") : schema.expectedColumns
+        throw .data(file: request.path, expected: expected, found: roles.count)
+      }
+      targetColumn = found
+    } else if roles.count != schema.count + 1 {
+      throw .data(
+        file: request.path, expected: "\(counted(schema.count, "feature column")) and the target",
+        found: roles.count)
+    }
+    var position = 0
+    for column in roles.indices where column != targetColumn {
+      roles[column] = position
+      position += 1
+    }
+  }
+
+  private func targetByName(
+    _ schema: FeatureSchema, _ header: [String], _ request: ReadRequest
+  ) throws(FireTreeError) -> Int? {
+    if request.hasLabelsFile { return nil }
+    if let given = request.options.target {
+      let column = try position(of: given, request.path)
+      guard roles[column] == Self.ignored else {
+        throw FireTreeError(
+          .usage, file: request.path, "\(place(column)) is a feature of the model, not its target")
+      }
+      return column
+    }
+    guard let name = schema.targetName, let column = header.firstIndex(of: name) else {
+      if request.requiresTarget {
+        let missing = schema.targetName.map { "no target column \(quoted($0))" } ?? "there is no target"
+        throw .data(file: request.path, "\(missing): give the target column or a labels file")
+      }
+      return nil
+    }
+    try requireUnique(name, request.path)
+    return column
+  }
+
+  // MARK: Finding a column
+
+  private func position(of target: TargetColumn, _ path: String) throws(FireTreeError) -> Int {
+    switch target {
+    case .name(let name):
+      if let column = header?.firstIndex(of: name) {
+        try requireUnique(name, path)
+        return column
+      }
+      if let index = Int(name) { return try position(ofIndex: index, path) }
+      guard let header else {
+        throw FireTreeError(
+          .usage, file: path,
+          "no column \(quoted(name)): there is no header; give the target as an index from 0")
+      }
+      throw FireTreeError(.usage, file: path, "no column \(quoted(name))\(Self.near(name, header))")
+    case .index(let index): return try position(ofIndex: index, path)
+    }
+  }
+
+  private func position(ofIndex index: Int, _ path: String) throws(FireTreeError) -> Int {
+    let count = roles.count
+    guard index >= -count && index < count else {
+      let columns = count == 1 ? "the only column is 0" : "columns are 0 to \(count - 1)"
+      throw FireTreeError(.usage, file: path, "no column \(index): \(columns)")
+    }
+    return index < 0 ? count + index : index
+  }
+
+  private func requireUnique(_ name: String, _ path: String) throws(FireTreeError) {
+    guard let header, header.lazy.filter({ $0 == name }).count > 1 else { return }
+    throw .data(file: path, "the header has the column \(quoted(name)) more than once")
+  }
+
+  /// A hint at the name that may have been meant, or the names there are.
+  private static func near(_ name: String, _ header: [String]) -> String {
+    let distances = header.map { editDistance(Array(name.lowercased().utf8), Array($0.lowercased().utf8)) }
+    if let best = distances.indices.min(by: { distances[$0] < distances[$1] }), distances[best] <= 2 {
+      return "; did you mean \(quoted(header[best]))?"
+    }
+    return "; there are \(quotedList(header))"
+  }
+
+  /// Levenshtein distance. Complexity: O(a.count b.count), of names cut to 64 bytes.
+  private static func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
+    let (a, b) = (a.prefix(64), b.prefix(64))
+    var previous = Array(0...b.count)
+    for (i, x) in a.enumerated() {
+      var current = [i + 1]
+      for (j, y) in b.enumerated() {
+        current.append(min(current[j] + 1, previous[j + 1] + 1, previous[j] + (x == y ? 0 : 1)))
+      }
+      previous = current
+    }
+    return previous[b.count]
+  }
+}

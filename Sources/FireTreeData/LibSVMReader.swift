@@ -1,0 +1,155 @@
+import FireTreeCore
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// Reads `label index:value ...` rows, which stay sparse. Indices count from 1 and ascend; `#` starts a comment.
+struct LibSVMReader {
+  let request: ReadRequest
+  let stream: ByteStream
+
+  /// The largest index: one more column, a constant, must still have a 32-bit index.
+  static let largestIndex = Int(Int32.max) - 1
+
+  private var offsets = [0]
+  private var columns: [Int32] = []
+  private var values: [Float] = []
+  private var largest = 0
+  private var target: TargetBuilder?
+  private var row = 0
+  private let highestAllowed: Int
+
+  init(request: ReadRequest, stream: ByteStream) {
+    self.request = request
+    self.stream = stream
+    self.highestAllowed = request.schema?.count ?? Self.largestIndex
+    self.target = request.targetBuilder(path: request.path, place: "label")
+  }
+
+  consuming func read() throws(FireTreeError) -> Reading {
+    while offsets.count <= request.limit, let line = try stream.nextLine() {
+      row += 1
+      guard let base = line.baseAddress else { continue }
+      try base.withMemoryRebound(to: CChar.self, capacity: line.count) { (text) throws(FireTreeError) in
+        try parse(text, count: line.count)
+      }
+    }
+    guard offsets.count > 1 else { throw .data(file: request.path, "there are no rows") }
+    let count = request.schema?.count ?? largest
+    guard count > 0, count <= Self.largestIndex else {
+      throw .data(file: request.path, "there are no feature columns")
+    }
+    let rows = SparseRows(columns: count, offsets: offsets, columnIndices: columns, values: values)
+    return Reading(
+      kind: .sparse, features: .sparse(rows), target: target, schema: FeatureSchema(count: count))
+  }
+
+  // MARK: One row
+
+  private static func isBlank(_ byte: CChar) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0D }
+
+  private mutating func parse(_ text: UnsafeMutablePointer<CChar>, count: Int) throws(FireTreeError) {
+    var end = count
+    if let comment = memchr(text, 0x23, count) {
+      end = comment.assumingMemoryBound(to: CChar.self) - text
+      text[end] = 0
+    }
+    var position = 0
+    var previous = 0
+    var isFirst = true
+    while true {
+      while position < end && Self.isBlank(text[position]) { position += 1 }
+      guard position < end else { break }
+      let start = position
+      while position < end && !Self.isBlank(text[position]) { position += 1 }
+      let token = text + start
+      let length = position - start
+      if isFirst {
+        isFirst = false
+        if try parseLabel(token, length) { continue }
+      }
+      previous = try parsePair(token, length, after: previous)
+    }
+    if !isFirst { offsets.append(values.count) }
+  }
+
+  /// Returns false when the row starts with its first pair: data to predict need no labels.
+  private mutating func parseLabel(
+    _ token: UnsafeMutablePointer<CChar>, _ length: Int
+  ) throws(FireTreeError) -> Bool {
+    if target == nil || !request.requiresTarget, memchr(token, 0x3A, length) != nil {
+      target = nil
+      return false
+    }
+    guard NumberText.double(token, count: length) != nil else {
+      throw error("expected a number as label, found \(quoted(string(token, length)))")
+    }
+    // The token ends at a blank; the label is read as a C string of its own.
+    let separator = token[length]
+    token[length] = 0
+    defer { token[length] = separator }
+    try target?.append(token, count: length, row: row)
+    return true
+  }
+
+  private mutating func parsePair(
+    _ token: UnsafeMutablePointer<CChar>, _ length: Int, after previous: Int
+  ) throws(FireTreeError) -> Int {
+    guard let colon = memchr(token, 0x3A, length) else {
+      throw error("\(quoted(string(token, length))) is not an index:value pair")
+    }
+    let digits = colon.assumingMemoryBound(to: CChar.self) - token
+    guard let index = parseIndex(token, digits) else {
+      let text = string(token, digits)
+      if text == "qid" { throw error("query ids (qid) are not supported") }
+      throw error("index \(quoted(text)) is not a whole number from 1 to \(Self.largestIndex)")
+    }
+    guard index > previous else {
+      throw error(
+        index == previous
+          ? "index \(index) comes twice" : "index \(index) comes after index \(previous): indices must ascend"
+      )
+    }
+    guard index <= highestAllowed else {
+      throw error("index \(index) is beyond the model's \(counted(highestAllowed, "feature"))")
+    }
+    guard let value = NumberText.float(token + digits + 1, count: length - digits - 1) else {
+      throw error("\(quoted(string(token, length))) is not an index:value pair")
+    }
+    guard value.isFinite else {
+      let text = quoted(string(token + digits + 1, length - digits - 1))
+      throw error("the value \(text) of index \(index) is not a finite 32-bit number")
+    }
+    largest = max(largest, index)
+    if value != 0 {
+      columns.append(Int32(index - 1))
+      values.append(value)
+    }
+    return index
+  }
+
+  private func parseIndex(_ token: UnsafeMutablePointer<CChar>, _ digits: Int) -> Int? {
+    guard digits > 0 else { return nil }
+    var index = 0
+    for position in 0..<digits {
+      let digit = Int(token[position]) - 0x30
+      guard digit >= 0 && digit <= 9 else { return nil }
+      index = 10 * index + digit
+      if index > Self.largestIndex { return nil }
+    }
+    return index > 0 ? index : nil
+  }
+
+  private func string(_ token: UnsafeMutablePointer<CChar>, _ length: Int) -> String {
+    String(
+      decoding: UnsafeBufferPointer(start: token, count: length).lazy.map(UInt8.init(bitPattern:)),
+      as: UTF8.self)
+  }
+
+  private func error(_ reason: String) -> FireTreeError { .data(file: request.path, row: row, reason) }
+}

@@ -1,0 +1,195 @@
+import FireTreeCore
+
+// A model file is a safetensors file. Its metadata are strings:
+//
+//     format, format_version   "firetree", "1"
+//     checksum                 CRC-32 of everything else, so that an altered file is known
+//     kind, task               of the data
+//     class_names              JSON array (classification)
+//     target_mean, target_scale                     (regression)
+//     threshold, preprocessing.constant, preprocessing.unit_norm
+//     features                 JSON object: the schema
+//     training.*               how the model was trained
+//
+// Its tensors, all F32: hidden.weight (m x d'), output.weight (m x C), preprocessing.offset (d),
+// preprocessing.scale (d). Numbers in metadata are the shortest decimals that read back as the same bits.
+extension Model {
+  private static let format = "firetree"
+  private static let trainingPrefix = "training."
+  private static let tensorNames = [
+    "hidden.weight", "output.weight", "preprocessing.offset", "preprocessing.scale",
+  ]
+
+  /// Writes a model file, which appears under its name only when it is complete.
+  ///
+  /// The same model gives the same bytes. Throws a failure when the file cannot be written or when the model holds
+  /// numbers that are not finite. Complexity: two passes over the weights, no copy.
+  public func write(to path: String) throws(FireTreeError) {
+    if let problem = shapeProblem ?? finiteProblem {
+      throw FireTreeError(.failure, file: path, "the model is not written: \(problem)")
+    }
+    var metadata = self.metadata
+    metadata["checksum"] = checksum(of: metadata)
+    try SafetensorsWriter.write(
+      to: path, metadata: metadata,
+      tensors: [
+        "hidden.weight": .matrix(hiddenWeights), "output.weight": .matrix(outputWeights),
+        "preprocessing.offset": .vector(preprocessing.offsets),
+        "preprocessing.scale": .vector(preprocessing.scales),
+      ])
+  }
+
+  /// Reads a model file.
+  ///
+  /// Throws a data error for a file that is no model, is of a newer version, is truncated or was altered.
+  /// Complexity: one pass over the file, and two over the weights in memory.
+  public init(contentsOf path: String) throws(FireTreeError) {
+    let file = try SafetensorsReader(contentsOf: path)
+    let fields = ModelFields(path: path, metadata: file.metadata)
+    try Self.checkFormat(fields)
+    if let name = file.tensors.keys.sorted().first(where: { !Self.tensorNames.contains($0) }) {
+      throw .data(file: path, "tensor \(quoted(name)) does not belong to a FireTree model")
+    }
+    hiddenWeights = try file.matrix("hidden.weight")
+    outputWeights = try file.matrix("output.weight")
+    let (offsets, scales) = (try file.vector("preprocessing.offset"), try file.vector("preprocessing.scale"))
+    guard offsets.count == scales.count else {
+      throw .data(
+        file: path, "tensor 'preprocessing.scale' has the shape \(scales.count), not \(offsets.count)")
+    }
+    preprocessing = Preprocessing(
+      offsets: offsets, scales: scales, constant: try fields.optionalNumber("preprocessing.constant"),
+      unitNorm: try fields.choice("preprocessing.unit_norm", ["true": true, "false": false]))
+    threshold = try fields.number("threshold")
+    encoding = try fields.encoding()
+    schema = try fields.schema()
+    kind = try fields.choice("kind", ["table": .table, "images": .images, "sparse": .sparse])
+    training = [:]
+    for (key, value) in file.metadata where key.hasPrefix(Self.trainingPrefix) {
+      training[String(key.dropFirst(Self.trainingPrefix.count))] = value
+    }
+    var others = file.metadata
+    others["checksum"] = nil
+    guard try fields.text("checksum") == checksum(of: others) else {
+      throw .data(file: path, "the model file was altered or damaged: its checksum does not match")
+    }
+    if let problem = shapeProblem ?? finiteProblem { throw .data(file: path, problem) }
+  }
+
+  private static func checkFormat(_ fields: ModelFields) throws(FireTreeError) {
+    guard fields.metadata["format"] == format else {
+      throw .data(file: fields.path, "a safetensors file, but not a FireTree model")
+    }
+    guard let version = Int(try fields.text("format_version")), version >= 1 else {
+      throw .data(file: fields.path, "the model's format_version is malformed")
+    }
+    guard version <= formatVersion else {
+      throw .data(
+        file: fields.path, "format version \(version) is newer than this program reads (\(formatVersion))")
+    }
+  }
+
+  private var metadata: [String: String] {
+    var result = [
+      "format": Self.format, "format_version": String(Self.formatVersion), "kind": kind.rawValue,
+      "task": encoding.task.rawValue, "threshold": "\(threshold)", "features": ModelFields.text(of: schema),
+      "preprocessing.unit_norm": preprocessing.unitNorm ? "true" : "false",
+    ]
+    if let constant = preprocessing.constant { result["preprocessing.constant"] = "\(constant)" }
+    switch encoding {
+    case .classification(let names): result["class_names"] = JSON.array(names.map(JSON.string)).text
+    case .regression(let mean, let scale):
+      result["target_mean"] = "\(mean)"
+      result["target_scale"] = "\(scale)"
+    }
+    for (key, value) in training { result[Self.trainingPrefix + key] = value }
+    return result
+  }
+
+  /// A CRC-32 of the metadata in order, then of each tensor's name, shape and elements.
+  private func checksum(of metadata: [String: String]) -> String {
+    var checksum = Checksum()
+    for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
+      checksum.update(key)
+      checksum.update(value)
+    }
+    for (name, matrix) in [("hidden.weight", hiddenWeights), ("output.weight", outputWeights)] {
+      checksum.update("\(name) \(matrix.rows) \(matrix.columns)")
+      checksum.update(matrix)
+    }
+    for (name, values) in [
+      ("preprocessing.offset", preprocessing.offsets), ("preprocessing.scale", preprocessing.scales),
+    ] {
+      checksum.update("\(name) \(values.count)")
+      values.withUnsafeBytes { checksum.update($0) }
+    }
+    return checksum.text
+  }
+}
+
+/// The metadata of a model file, taken apart.
+private struct ModelFields {
+  let path: String
+  let metadata: [String: String]
+
+  func text(_ key: String) throws(FireTreeError) -> String {
+    guard let text = metadata[key] else { throw .data(file: path, "the model has no \(key)") }
+    return text
+  }
+
+  private func malformed(_ key: String) -> FireTreeError {
+    .data(file: path, "the model's \(key) is malformed")
+  }
+
+  func number(_ key: String) throws(FireTreeError) -> Float {
+    guard let number = Float(try text(key)) else { throw malformed(key) }
+    return number
+  }
+
+  func optionalNumber(_ key: String) throws(FireTreeError) -> Float? {
+    metadata[key] == nil ? nil : try number(key)
+  }
+
+  func choice<Value>(_ key: String, _ values: [String: Value]) throws(FireTreeError) -> Value {
+    guard let value = values[try text(key)] else { throw malformed(key) }
+    return value
+  }
+
+  func encoding() throws(FireTreeError) -> TargetEncoding {
+    switch try choice("task", ["classification": LearningTask.classification, "regression": .regression]) {
+    case .regression: return .regression(mean: try number("target_mean"), scale: try number("target_scale"))
+    case .classification:
+      guard let names = strings(JSON(parsing: try text("class_names").utf8)), !names.isEmpty else {
+        throw malformed("class_names")
+      }
+      return .classification(names: names)
+    }
+  }
+
+  func schema() throws(FireTreeError) -> FeatureSchema {
+    guard let entries = JSON(parsing: try text("features").utf8)?.object,
+      let count = entries["count"]?.integer,
+      count > 0
+    else { throw malformed("features") }
+    let schema = FeatureSchema(
+      count: count, names: strings(entries["names"]), targetName: entries["target_name"]?.string,
+      targetIndex: entries["target_index"]?.integer)
+    // Whatever was left out while reading is missing when the schema is written again.
+    guard Self.text(of: schema) == JSON.object(entries).text else { throw malformed("features") }
+    return schema
+  }
+
+  static func text(of schema: FeatureSchema) -> String {
+    var entries: [String: JSON] = ["count": .integer(schema.count)]
+    if let names = schema.names { entries["names"] = .array(names.map(JSON.string)) }
+    if let name = schema.targetName { entries["target_name"] = .string(name) }
+    if let index = schema.targetIndex { entries["target_index"] = .integer(index) }
+    return JSON.object(entries).text
+  }
+
+  private func strings(_ json: JSON?) -> [String]? {
+    guard let array = json?.array else { return nil }
+    let texts = array.compactMap(\.string)
+    return texts.count == array.count ? texts : nil
+  }
+}

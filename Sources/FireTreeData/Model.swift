@@ -1,0 +1,88 @@
+import FireTreeCore
+
+/// A trained network with everything that a prediction needs, as a model file keeps it.
+public struct Model: Sendable, Equatable {
+  /// The version of model files that this library writes, and the newest that it reads.
+  public static let formatVersion = 1
+
+  /// One neuron a row (m x d').
+  public var hiddenWeights: Matrix
+  /// Output weights of one neuron a row (m x C).
+  public var outputWeights: Matrix
+  /// The shift b of the ReLU.
+  public var threshold: Float
+  /// From raw features (d) to what the network sees (d').
+  public var preprocessing: Preprocessing
+  public var encoding: TargetEncoding
+  public var schema: FeatureSchema
+  /// The kind of data that the model was trained on.
+  public var kind: Dataset.Kind
+  /// How it was trained: the seed, the engine, hyper-parameters. For people and for reproduction; not interpreted.
+  public var training: [String: String]
+
+  /// Precondition: the shapes agree (see `shapeProblem`).
+  public init(
+    hiddenWeights: Matrix, outputWeights: Matrix, threshold: Float, preprocessing: Preprocessing,
+    encoding: TargetEncoding, schema: FeatureSchema, kind: Dataset.Kind, training: [String: String] = [:]
+  ) {
+    self.hiddenWeights = hiddenWeights
+    self.outputWeights = outputWeights
+    self.threshold = threshold
+    self.preprocessing = preprocessing
+    self.encoding = encoding
+    self.schema = schema
+    self.kind = kind
+    self.training = training
+    precondition(shapeProblem == nil, shapeProblem ?? "")
+  }
+
+  /// Which shape does not fit the others, in one line, or nil.
+  var shapeProblem: String? {
+    let (m, d) = (hiddenWeights.rows, preprocessing.outputDimension)
+    if m < 1 { return "the model has no neurons" }
+    if schema.count != preprocessing.inputDimension {
+      return
+        "the preprocessing is for \(preprocessing.inputDimension) features, the model has \(schema.count)"
+    }
+    if let names = schema.names, names.count != schema.count {
+      return "the model has \(schema.count) features and \(names.count) feature names"
+    }
+    if hiddenWeights.columns != d {
+      return "tensor 'hidden.weight' has the shape \(m) x \(hiddenWeights.columns), not \(m) x \(d)"
+    }
+    if outputWeights.rows != m || outputWeights.columns != encoding.outputs {
+      let found = "\(outputWeights.rows) x \(outputWeights.columns)"
+      return "tensor 'output.weight' has the shape \(found), not \(m) x \(encoding.outputs)"
+    }
+    return nil
+  }
+
+  /// What in the model is not a finite number, in one line, or nil. Complexity: O(m (d' + C)).
+  var finiteProblem: String? {
+    if !threshold.isFinite { return "the threshold is not finite" }
+    if !Self.isFinite(hiddenWeights) { return "tensor 'hidden.weight' has elements that are not finite" }
+    if !Self.isFinite(outputWeights) { return "tensor 'output.weight' has elements that are not finite" }
+    if !preprocessing.offsets.allSatisfy(\.isFinite) || !preprocessing.scales.allSatisfy(\.isFinite) {
+      return "the preprocessing has elements that are not finite"
+    }
+    if let constant = preprocessing.constant, !constant.isFinite {
+      return "the appended constant is not finite"
+    }
+    if case .regression(let mean, let scale) = encoding, !mean.isFinite || !scale.isFinite || scale == 0 {
+      return "the scale of the target is not finite"
+    }
+    return nil
+  }
+
+  private static func isFinite(_ matrix: Matrix) -> Bool {
+    matrix.withView { view in
+      (0..<view.rows).allSatisfy { row in
+        // Infinities and NaNs are the largest bit patterns; an integer maximum vectorises, a test would not.
+        let values = view.row(row)
+        var largest: UInt32 = 0
+        for column in 0..<view.columns { largest = max(largest, values[column].bitPattern & 0x7FFF_FFFF) }
+        return largest < 0x7F80_0000
+      }
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import FireTreeCore
+
+extension Preprocessing {
+  /// The points that a network sees (n x `outputDimension`).
+  ///
+  /// A zero point stays zero under the unit norm. Sparse points stay sparse unless the preprocessing centres
+  /// columns, which was learned from dense data: then the result is dense.
+  ///
+  /// Throws a data error for a point whose result is not finite in 32 bits, and a usage error when the result does
+  /// not fit the memory. Precondition: the points have `inputDimension` coordinates.
+  /// Complexity: O(stored elements) of the result; no other copy is made.
+  public func apply(to features: DataPoints) throws(FireTreeError) -> DataPoints {
+    precondition(
+      features.dimension == inputDimension, "\(features.dimension) features, not \(inputDimension)")
+    if case .sparse(let rows) = features, keepsZeros { return .sparse(try apply(to: rows)) }
+    try ByteCount.matrix(rows: features.count, columns: outputDimension).requireAvailable(
+      for: "the preprocessed data")
+    var result = Matrix(rows: features.count, columns: outputDimension)
+    var raw = [Float](repeating: 0, count: inputDimension)
+    var failed: Int?
+    result.withMutableView { result in
+      for row in 0..<result.rows where result.columns > 0 {
+        switch features {
+        case .dense(let matrix):
+          failed = matrix.withView { transform($0.row(row), into: result.row(row)) } ? failed : failed ?? row
+        case .sparse(let rows):
+          for column in raw.indices { raw[column] = 0 }
+          for (column, value) in rows.row(row) { raw[column] = value }
+          failed =
+            raw.withUnsafeBufferPointer { raw in
+              raw.baseAddress.map { transform($0, into: result.row(row)) } ?? true
+            } ? failed : failed ?? row
+        }
+      }
+    }
+    if let failed { throw Self.overflow(failed) }
+    return .dense(result)
+  }
+
+  private static func overflow(_ row: Int) -> FireTreeError {
+    FireTreeError(.data, "data point \(row + 1): preprocessing gives numbers that are not finite in 32 bits")
+  }
+
+  /// Returns false when a result is not finite.
+  private func transform(_ raw: UnsafePointer<Float>, into result: UnsafeMutablePointer<Float>) -> Bool {
+    var squares = constant.map { Double($0) * Double($0) } ?? 0
+    for column in offsets.indices {
+      let value = (Double(raw[column]) - Double(offsets[column])) * Double(scales[column])
+      squares += value * value
+    }
+    let factor = unitNorm && squares > 0 ? 1 / squares.squareRoot() : 1
+    var magnitude: Float = 0
+    for column in offsets.indices {
+      let value = (Double(raw[column]) - Double(offsets[column])) * Double(scales[column])
+      result[column] = Float(value * factor)
+      magnitude = max(magnitude, abs(result[column]))
+    }
+    if let constant { result[offsets.count] = Float(Double(constant) * factor) }
+    return magnitude.isFinite
+  }
+
+  private func apply(to rows: SparseRows) throws(FireTreeError) -> SparseRows {
+    let extra = constant == nil ? 0 : rows.rows
+    var offsets: [Int] = [0]
+    var columns: [Int32] = []
+    var values: [Float] = []
+    offsets.reserveCapacity(rows.rows + 1)
+    columns.reserveCapacity(rows.nonzeros + extra)
+    values.reserveCapacity(rows.nonzeros + extra)
+    for row in 0..<rows.rows {
+      let elements = rows.offsets[row]..<rows.offsets[row + 1]
+      var squares = constant.map { Double($0) * Double($0) } ?? 0
+      for position in elements {
+        let value = Double(rows.values[position]) * Double(scales[Int(rows.columnIndices[position])])
+        squares += value * value
+      }
+      let factor = unitNorm && squares > 0 ? 1 / squares.squareRoot() : 1
+      for position in elements {
+        let column = rows.columnIndices[position]
+        let value = Float(Double(rows.values[position]) * Double(scales[Int(column)]) * factor)
+        guard value.isFinite else { throw Self.overflow(row) }
+        columns.append(column)
+        values.append(value)
+      }
+      if let constant {
+        columns.append(Int32(inputDimension))
+        values.append(Float(Double(constant) * factor))
+      }
+      offsets.append(values.count)
+    }
+    return SparseRows(columns: outputDimension, offsets: offsets, columnIndices: columns, values: values)
+  }
+}

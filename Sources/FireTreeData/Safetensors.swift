@@ -1,0 +1,96 @@
+import FireTreeCore
+
+/// A tensor to write to a safetensors file, of element type F32.
+public enum SafetensorsTensor: Sendable {
+  /// Two dimensions: rows x columns.
+  case matrix(Matrix)
+  /// One dimension.
+  case vector([Float])
+
+  public var shape: [Int] {
+    switch self {
+    case .matrix(let matrix): [matrix.rows, matrix.columns]
+    case .vector(let values): [values.count]
+    }
+  }
+
+  var byteCount: Int { shape.reduce(MemoryLayout<Float>.size, *) }
+}
+
+/// Constants of the file format.
+enum SafetensorsFormat {
+  static let longestHeader = 100_000_000
+
+  /// Bytes of one element, by the name of its type.
+  static let elementSizes: [String: Int] = [
+    "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "U16": 2, "I16": 2, "F16": 2, "BF16": 2,
+    "U32": 4,
+    "I32": 4, "F32": 4, "U64": 8, "I64": 8, "F64": 8,
+  ]
+}
+
+/// Writes safetensors files (https://github.com/huggingface/safetensors): 8 bytes of header length, a JSON header
+/// padded to 8 bytes, and the tensors, by name, one after the other.
+public enum SafetensorsWriter {
+  /// Writes the file and gives it its name when it is complete.
+  ///
+  /// The same contents give the same bytes. Throws a failure when the file cannot be written.
+  /// Complexity: no copy of the tensors is made.
+  public static func write(
+    to path: String, metadata: [String: String], tensors: [String: SafetensorsTensor]
+  ) throws(FireTreeError) {
+    precondition(tensors["__metadata__"] == nil, "__metadata__ is no name for a tensor")
+    let ordered = tensors.sorted { $0.key < $1.key }
+    let file = try AtomicFile(path: path)
+    let header = header(metadata, ordered)
+    var length = UInt64(header.utf8.count).littleEndian
+    try write(bytesOf: &length, to: file)
+    try file.write(header)
+    for (_, tensor) in ordered { try write(tensor, to: file) }
+    try file.commit()
+  }
+
+  private static func header(
+    _ metadata: [String: String], _ tensors: [(key: String, value: SafetensorsTensor)]
+  ) -> String {
+    var entries: [String: JSON] = [:]
+    var offset = 0
+    for (name, tensor) in tensors {
+      let end = offset + tensor.byteCount
+      entries[name] = .object([
+        "dtype": .string("F32"), "shape": .array(tensor.shape.map(JSON.integer)),
+        "data_offsets": .array([.integer(offset), .integer(end)]),
+      ])
+      offset = end
+    }
+    if !metadata.isEmpty { entries["__metadata__"] = .object(metadata.mapValues(JSON.string)) }
+    let text = JSON.object(entries).text
+    return text + String(repeating: " ", count: (8 - text.utf8.count % 8) % 8)
+  }
+
+  private static func write(bytesOf number: inout UInt64, to file: AtomicFile) throws(FireTreeError) {
+    var failure: FireTreeError?
+    withUnsafeBytes(of: &number) { bytes in
+      do throws(FireTreeError) { try file.write(bytes) } catch { failure = error }
+    }
+    if let failure { throw failure }
+  }
+
+  private static func write(_ tensor: SafetensorsTensor, to file: AtomicFile) throws(FireTreeError) {
+    switch tensor {
+    case .matrix(let matrix):
+      try matrix.withView { (view) throws(FireTreeError) in
+        for row in 0..<view.rows {
+          try file.write(
+            UnsafeRawBufferPointer(start: view.row(row), count: view.columns * MemoryLayout<Float>.size))
+        }
+      }
+    case .vector(let values):
+      var failure: FireTreeError?
+      values.withUnsafeBytes { bytes in
+        do throws(FireTreeError) { try file.write(bytes) } catch { failure = error }
+      }
+      if let failure { throw failure }
+    }
+  }
+}

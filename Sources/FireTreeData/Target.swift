@@ -1,0 +1,31 @@
+/// What the points of a data set are labelled with.
+public enum Target: Sendable, Equatable {
+  /// Class `names[indices[i]]` for point i.
+  case classes(names: [String], indices: [Int32])
+  /// A number for each point.
+  case values([Float])
+
+  /// Number of points.
+  public var count: Int {
+    switch self {
+    case .classes(_, let indices): indices.count
+    case .values(let values): values.count
+    }
+  }
+
+  /// The targets of the points in `range`; the class names stay whole.
+  public subscript(range: Range<Int>) -> Target {
+    switch self {
+    case .classes(let names, let indices): .classes(names: names, indices: Array(indices[range]))
+    case .values(let values): .values(Array(values[range]))
+    }
+  }
+
+  /// The task that such a target belongs to.
+  public var task: LearningTask {
+    switch self {
+    case .classes: .classification
+    case .values: .regression
+    }
+  }
+}

@@ -1,0 +1,165 @@
+import FireTreeCore
+
+/// Collects the labels of a data set while its rows are read, and decides at the end what they are.
+struct TargetBuilder {
+  enum Policy {
+    /// Training data: find out the task unless it is given, and the classes.
+    case training(LearningTask?)
+    /// Data for a classifier that knows these names. A label that is none of them is an error when the target is
+    /// required; otherwise the whole target is ignored.
+    case classes([String], required: Bool)
+    /// Data for a regression. The same holds for what is no number.
+    case values(required: Bool)
+  }
+
+  /// Integers with more distinct values than this are numbers, not classes, unless the task is given.
+  static let mostInferredClasses = 20
+  /// Spellings kept while the task is open: one class may have several ("1", "1.0").
+  private static let mostSpellings = 4 * mostInferredClasses
+
+  let path: String
+  /// What messages call the target: `column 5 ('price')`.
+  let place: String
+  let policy: Policy
+
+  /// Each spelling's index in `spellings`; nil once the target is known to be numbers.
+  private var spellingIndex: [String: Int32]? = [:]
+  private var spellings: [String] = []
+  private var indices: [Int32] = []
+  /// Nil once the target is known to be classes.
+  private var values: [Float]? = []
+  private var allNumbers = true
+  private(set) var ignoredBecause: String?
+
+  init(path: String, place: String, policy: Policy) {
+    self.path = path
+    self.place = place
+    self.policy = policy
+    switch policy {
+    case .training(.classification): values = nil
+    case .training(.regression), .values: spellingIndex = nil
+    case .training(nil): break
+    case .classes(let names, _):
+      values = nil
+      spellings = names
+      spellingIndex = Dictionary(zip(names, 0..<Int32(names.count)), uniquingKeysWith: { first, _ in first })
+    }
+  }
+
+  /// Appends a label. `text[count]` is 0.
+  mutating func append(_ text: UnsafePointer<CChar>, count: Int, row: Int) throws(FireTreeError) {
+    if ignoredBecause != nil { return }
+    let number = NumberText.double(text, count: count)
+    if count == 0 { return try refuse("missing value", row: row) }
+    if let number, !Float(number).isFinite {
+      return try refuse("\(label(text, count)) is not a finite 32-bit number", row: row)
+    }
+    if spellingIndex == nil {
+      guard let number else { return try refuse("\(label(text, count)) is not a number\(hint)", row: row) }
+      values?.append(Float(number))
+      return
+    }
+    try append(spelling: string(text, count), number: number, row: row)
+  }
+
+  /// Appends a label that is stored as a number.
+  mutating func append(_ number: Double, row: Int) throws(FireTreeError) {
+    if ignoredBecause != nil { return }
+    guard Float(number).isFinite else {
+      return try refuse("\(number) is not a finite 32-bit number", row: row)
+    }
+    if spellingIndex == nil {
+      values?.append(Float(number))
+    } else {
+      try append(spelling: NumberText.canonicalName(number), number: number, row: row)
+    }
+  }
+
+  private mutating func append(spelling: String, number: Double?, row: Int) throws(FireTreeError) {
+    if case .classes(let names, _) = policy {
+      let known = spellingIndex?[spelling] ?? number.flatMap { spellingIndex?[NumberText.canonicalName($0)] }
+      guard let known else {
+        let reason = "label \(quoted(spelling)) is unknown to the model, which knows \(quotedList(names))"
+        return try refuse(reason, row: row)
+      }
+      indices.append(known)
+      return
+    }
+    if let index = spellingIndex?[spelling] {
+      indices.append(index)
+    } else {
+      guard spellings.count < Int(Int32.max) else { throw .data(file: path, row: row, "too many classes") }
+      spellingIndex?[spelling] = Int32(spellings.count)
+      indices.append(Int32(spellings.count))
+      spellings.append(spelling)
+    }
+    guard let number else {
+      allNumbers = false
+      values = nil
+      return
+    }
+    values?.append(Float(number))
+    if values != nil && (number != number.rounded() || spellings.count > Self.mostSpellings) {
+      (spellingIndex, spellings, indices) = (nil, [], [])
+    }
+  }
+
+  /// An error, or, where the target is not required, the end of the target.
+  private mutating func refuse(_ reason: String, row: Int) throws(FireTreeError) {
+    let reason = place.isEmpty ? reason : "\(place): \(reason)"
+    switch policy {
+    case .classes(_, required: false), .values(required: false): ignoredBecause = "row \(row): \(reason)"
+    default: throw .data(file: path, row: row, reason)
+    }
+  }
+
+  private var hint: String {
+    if case .training(nil) = policy { return " as the labels above are (for classes, set the task)" }
+    return ""
+  }
+
+  private func string(_ text: UnsafePointer<CChar>, _ count: Int) -> String {
+    text.withMemoryRebound(to: UInt8.self, capacity: count) {
+      String(decoding: UnsafeBufferPointer(start: $0, count: count), as: UTF8.self)
+    }
+  }
+
+  private func label(_ text: UnsafePointer<CChar>, _ count: Int) -> String { quoted(string(text, count)) }
+
+  // MARK: The decision
+
+  /// The target, or nil when it is ignored, and a note where a default decided.
+  consuming func finish() -> (target: Target?, note: String?) {
+    if let ignoredBecause { return (nil, "target ignored: \(ignoredBecause)") }
+    switch policy {
+    case .classes(let names, _): return (.classes(names: names, indices: indices), nil)
+    case .values, .training(.regression): return (.values(values ?? []), nil)
+    case .training(.classification): return (classes(), nil)
+    case .training(nil):
+      if spellingIndex != nil {
+        let target = classes()
+        if case .classes(let names, _) = target, !allNumbers || names.count <= Self.mostInferredClasses {
+          return (target, "task: classification (\(counted(names.count, "class", "classes")))")
+        }
+      }
+      return (.values(values ?? []), "task: regression")
+    }
+  }
+
+  /// The classes in order: by number when all are numbers, else by name. Spellings of one number are one class.
+  private func classes() -> Target {
+    var names = spellings
+    if allNumbers { names = spellings.map { NumberText.double($0).map(NumberText.canonicalName) ?? $0 } }
+    var ordered = Array(Set(names))
+    if allNumbers {
+      let numbers = Dictionary(
+        ordered.map { ($0, NumberText.double($0) ?? 0) }, uniquingKeysWith: { a, _ in a })
+      ordered.sort { (numbers[$0] ?? 0, $0) < (numbers[$1] ?? 0, $1) }
+    } else {
+      ordered.sort()
+    }
+    let position = Dictionary(zip(ordered, Int32(0)...), uniquingKeysWith: { a, _ in a })
+    let renumbered = names.map { position[$0] ?? 0 }
+    return .classes(names: ordered, indices: indices.map { renumbered[Int($0)] })
+  }
+}
