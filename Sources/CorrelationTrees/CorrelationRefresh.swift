@@ -20,14 +20,16 @@ extension DataPoints {
     of neurons: [Int32], from weights: Matrix, workers: Workers,
     _ store: (Int, Range<Int>, UnsafePointer<Float>) -> Void
   ) {
-    precondition(weights.columns == dimension, "weights of \(weights.columns) columns, points of \(dimension)")
+    precondition(
+      weights.columns == dimension, "weights of \(weights.columns) columns, points of \(dimension)")
     let shards = Self.refreshShards(of: neurons.count)
     let tiles = correlationTiles
     weights.withView { weights in
       neurons.withUnsafeBufferPointer { neurons in
         workers.forEachShard(of: shards.count) { shard in
           let chosen = UnsafeBufferPointer(rebasing: neurons[shards[shard]])
-          Scratch.withMatrix(rows: min(Self.weightsPerTile, chosen.count), columns: min(tiles.size, count)) { scratch in
+          Scratch.withMatrix(rows: min(Self.weightsPerTile, chosen.count), columns: min(tiles.size, count)) {
+            scratch in
             weights.forEachTile(of: chosen, size: Self.weightsPerTile) { range, rows in
               for tile in 0..<tiles.count {
                 let result = scratch.rows(0..<range.count).columns(0..<tiles[tile].count)
@@ -83,7 +85,9 @@ extension FiringSet {
               let first = shards[index].lowerBound + tiles[tile].lowerBound
               let rows = scratch.rows(0..<tiles[tile].count)
               points.correlate(weights.rows(first..<first + rows.rows), points: 0..<points.count, into: rows)
-              for slot in 0..<rows.rows { result.appendRow(of: first + slot, rows.view.row(slot), points.count, bound) }
+              for slot in 0..<rows.rows {
+                result.appendRow(of: first + slot, rows.view.row(slot), points.count, bound)
+              }
             }
           }
           return result

@@ -121,7 +121,8 @@ extension DataTree {
             let columns = nodes.columns(run.firstNode..<run.firstNode + run.leaves.count)
             for pointTile in 0..<pointTiles.count {
               points.correlateByPoint(
-                weights.rows(run.leaves), points: pointTiles[pointTile], into: columns.rows(pointTiles[pointTile]))
+                weights.rows(run.leaves), points: pointTiles[pointTile],
+                into: columns.rows(pointTiles[pointTile]))
             }
           }
         }
@@ -153,7 +154,8 @@ extension DataTree {
 
   /// New correlations of `neurons`, one point a row.
   private func correlate(
-    _ neurons: UnsafeBufferPointer<Int32>, from weights: Matrix, into fresh: MutableMatrixView, workers: Workers
+    _ neurons: UnsafeBufferPointer<Int32>, from weights: Matrix, into fresh: MutableMatrixView,
+    workers: Workers
   ) {
     let shards = DataPoints.refreshShards(of: neurons.count)
     let tiles = points.correlationTiles
@@ -201,7 +203,8 @@ extension DataTree {
   /// is O(k + w / 64) for k pairs and w neurons, and no counter a neuron is ever cleared.
   private static func groupByNeuron(_ lists: [FiringList], neurons: Range<Int>) -> FiringSet.Shard {
     let ranges = lists.map { list in
-      lowerBound(of: neurons.lowerBound, in: list.indices)..<lowerBound(of: neurons.upperBound, in: list.indices)
+      lowerBound(
+        of: neurons.lowerBound, in: list.indices)..<lowerBound(of: neurons.upperBound, in: list.indices)
     }
     var fires = [UInt64](repeating: 0, count: (neurons.count + 63) / 64)
     for (list, range) in zip(lists, ranges) {

@@ -24,7 +24,9 @@ public struct LinearScan: FiringDetector {
 
   @discardableResult
   public mutating func update(_ neuron: Int, to weights: [Float]) -> OperationCounts {
-    for (point, value) in points.correlations(of: weights).enumerated() { correlations[neuron, point] = value }
+    for (point, value) in points.correlations(of: weights).enumerated() {
+      correlations[neuron, point] = value
+    }
     return OperationCounts(innerProducts: pointCount, nodesWritten: pointCount)
   }
 

@@ -50,7 +50,9 @@ public struct ByteCount: Sendable, Comparable, CustomStringConvertible {
         var line = [CChar](repeating: 0, count: 256)
         let key = "MemAvailable:"
         while fgets(&line, Int32(line.count), file) != nil {
-          let text = line.withUnsafeBufferPointer { String(decoding: $0.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self) }
+          let text = line.withUnsafeBufferPointer {
+            String(decoding: $0.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+          }
           guard text.hasPrefix(key) else { continue }
           let digits = text.dropFirst(key.count).drop { $0 == " " }.prefix { $0.isNumber }
           if let kibibytes = Int(digits) { return ByteCount(1024) * kibibytes }

@@ -56,7 +56,8 @@ enum Elementary {
     let t = ((value(remainder &>> 16) - 0x1p13) * 0x1p16 + value(remainder & 0xFFFF)) * 1.4629180792671596e-9
     let z = t * t
     let s = ((-1.9515295891e-4 * z + 8.3321608736e-3) * z - 1.6666654611e-1) * z * t + t
-    let c = ((2.443315711809948e-5 * z - 1.388731625493765e-3) * z + 4.166664568298827e-2) * z * z - 0.5 * z + 1
+    let c =
+      ((2.443315711809948e-5 * z - 1.388731625493765e-3) * z + 4.166664568298827e-2) * z * z - 0.5 * z + 1
     // Selection and signs by bits: masks of lanes do not vectorise.
     let odd = Words() &- (quadrant & 1)
     let sineBits = unsafeBitCast(s, to: Words.self), cosineBits = unsafeBitCast(c, to: Words.self)

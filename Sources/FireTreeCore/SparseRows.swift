@@ -38,7 +38,8 @@ public struct SparseRows: Sendable, Equatable {
 
   /// Bytes held.
   public var memoryBytes: Int {
-    offsets.count * MemoryLayout<Int>.stride + values.count * (MemoryLayout<Int32>.stride + MemoryLayout<Float>.stride)
+    offsets.count * MemoryLayout<Int>.stride + values.count
+      * (MemoryLayout<Int32>.stride + MemoryLayout<Float>.stride)
   }
 
   /// The same rows, every element stored.
@@ -58,7 +59,8 @@ public struct SparseRows: Sendable, Equatable {
   public func rows(_ range: Range<Int>) -> SparseRows {
     let elements = offsets[range.lowerBound]..<offsets[range.upperBound]
     return SparseRows(
-      columns: columns, offsets: offsets[range.lowerBound...range.upperBound].map { $0 - elements.lowerBound },
+      columns: columns,
+      offsets: offsets[range.lowerBound...range.upperBound].map { $0 - elements.lowerBound },
       columnIndices: Array(columnIndices[elements]), values: Array(values[elements]))
   }
 

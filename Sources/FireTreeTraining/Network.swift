@@ -30,7 +30,8 @@ public struct Network: Sendable, Equatable {
   public init(
     neurons: Int, dimension: Int, outputs: Int, threshold: Float, seed: UInt64, workers: Workers = .all
   ) {
-    precondition(neurons >= 1 && dimension >= 1 && outputs >= 1, "a network needs neurons, inputs and outputs")
+    precondition(
+      neurons >= 1 && dimension >= 1 && outputs >= 1, "a network needs neurons, inputs and outputs")
     let hiddenGenerator = CounterGenerator(seed: seed, stream: 0)
     let outputGenerator = CounterGenerator(seed: seed, stream: 1)
     var hidden = Matrix(rows: neurons, columns: dimension)
@@ -63,7 +64,8 @@ public struct Network: Sendable, Equatable {
   /// Correlations are computed in tiles of at most 256 x 512; memory beyond the result is O(n C). Complexity: 2 n m d
   /// flops.
   public func outputs(for points: DataPoints, workers: Workers = .all) -> Matrix {
-    precondition(points.dimension == dimension, "points of \(points.dimension) inputs, a network of \(dimension)")
+    precondition(
+      points.dimension == dimension, "points of \(points.dimension) inputs, a network of \(dimension)")
     return DensePass(network: self, points: points).outputs(of: self, workers: workers)
   }
 

@@ -71,7 +71,8 @@ public struct StepReport: Sendable, Equatable {
   public var phases: PhaseTimes
 
   public init(
-    firingPairs: Int, neuronsMoved: Int, counts: OperationCounts = OperationCounts(), phases: PhaseTimes = PhaseTimes()
+    firingPairs: Int, neuronsMoved: Int, counts: OperationCounts = OperationCounts(),
+    phases: PhaseTimes = PhaseTimes()
   ) {
     self.firingPairs = firingPairs
     self.neuronsMoved = neuronsMoved

@@ -11,8 +11,12 @@ import Testing
   @Test(arguments: sizes, sizes)
   func equalsLinearScanAtEverySmallSize(neurons: Int, points: Int) {
     for (seed, isSparse) in [(1, false), (2, true)] {
-      script(DataTree.self, neurons: neurons, points: points, dimension: 3, seed: UInt64(seed), isSparse: isSparse, steps: 8)
-      script(WeightTree.self, neurons: neurons, points: points, dimension: 3, seed: UInt64(seed), isSparse: isSparse, steps: 8)
+      script(
+        DataTree.self, neurons: neurons, points: points, dimension: 3, seed: UInt64(seed), isSparse: isSparse,
+        steps: 8)
+      script(
+        WeightTree.self, neurons: neurons, points: points, dimension: 3, seed: UInt64(seed),
+        isSparse: isSparse, steps: 8)
     }
   }
 
@@ -21,9 +25,11 @@ import Testing
     var random = SeededGenerator(seed: UInt64(seed))
     let neurons = Int.random(in: 100...900, using: &random), points = Int.random(in: 30...700, using: &random)
     script(
-      DataTree.self, neurons: neurons, points: points, dimension: 9, seed: UInt64(seed), isSparse: seed % 2 == 0, steps: 6)
+      DataTree.self, neurons: neurons, points: points, dimension: 9, seed: UInt64(seed),
+      isSparse: seed % 2 == 0, steps: 6)
     script(
-      WeightTree.self, neurons: neurons, points: points, dimension: 9, seed: UInt64(seed), isSparse: seed % 2 == 0, steps: 6)
+      WeightTree.self, neurons: neurons, points: points, dimension: 9, seed: UInt64(seed),
+      isSparse: seed % 2 == 0, steps: 6)
   }
 
   private func script<Detector: FiringDetector>(
@@ -77,9 +83,15 @@ import Testing
       #expect(set == expected && counts.pairsReported == expected.pairCount, label)
       let neuron = Int.random(in: 0..<detector.neuronCount, using: &random)
       let point = Int.random(in: 0..<detector.pointCount, using: &random)
-      #expect(detector.points(of: neuron, atLeast: bound).indices == oracle.points(of: neuron, atLeast: bound).indices, label)
-      #expect(detector.neurons(of: point, atLeast: bound).indices == oracle.neurons(of: point, atLeast: bound).indices, label)
-      #expect(detector.correlation(neuron: neuron, point: point) == oracle.correlation(neuron: neuron, point: point), label)
+      #expect(
+        detector.points(of: neuron, atLeast: bound).indices
+          == oracle.points(of: neuron, atLeast: bound).indices, label)
+      #expect(
+        detector.neurons(of: point, atLeast: bound).indices
+          == oracle.neurons(of: point, atLeast: bound).indices, label)
+      #expect(
+        detector.correlation(neuron: neuron, point: point)
+          == oracle.correlation(neuron: neuron, point: point), label)
     }
   }
 
@@ -107,7 +119,8 @@ import Testing
   /// Same bits on any number of threads, with numbers that do round.
   @Test func threadsDoNotChangeBits() {
     var random = SeededGenerator(seed: 8)
-    let weights = random.matrix(rows: 3000, columns: 50), points = DataPoints.dense(random.matrix(rows: 130, columns: 50))
+    let weights = random.matrix(rows: 3000, columns: 50),
+      points = DataPoints.dense(random.matrix(rows: 130, columns: 50))
     let moved = (0..<Int32(3000)).filter { $0 % 7 < 3 }
     func run<Detector: FiringDetector>(_: Detector.Type, threads: Int) -> FiringSet {
       var detector = Detector(weights: weights, points: points, workers: Workers(threads: threads))

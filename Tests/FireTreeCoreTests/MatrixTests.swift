@@ -47,7 +47,9 @@ import Testing
   @Test func gatheredTilesHoldTheChosenRows() {
     var random = SeededGenerator(seed: 5)
     let matrix = random.wholeMatrix(rows: 40, columns: 5)
-    for chosen in [[], [3], [3, 4, 5, 6], [0, 2, 39], Array(stride(from: Int32(1), to: 40, by: 3))] as [[Int32]] {
+    for chosen in [[], [3], [3, 4, 5, 6], [0, 2, 39], Array(stride(from: Int32(1), to: 40, by: 3))]
+      as [[Int32]]
+    {
       for size in [1, 2, 3, 100] {
         var seen: [[Float]] = []
         chosen.withUnsafeBufferPointer { chosen in

@@ -13,7 +13,8 @@ import Testing
         == SIMD4(0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd))
     #expect(
       CounterGenerator.philox(
-        counter: SIMD4(0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344), key: SIMD2(0xa409_3822, 0x299f_31d0))
+        counter: SIMD4(0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344),
+        key: SIMD2(0xa409_3822, 0x299f_31d0))
         == SIMD4(0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1))
   }
 
@@ -48,7 +49,9 @@ import Testing
   /// Any row, and any prefix of a row, can be made again alone.
   @Test func rowsArePureFunctionsOfSeedAndIndex() {
     let whole = normals(seed: 3, row: 9, count: 100)
-    for count in [0, 1, 2, 15, 16, 17, 99] { #expect(normals(seed: 3, row: 9, count: count) == Array(whole.prefix(count))) }
+    for count in [0, 1, 2, 15, 16, 17, 99] {
+      #expect(normals(seed: 3, row: 9, count: count) == Array(whole.prefix(count)))
+    }
     #expect(normals(seed: 3, row: 10, count: 100) != whole && normals(seed: 4, row: 9, count: 100) != whole)
   }
 
@@ -59,21 +62,26 @@ import Testing
     // Five standard deviations of the estimates; the seed is fixed.
     #expect(abs(mean) < 0.0112 && abs(variance - 1) < 0.0159)
     // Kolmogorov-Smirnov: sqrt(n) D above 1.95 has probability 0.1%.
-    let deviation = values.enumerated().map { abs(1 - NormalDistribution.tail($1) - Double($0) / 200_000) }.max() ?? 1
+    let deviation =
+      values.enumerated().map { abs(1 - NormalDistribution.tail($1) - Double($0) / 200_000) }.max() ?? 1
     #expect(deviation * 200_000.0.squareRoot() < 1.95)
   }
 
   @Test func signsAreFairAndNothingElse() {
     var signs = [Float](repeating: 0, count: 10_000)
     signs.withUnsafeMutableBufferPointer { buffer in
-      if let base = buffer.baseAddress { CounterGenerator(seed: 1, stream: 1).signs(row: 0, into: base, count: 10_000) }
+      if let base = buffer.baseAddress {
+        CounterGenerator(seed: 1, stream: 1).signs(row: 0, into: base, count: 10_000)
+      }
     }
     #expect(signs.allSatisfy { $0 == 1 || $0 == -1 } && abs(signs.reduce(0, +)) < 500)
   }
 
   @Test func tailsAndThresholds() {
     // Values of the normal table (Abramowitz and Stegun, 26.2).
-    for (x, tail) in [(0.0, 0.5), (1, 0.158655253931457), (1.919, 0.0274922), (3, 0.00134989803163), (-1, 0.841344746068543)] {
+    for (x, tail) in [
+      (0.0, 0.5), (1, 0.158655253931457), (1.919, 0.0274922), (3, 0.00134989803163), (-1, 0.841344746068543),
+    ] {
       #expect(abs(NormalDistribution.tail(x) - tail) < 1e-7)
     }
     for share in [0.001, 0.02, 0.5, 0.9] {

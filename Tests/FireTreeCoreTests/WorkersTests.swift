@@ -29,7 +29,10 @@ import Testing
     #expect(ByteCount(3_136_000_000).description == "3.13 GB (3136000000 bytes)")
     #expect(ByteCount(1_000).description == "1000 bytes")
     #expect(ByteCount.available > ByteCount(1 << 20))
-    #expect(throws: FireTreeError.usage("a thing needs 5.00 GB (5000000000 bytes) of memory, this machine has 7 bytes available")) {
+    #expect(
+      throws: FireTreeError.usage(
+        "a thing needs 5.00 GB (5000000000 bytes) of memory, this machine has 7 bytes available")
+    ) {
       try ByteCount(5_000_000_000).requireAvailable(for: "a thing", available: ByteCount(7))
     }
   }

@@ -44,7 +44,8 @@ import Testing
     let x = random.unitRows(6, columns: 4), targets = random.matrix(rows: 6, columns: 2)
     let points: DataPoints = isSparse ? .sparse(x.sparse) : .dense(x)
     let network = Network(neurons: 10, dimension: 4, outputs: 2, threshold: 0.3, seed: 5)
-    let margin = LinearScan(weights: network.hiddenWeights, points: points, workers: .all).distanceToThreshold(0.3)
+    let margin = LinearScan(weights: network.hiddenWeights, points: points, workers: .all)
+      .distanceToThreshold(0.3)
     #expect(margin > 0.005)
     var engine = kind.make(network, points, rate: 1)
     _ = engine.advance(outputGradient: SquaredLoss().gradient(outputs: engine.outputs, targets: targets))
@@ -81,7 +82,8 @@ import Testing
   /// Ten steps against a run in JAX, float64 (`Golden/make_golden.py`).
   @Test(arguments: EngineKind.allCases, [false, true])
   func tenStepsEqualTheGoldenRun(kind: EngineKind, isSparse: Bool) throws {
-    let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Golden/ten_steps.json")
+    let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
+      "Golden/ten_steps.json")
     let golden = try JSONDecoder().decode(Golden.self, from: Data(contentsOf: file))
     let network = Network(
       hiddenWeights: Matrix(golden.hidden_weights), outputWeights: Matrix(golden.output_weights),
@@ -95,7 +97,8 @@ import Testing
         case "heavy-ball": .heavyBall(run.mu)
         default: .none
         }
-      var engine = kind.make(network, isSparse ? .sparse(x.sparse) : .dense(x), rate: golden.learning_rate, momentum: momentum)
+      var engine = kind.make(
+        network, isSparse ? .sparse(x.sparse) : .dense(x), rate: golden.learning_rate, momentum: momentum)
       let found = try losses(of: &engine, targets: Matrix(golden.targets), iterations: 10)
       #expect(found.count == 11)
       for (found, expected) in zip(found, run.losses) { #expect(abs(found - expected) < 3e-6 * expected) }
@@ -118,7 +121,9 @@ import Testing
       for kind in [EngineKind.dataTree, .weightTree] {
         var engine = kind.make(network, .dense(x), rate: rate, momentum: momentum)
         let found = try losses(of: &engine, targets: targets, iterations: 12)
-        for (found, expected) in zip(found, reference) { #expect(abs(found - expected) <= 1e-5 * expected + 1e-12) }
+        for (found, expected) in zip(found, reference) {
+          #expect(abs(found - expected) <= 1e-5 * expected + 1e-12)
+        }
         let audit = FiringAudit(of: engine, workers: .all)
         #expect(audit.compared == neurons * points && audit.missed == 0 && audit.extra == 0)
       }
@@ -129,7 +134,8 @@ import Testing
   @Test(arguments: EngineKind.allCases, [GradientDescent.Momentum.none, .nesterov(0.9)])
   func threadsDoNotChangeBits(kind: EngineKind, momentum: GradientDescent.Momentum) throws {
     var random = SeededGenerator(seed: 4)
-    let points = DataPoints.dense(random.unitRows(90, columns: 30)), targets = random.matrix(rows: 90, columns: 4)
+    let points = DataPoints.dense(random.unitRows(90, columns: 30)),
+      targets = random.matrix(rows: 90, columns: 4)
     let network = Network(neurons: 1500, dimension: 30, outputs: 4, threshold: 1, seed: 9)
     var results: [Matrix] = []
     for threads in [1, 2, 3] {
@@ -143,6 +149,8 @@ import Testing
 
 extension LinearScan {
   fileprivate func distanceToThreshold(_ threshold: Float) -> Float {
-    (0..<neuronCount).flatMap { r in (0..<pointCount).map { abs(correlation(neuron: r, point: $0) - threshold) } }.min() ?? 0
+    (0..<neuronCount).flatMap { r in
+      (0..<pointCount).map { abs(correlation(neuron: r, point: $0) - threshold) }
+    }.min() ?? 0
   }
 }

@@ -24,7 +24,8 @@ import FireTreeTraining
     var engine = engine()
     let history = History()
     let (last, reason) = try TrainingLoop(iterations: 4).run(&engine, targets: targets, observers: [history])
-    #expect(reason == .iterations && last.iteration == 4 && history.records.map(\.iteration) == [0, 1, 2, 3, 4])
+    #expect(
+      reason == .iterations && last.iteration == 4 && history.records.map(\.iteration) == [0, 1, 2, 3, 4])
     #expect(history.records[0].step == nil && last == history.records[4])
     let report = try #require(last.step)
     #expect(report.phases.seconds.map(\.phase) == ["gradient", "refresh", "query", "outputs"])
@@ -41,7 +42,8 @@ import FireTreeTraining
     var third = engine()
     let history = History()
     history.stopsAfter = 2
-    #expect(try TrainingLoop(iterations: 6).run(&third, targets: targets, observers: [history]).reason == .observer)
+    #expect(
+      try TrainingLoop(iterations: 6).run(&third, targets: targets, observers: [history]).reason == .observer)
     #expect(history.records.count == 3)
   }
 
@@ -50,14 +52,16 @@ import FireTreeTraining
     let error = #expect(throws: FireTreeError.self) {
       try TrainingLoop(iterations: 100).run(&engine, targets: targets)
     }
-    #expect(error?.kind == .failure && error?.reason.contains("the learning rate 5000.0 is too large") == true)
+    #expect(
+      error?.kind == .failure && error?.reason.contains("the learning rate 5000.0 is too large") == true)
     #expect(error?.reason.hasPrefix("training diverged at iteration 1 (loss ") == true)
   }
 
   /// lambda_max against power iteration on the kernel written out entry by entry.
   @Test func largestEigenvalueEqualsThatOfTheWrittenOutKernel() {
     let engine = engine()
-    let kernel = TangentKernel(network: engine.network, points: engine.points, firing: engine.firingSet, workers: .all)
+    let kernel = TangentKernel(
+      network: engine.network, points: engine.points, firing: engine.firingSet, workers: .all)
     let network = engine.network
     var fires = [[Bool]](repeating: [Bool](repeating: false, count: 20), count: 200)
     engine.firingSet.forEachPair { r, i, _ in fires[r][i] = true }
@@ -68,7 +72,8 @@ import FireTreeTraining
         for r in 0..<200 where fires[r][i] && fires[r][j] {
           for c in 0..<2 {
             for e in 0..<2 {
-              h[i * 2 + c][j * 2 + e] += gram * Double(network.outputWeights[r, c] * network.outputWeights[r, e]) / 200
+              h[i * 2 + c][j * 2 + e] +=
+                gram * Double(network.outputWeights[r, c] * network.outputWeights[r, e]) / 200
             }
           }
         }
@@ -87,7 +92,8 @@ import FireTreeTraining
 
   @Test func aNetworkThatDoesNotFireStaysAsItIs() throws {
     var engine = engine(threshold: 1000)
-    let kernel = TangentKernel(network: engine.network, points: points, firing: engine.firingSet, workers: .all)
+    let kernel = TangentKernel(
+      network: engine.network, points: points, firing: engine.firingSet, workers: .all)
     #expect(kernel.largestEigenvalue() == 0)
     let before = engine.network
     let losses = try losses(of: &engine, targets: targets, iterations: 3)
@@ -143,15 +149,21 @@ import FireTreeTraining
       LinearScan.requiredMemory(neurons: neurons, points: points)
     }
     func correlation(neuron: Int, point: Int) -> Float { scan.correlation(neuron: neuron, point: point) }
-    mutating func update(_ neuron: Int, to weights: [Float]) -> OperationCounts { scan.update(neuron, to: weights) }
+    mutating func update(_ neuron: Int, to weights: [Float]) -> OperationCounts {
+      scan.update(neuron, to: weights)
+    }
     mutating func update(_ neurons: [Int32], from weights: Matrix, workers: Workers) -> OperationCounts {
       scan.update(neurons, from: weights, workers: workers)
     }
     mutating func replacePoint(
       _ index: Int, with point: [Float], weights: Matrix, workers: Workers
     ) -> OperationCounts { scan.replacePoint(index, with: point, weights: weights, workers: workers) }
-    func points(of neuron: Int, atLeast bound: Float) -> FiringList { scan.points(of: neuron, atLeast: bound) }
-    func neurons(of point: Int, atLeast bound: Float) -> FiringList { scan.neurons(of: point, atLeast: bound) }
+    func points(of neuron: Int, atLeast bound: Float) -> FiringList {
+      scan.points(of: neuron, atLeast: bound)
+    }
+    func neurons(of point: Int, atLeast bound: Float) -> FiringList {
+      scan.neurons(of: point, atLeast: bound)
+    }
     func firingSet(atLeast bound: Float, workers: Workers) -> (set: FiringSet, counts: OperationCounts) {
       var (set, counts) = scan.firingSet(atLeast: bound, workers: workers)
       var shard = set.shards[0]
@@ -169,7 +181,8 @@ import FireTreeTraining
   @Test func missedAndInventedPairsAreCounted() {
     // Neuron 0 fires on both points, neuron 1 on none, neuron 2 on the second alone, exactly at rounding's edge.
     let network = Network(
-      hiddenWeights: Matrix([[2, 2], [0, 0], [0, Float(1).nextUp]]), outputWeights: Matrix([[1], [1], [1]]), threshold: 1)
+      hiddenWeights: Matrix([[2, 2], [0, 0], [0, Float(1).nextUp]]), outputWeights: Matrix([[1], [1], [1]]),
+      threshold: 1)
     let points = DataPoints.dense(Matrix([[1, 0], [0, 1]]))
     let optimizer = GradientDescent(learningRate: 0, momentum: .none)
     let sound = TreeEngine<LinearScan>(network: network, points: points, optimizer: optimizer, workers: .all)

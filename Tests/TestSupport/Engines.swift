@@ -5,7 +5,8 @@ import FireTreeTraining
 extension EngineKind {
   /// Builds the engine on a small problem.
   public func make(
-    _ network: Network, _ points: DataPoints, rate: Float, momentum: GradientDescent.Momentum = .none, threads: Int = 2
+    _ network: Network, _ points: DataPoints, rate: Float, momentum: GradientDescent.Momentum = .none,
+    threads: Int = 2
   ) -> any TrainingEngine {
     type.init(
       network: network, points: points, optimizer: GradientDescent(learningRate: rate, momentum: momentum),

@@ -75,10 +75,12 @@ public struct DenseEngine: TrainingEngine {
           snapshot.0.withView { outputWeights in
             (outputGradient ?? Matrix(rows: 0, columns: 0)).withView { gradient in
               let step = DenseStep(
-                pass: pass, weights: weights, velocities: velocities, bits: bits.isEmpty ? nil : bits.baseAddress,
+                pass: pass, weights: weights, velocities: velocities,
+                bits: bits.isEmpty ? nil : bits.baseAddress,
                 gradient: outputGradient == nil
                   ? nil
-                  : PairGradient(outputWeights: outputWeights, outputGradient: gradient, outputScale: snapshot.1),
+                  : PairGradient(
+                    outputWeights: outputWeights, outputGradient: gradient, outputScale: snapshot.1),
                 optimizer: optimizer)
               return workers.map(shards: shards.count) { step.run(shards[$0]) }
             }
@@ -149,7 +151,8 @@ private struct DenseStep {
     let words = wordsPerNeuron
     let fires = (0..<rows.rows).map { r in (0..<words).contains { bits[r * words + $0] != 0 } }
     guard let velocities else {
-      accumulate(-optimizer.learningRate, gradient, neurons: neurons, scratch: scratch, bits: bits, into: rows)
+      accumulate(
+        -optimizer.learningRate, gradient, neurons: neurons, scratch: scratch, bits: bits, into: rows)
       return fires.count { $0 }
     }
     return Scratch.withMatrix(rows: rows.rows, columns: rows.columns) { gradients in

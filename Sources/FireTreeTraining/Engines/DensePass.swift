@@ -96,7 +96,8 @@ struct DensePass {
           in: bits + r * wordsPerNeuron, points: firstPoint..<firstPoint + correlations.columns
         ) { point in
           OutputSums.add(
-            row[point - firstPoint] - threshold, times: a, to: sums, point: point, outputs: outputWeights.columns)
+            row[point - firstPoint] - threshold, times: a, to: sums, point: point,
+            outputs: outputWeights.columns)
         }
       }
     }

@@ -1,0 +1,62 @@
+extension Model {
+  /// Trains a model.
+  ///
+  ///     let digits = try Dataset(contentsOf: "digits.csv")
+  ///     let model = try Model.train(on: digits, configuration: TrainingConfiguration(neurons: 20_000))
+  ///     try model.write(to: "digits.safetensors")
+  ///
+  /// Throws usage errors for a configuration that does not fit, data errors for data that cannot be used, and a
+  /// failure when training diverges.
+  public static func train(
+    on dataset: Dataset, configuration: TrainingConfiguration = TrainingConfiguration(),
+    observers: [any TrainingObserver] = []
+  ) throws -> Model {
+    let problem = try TrainingProblem(dataset, configuration: configuration)
+    var engine = try problem.makeEngine(configuration.engine)
+    let loop = TrainingLoop(iterations: configuration.iterations, targetLoss: configuration.targetLoss)
+    let (last, _) = try loop.run(&engine, targets: problem.targets, observers: observers)
+    return Model(problem, engine: engine, last: last)
+  }
+
+  /// The model that `engine` has reached on `problem`.
+  public init(_ problem: TrainingProblem, engine: any TrainingEngine, last: TrainingRecord) {
+    let network = engine.network
+    let configuration = problem.configuration
+    let kind: String =
+      switch configuration.momentum {
+      case .none: "none"
+      case .heavyBall: "heavy-ball"
+      case .nesterov: "nesterov"
+      }
+    self.init(
+      hiddenWeights: network.hiddenWeights, outputWeights: network.outputWeights,
+      threshold: network.threshold,
+      preprocessing: problem.preprocessing, encoding: problem.encoding, schema: problem.schema,
+      kind: problem.kind,
+      training: [
+        "engine": configuration.engine.rawValue, "iterations": "\(last.iteration)",
+        "learning_rate": "\(engine.optimizer.learningRate)", "loss": "\(last.loss)",
+        "loss_function": "squared",
+        "momentum": "\(configuration.momentum.coefficient)", "momentum_kind": kind,
+        "points": "\(problem.points.count)", "seed": "\(configuration.seed)",
+      ])
+  }
+
+  /// The network of the model.
+  public var network: Network {
+    Network(hiddenWeights: hiddenWeights, outputWeights: outputWeights, threshold: threshold)
+  }
+
+  /// The outputs for raw features (n x d): n x C, before `TargetEncoding.decode`.
+  ///
+  /// Throws a usage error for another number of features, a data error for points that overflow.
+  /// Complexity: 2 n m d flops.
+  public func outputs(for features: DataPoints, workers: Workers = .all) throws(FireTreeError) -> Matrix {
+    network.outputs(for: try preprocessing.apply(to: features), workers: workers)
+  }
+
+  /// The predicted classes or numbers for raw features (n x d). Throws as `outputs` does.
+  public func predict(_ features: DataPoints, workers: Workers = .all) throws(FireTreeError) -> Target {
+    encoding.decode(try outputs(for: features, workers: workers))
+  }
+}

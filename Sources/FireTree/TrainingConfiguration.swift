@@ -1,0 +1,74 @@
+/// Everything that decides how a model is trained, with the defaults of the command line.
+///
+/// Training is a function of the data, this value and the library's version: the same configuration gives the same
+/// model, bit by bit, on any number of threads.
+public struct TrainingConfiguration: Sendable, Equatable {
+  /// How the threshold b of the neurons is chosen.
+  public enum Threshold: Sendable, Equatable {
+    /// sqrt(0.4 ln m), that of the source paper.
+    case automatic
+    case value(Float)
+    /// The threshold at which the initial network fires on this share of all pairs, in (0, 1).
+    case firingShare(Double)
+  }
+
+  /// How the step size is chosen.
+  public enum LearningRate: Sendable, Equatable {
+    /// The reciprocal of the largest eigenvalue of the tangent kernel at the start (`TangentKernel`).
+    case automatic
+    case value(Float)
+  }
+
+  /// m.
+  public var neurons: Int
+  public var engine: EngineKind
+  public var threshold: Threshold
+  public var learningRate: LearningRate
+  public var momentum: GradientDescent.Momentum
+  public var iterations: Int
+  /// Training stops early at this loss.
+  public var targetLoss: Double?
+  public var seed: UInt64
+  public var preprocessing: PreprocessingOptions
+  public var workers: Workers
+
+  public init(
+    neurons: Int = 5000, engine: EngineKind = .dense, threshold: Threshold = .automatic,
+    learningRate: LearningRate = .automatic, momentum: GradientDescent.Momentum = .nesterov(0.9),
+    iterations: Int = 60, targetLoss: Double? = nil, seed: UInt64 = 0,
+    preprocessing: PreprocessingOptions = PreprocessingOptions(), workers: Workers = .all
+  ) {
+    self.neurons = neurons
+    self.engine = engine
+    self.threshold = threshold
+    self.learningRate = learningRate
+    self.momentum = momentum
+    self.iterations = iterations
+    self.targetLoss = targetLoss
+    self.seed = seed
+    self.preprocessing = preprocessing
+    self.workers = workers
+  }
+
+  /// Throws a usage error for a value that is out of its range.
+  func check() throws(FireTreeError) {
+    guard neurons >= 1 && neurons <= Int(Int32.max) else {
+      throw .usage("neurons must be from 1 to \(Int32.max), not \(neurons)")
+    }
+    guard iterations >= 0 else { throw .usage("iterations must be at least 0, not \(iterations)") }
+    if case .value(let rate) = learningRate, !(rate > 0 && rate.isFinite) {
+      throw .usage("the learning rate must be a positive number, not \(rate)")
+    }
+    if case .value(let threshold) = threshold, !threshold.isFinite {
+      throw .usage("the threshold must be a finite number, not \(threshold)")
+    }
+    if case .firingShare(let share) = threshold, !(share > 0 && share < 1) {
+      throw .usage("the firing share must be between 0 and 1, not \(share)")
+    }
+    let mu = momentum.coefficient
+    guard mu >= 0 && mu < 1 else { throw .usage("the momentum must be from 0 to below 1, not \(mu)") }
+    if let targetLoss, !(targetLoss >= 0) {
+      throw .usage("the target loss must be at least 0, not \(targetLoss)")
+    }
+  }
+}

@@ -1,0 +1,142 @@
+import ArgumentParser
+import FireTree
+
+struct BenchmarkCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "benchmark",
+    abstract: "Time the steps of engines on a data file.",
+    discussion: """
+      Every engine starts from the same network and takes the same steps of plain gradient descent, one engine after \
+      the other. Preprocessing time is what an engine needs from a network in memory to its first outputs.
+      """)
+
+  @Argument(help: "Data file with a target.") var data: String
+  @Option(
+    help: ArgumentHelp("Engines, separated by commas; by default all of them.", valueName: "engines"),
+    transform: BenchmarkCommand.engines) var engines: [EngineKind] = EngineKind.allCases
+  @Option(help: ArgumentHelp("Steps to time.", valueName: "n")) var steps: Int = 10
+  @Option(help: ArgumentHelp("Momentum; 0 for plain gradient descent.", valueName: "mu")) var momentum:
+    Float = 0
+  @Flag(help: "Print one JSON line an engine.") var json = false
+  @OptionGroup(title: "Data") var dataOptions: DataOptions
+  @OptionGroup(title: "Training") var training: TrainingOptions
+
+  struct Line: Encodable {
+    var engine: String
+    var points, dimension, neurons, outputs: Int
+    var threshold, learning_rate: Float
+    var momentum: Float
+    var threads: Int
+    var preprocess_seconds: Double
+    var step_seconds_median: Double
+    var step_seconds: [Double]
+    var phase_seconds_median: [String: Double]
+    var peak_bytes: Int
+    var loss: Double
+    var losses: [Double]
+    var firing_share: Double
+    var firing_pairs, neurons_moved: Double
+    var counters: [String: Double]
+  }
+
+  private static func engines(_ text: String) throws -> [EngineKind] {
+    try text.split(separator: ",").map { name in
+      guard let kind = EngineKind(rawValue: String(name)) else {
+        let all = EngineKind.allCases.map(\.rawValue).joined(separator: ", ")
+        throw ValidationError("There is no engine '\(name)'; the engines are \(all).")
+      }
+      return kind
+    }
+  }
+
+  func run() throws {
+    guard steps >= 1 else { throw FireTreeError.usage("the steps must be at least 1, not \(steps)") }
+    guard !engines.isEmpty else { throw FireTreeError.usage("there is no engine to benchmark") }
+    let configuration = try training.resolved(engine: .dense, iterations: steps, momentum: momentum)
+    let problem = try TrainingProblem(dataOptions.readTraining(data), configuration: configuration)
+    for note in problem.notes { Message.note(note) }
+    for kind in engines { try problem.requireMemory(for: kind) }
+    var learningRate: Float?
+    if !json { try StandardOutput.write(Self.header) }
+    for kind in engines {
+      let line = try Self.measure(kind, problem, steps: steps, learningRate: &learningRate)
+      try StandardOutput.write(json ? JSONLines.line(line) : Self.row(line))
+      try StandardOutput.flush()
+    }
+  }
+
+  /// Runs one engine; the first one sets the learning rate of all.
+  private static func measure(
+    _ kind: EngineKind, _ problem: TrainingProblem, steps: Int, learningRate: inout Float?
+  ) throws -> Line {
+    PeakMemory.reset()
+    let network = problem.initialNetwork()
+    let optimizer = GradientDescent(learningRate: learningRate ?? 0, momentum: problem.configuration.momentum)
+    let clock = ContinuousClock()
+    let start = clock.now
+    var engine = kind.type.init(
+      network: consume network, points: problem.points, optimizer: optimizer,
+      workers: problem.configuration.workers)
+    let preprocess = (clock.now - start).seconds
+    let rate = learningRate ?? problem.learningRate(for: engine)
+    learningRate = rate
+    engine.optimizer.learningRate = rate
+    let history = BenchmarkHistory()
+    let last = try TrainingLoop(iterations: steps).run(
+      &engine, targets: problem.targets, observers: [history]
+    ).last
+    return Line(
+      engine: kind.rawValue, points: problem.points.count, dimension: problem.points.dimension,
+      neurons: problem.configuration.neurons, outputs: problem.encoding.outputs, threshold: problem.threshold,
+      learning_rate: rate, momentum: problem.configuration.momentum.coefficient,
+      threads: problem.configuration.workers.threads, preprocess_seconds: preprocess,
+      step_seconds_median: history.seconds.median, step_seconds: history.seconds,
+      phase_seconds_median: history.phases.mapValues(\.median), peak_bytes: PeakMemory.bytes, loss: last.loss,
+      losses: history.losses, firing_share: last.firingShare, firing_pairs: history.firingPairs.median,
+      neurons_moved: history.neuronsMoved.median, counters: history.counters.mapValues(\.median))
+  }
+
+  private static let header = Format.table([columns]).self
+  private static let columns = [
+    "engine      ", "preprocess", "step (median)", "peak memory", "firing share", "neurons moved",
+    "        loss",
+  ]
+
+  private static func row(_ line: Line) -> String {
+    let values = [
+      line.engine, Format.seconds(line.preprocess_seconds), Format.seconds(line.step_seconds_median),
+      "\(line.peak_bytes / 1_000_000) MB", Format.percent(line.firing_share), "\(Int(line.neurons_moved))",
+      Format.significant(line.loss),
+    ]
+    return Format.table([columns, values]).split(separator: "\n").last.map { "\($0)\n" } ?? ""
+  }
+}
+
+/// What a benchmark keeps of every step.
+private final class BenchmarkHistory: TrainingObserver {
+  var losses: [Double] = []
+  var seconds: [Double] = []
+  var firingPairs: [Double] = []
+  var neuronsMoved: [Double] = []
+  var phases: [String: [Double]] = [:]
+  var counters: [String: [Double]] = [:]
+
+  func observe(_ record: TrainingRecord, engine: any TrainingEngine) {
+    losses.append(record.loss)
+    guard let step = record.step, let time = record.seconds else { return }
+    seconds.append(time)
+    firingPairs.append(Double(step.firingPairs))
+    neuronsMoved.append(Double(step.neuronsMoved))
+    for (phase, time) in step.phases.seconds { phases[phase, default: []].append(time) }
+    for (name, count) in step.counts.byName { counters[name, default: []].append(Double(count)) }
+  }
+}
+
+extension [Double] {
+  /// The median; 0 when there is none.
+  fileprivate var median: Double {
+    let values = sorted()
+    guard !values.isEmpty else { return 0 }
+    return (values[(values.count - 1) / 2] + values[values.count / 2]) / 2
+  }
+}

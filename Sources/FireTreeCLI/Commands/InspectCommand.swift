@@ -1,0 +1,61 @@
+import ArgumentParser
+import FireTree
+
+struct InspectCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect", abstract: "Describe a model file or a data file.")
+
+  @Argument(help: "Model file (.safetensors) or data file.") var file: String
+  @OptionGroup(title: "Data") var dataOptions: DataOptions
+
+  func run() throws {
+    let rows = file.hasSuffix(".safetensors") ? try model() : try dataset()
+    let width = rows.map(\.0.count).max() ?? 0
+    for (name, value) in rows {
+      try StandardOutput.write(name + String(repeating: " ", count: width + 2 - name.count) + value + "\n")
+    }
+  }
+
+  private func model() throws -> [(String, String)] {
+    let model = try Model(contentsOf: file)
+    var rows = [
+      ("model", file), ("task", model.encoding.task.rawValue), ("trained on", model.kind.rawValue),
+      ("neurons", "\(model.hiddenWeights.rows)"), ("features", "\(model.schema.count)"),
+      ("inputs", "\(model.hiddenWeights.columns) (after preprocessing)"),
+      ("outputs", "\(model.outputWeights.columns)"), ("threshold", "\(model.threshold)"),
+    ]
+    if case .classification(let names) = model.encoding {
+      rows.append(("classes", names.joined(separator: ", ")))
+    }
+    if let constant = model.preprocessing.constant { rows.append(("constant coordinate", "\(constant)")) }
+    rows.append(("unit norm", model.preprocessing.unitNorm ? "yes" : "no"))
+    for (key, value) in model.training.sorted(by: { $0.key < $1.key }) {
+      rows.append(("training \(key)", value))
+    }
+    return rows
+  }
+
+  private func dataset() throws -> [(String, String)] {
+    let dataset = try dataOptions.readTraining(file)
+    let (n, d) = (dataset.count, dataset.features.dimension)
+    var rows = [
+      ("data", file), ("kind", dataset.kind.rawValue), ("points", "\(n)"), ("features", "\(d)"),
+      ("memory", "\(ByteCount(dataset.features.memoryBytes))"),
+    ]
+    if case .sparse(let points) = dataset.features {
+      rows.append(("density", Format.percent(Double(points.nonzeros) / Double(max(n * d, 1)))))
+    }
+    switch dataset.target {
+    case .classes(let names, let indices):
+      var counts = [Int](repeating: 0, count: names.count)
+      for index in indices { counts[Int(index)] += 1 }
+      rows.append(("task", "classification, \(names.count) classes"))
+      for (name, count) in zip(names, counts) { rows.append(("class \(name)", "\(count) points")) }
+    case .values(let values):
+      rows.append(("task", "regression"))
+      rows.append(("target range", "\(values.min() ?? 0) to \(values.max() ?? 0)"))
+    case nil: break
+    }
+    return rows + dataset.notes.map { ("note", $0) }
+  }
+}

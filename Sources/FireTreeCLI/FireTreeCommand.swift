@@ -1,0 +1,58 @@
+import ArgumentParser
+import FireTree
+
+struct FireTreeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "firetree",
+    abstract: "Exact, fast training of very wide two-layer ReLU networks on CPUs.",
+    discussion: """
+      A first session:
+
+        firetree train digits.csv --target label --out digits.safetensors
+        firetree evaluate digits.safetensors held-out.csv
+        firetree predict digits.safetensors new.csv --out predictions.csv
+
+      Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 ran but failed (a \
+      mismatch, a diverged loss, a full disk), 64 wrong usage, 65 bad data, 130 interrupted.
+      """,
+    version: "0.1.0",
+    subcommands: [
+      TrainCommand.self, PredictCommand.self, EvaluateCommand.self, VerifyCommand.self, InspectCommand.self,
+      BenchmarkCommand.self,
+    ])
+}
+
+@main
+enum Main {
+  static func main() {
+    do {
+      var command = try FireTreeCommand.parseAsRoot()
+      try command.run()
+      try StandardOutput.flush()
+    } catch {
+      exit(reporting: error)
+    }
+  }
+
+  /// Prints what went wrong in one line, or the help that was asked for, and ends the process.
+  private static func exit(reporting error: any Error) -> Never {
+    switch error {
+    case let error as FireTreeError:
+      Message.error("\(error)")
+      terminate(ExitCodes.code(for: error.kind))
+    case let error as ExitCode: terminate(error.rawValue)
+    default:
+      let code = FireTreeCommand.exitCode(for: error)
+      guard code != .success else {
+        do {
+          try StandardOutput.write(FireTreeCommand.fullMessage(for: error) + "\n")
+          try StandardOutput.flush()
+        } catch { terminate(ExitCodes.failure) }
+        terminate(0)
+      }
+      let message = FireTreeCommand.message(for: error).split(separator: "\n").joined(separator: " ")
+      Message.error(message + " (see firetree help)")
+      terminate(code == .validationFailure ? ExitCodes.usage : code.rawValue)
+    }
+  }
+}

@@ -1,0 +1,155 @@
+import ArgumentParser
+import FireTree
+
+extension DatasetFormat: ExpressibleByArgument {}
+extension LearningTask: ExpressibleByArgument {}
+extension ColumnScaling: ExpressibleByArgument {}
+extension EngineKind: ExpressibleByArgument {}
+
+/// A number, or `auto`.
+enum Automatic<Value: ExpressibleByArgument & LosslessStringConvertible>: ExpressibleByArgument {
+  case automatic
+  case value(Value)
+
+  init?(argument: String) {
+    if argument == "auto" {
+      self = .automatic
+    } else if let value = Value(argument) {
+      self = .value(value)
+    } else {
+      return nil
+    }
+  }
+
+  var defaultValueDescription: String {
+    switch self {
+    case .automatic: "auto"
+    case .value(let value): "\(value)"
+    }
+  }
+}
+
+enum YesOrNo: String, ExpressibleByArgument, CaseIterable { case yes, no }
+
+enum MomentumKind: String, ExpressibleByArgument, CaseIterable {
+  case nesterov
+  case heavyBall = "heavy-ball"
+}
+
+/// How the data file is read. The file itself is an argument of each command.
+struct DataOptions: ParsableArguments {
+  @Option(help: "Format of the data file; by default from its name.") var format: DatasetFormat?
+  @Option(help: ArgumentHelp("File that holds the labels of IDX or NPY data.", valueName: "file")) var labels:
+    String?
+  @Option(
+    help: ArgumentHelp(
+      "Target column: a name, or a position from 0 (negative from the end).", valueName: "column"))
+  var target: String?
+  @Option(help: "What is learned; by default from the labels.") var task: LearningTask?
+  @Option(help: "Whether the first row of a CSV file names the columns; by default found out.") var header:
+    YesOrNo?
+  @Option(help: ArgumentHelp("Separator of a CSV file; by default found out.", valueName: "character"))
+  var delimiter: String?
+  @Option(help: ArgumentHelp("Use only the first n rows, after those skipped.", valueName: "n")) var points:
+    Int?
+  @Option(help: ArgumentHelp("Leave out the first n rows.", valueName: "n")) var skip: Int = 0
+
+  /// What the reader is told; it reads the skipped rows too.
+  func resolved() throws -> DatasetOptions {
+    guard skip >= 0 else { throw FireTreeError.usage("the rows to skip must be at least 0, not \(skip)") }
+    if let points, points < 1 {
+      throw FireTreeError.usage("the number of points must be at least 1, not \(points)")
+    }
+    let (end, overflow) = (points ?? 0).addingReportingOverflow(skip)
+    guard !overflow else { throw FireTreeError.usage("the rows to skip and to use are too many") }
+    var separator: Character?
+    if let delimiter {
+      let text = delimiter == "\\t" ? "\t" : delimiter
+      guard text.count == 1, let first = text.first else {
+        throw FireTreeError.usage("the delimiter must be one character, not '\(delimiter)'")
+      }
+      separator = first
+    }
+    return DatasetOptions(
+      format: format, labels: labels, target: target.map { TargetColumn.name($0) }, task: task,
+      header: header.map { $0 == .yes }, delimiter: separator, points: points == nil ? nil : end)
+  }
+
+  func readTraining(_ path: String) throws -> Dataset {
+    try skipping(Dataset(contentsOf: path, options: resolved()))
+  }
+
+  func read(_ path: String, for model: Model, requiresTarget: Bool) throws -> Dataset {
+    var classes: [String]?
+    if case .classification(let names) = model.encoding { classes = names }
+    return try skipping(
+      Dataset(
+        contentsOf: path, for: model.schema, classes: classes, options: resolved(),
+        requiresTarget: requiresTarget))
+  }
+
+  private func skipping(_ dataset: Dataset) throws -> Dataset {
+    guard skip > 0 else { return dataset }
+    guard skip < dataset.count else {
+      throw FireTreeError.data(
+        file: dataset.source, "no rows are left: \(dataset.count) rows, \(skip) skipped")
+    }
+    return dataset.split(at: skip).1
+  }
+}
+
+/// The network and how it is trained: the same options with the same meaning in every command that trains.
+struct TrainingOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Width of the network, m.", valueName: "m")) var neurons: Int = 5000
+  @Option(
+    help: ArgumentHelp("Threshold b of the neurons: a number, or auto, sqrt(0.4 ln m).", valueName: "b"))
+  var threshold: Automatic<Float> = .automatic
+  @Option(
+    help: ArgumentHelp(
+      "Choose the threshold so that this share of all pairs fires at start.", valueName: "share"))
+  var firingShare: Double?
+  @Option(
+    help: ArgumentHelp(
+      "Step size: a number, or auto, 1 / the largest eigenvalue of the tangent kernel.", valueName: "eta"))
+  var learningRate: Automatic<Float> = .automatic
+  @Option(help: "Kind of momentum.") var momentumKind: MomentumKind = .nesterov
+  @Option(help: ArgumentHelp("Seed of the initial weights.", valueName: "seed")) var seed: UInt64 = 0
+  @Option(help: ArgumentHelp("Threads; by default one a processor.", valueName: "n")) var threads: Int?
+  @Option(help: "What is done to the columns; by default by the kind of data.") var columns: ColumnScaling?
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Append a constant coordinate; by default for tables and sparse data.") var constant: Bool?
+  @Flag(inversion: .prefixedNo, help: "Scale every point to norm 1; by default always.") var unitNorm: Bool?
+
+  /// What was typed, as what is meant.
+  func resolved(
+    engine: EngineKind, iterations: Int, momentum: Float, targetLoss: Double? = nil
+  ) throws -> TrainingConfiguration {
+    var choice = TrainingConfiguration.Threshold.automatic
+    if case .value(let value) = threshold { choice = .value(value) }
+    if let firingShare {
+      guard case .automatic = threshold else {
+        throw FireTreeError.usage("give a threshold or a firing share, not both")
+      }
+      choice = .firingShare(firingShare)
+    }
+    var rate = TrainingConfiguration.LearningRate.automatic
+    if case .value(let value) = learningRate { rate = .value(value) }
+    let workers = try Self.workers(threads)
+    return TrainingConfiguration(
+      neurons: neurons, engine: engine, threshold: choice, learningRate: rate,
+      momentum: momentum == 0
+        ? .none : momentumKind == .nesterov ? .nesterov(momentum) : .heavyBall(momentum),
+      iterations: iterations, targetLoss: targetLoss, seed: seed,
+      preprocessing: PreprocessingOptions(columns: columns, appendsConstant: constant, unitNorm: unitNorm),
+      workers: workers)
+  }
+
+  static func workers(_ threads: Int?) throws -> Workers {
+    guard let threads else { return .all }
+    guard threads >= 1 && threads <= 1024 else {
+      throw FireTreeError.usage("the threads must be from 1 to 1024, not \(threads)")
+    }
+    return Workers(threads: threads)
+  }
+}

@@ -1,0 +1,71 @@
+import FireTree
+
+// The C streams are globals that Swift cannot prove safe; the command uses them from one thread.
+#if canImport(Glibc)
+  @preconcurrency import Glibc
+#elseif canImport(Musl)
+  @preconcurrency import Musl
+#else
+  @preconcurrency import Darwin
+#endif
+
+/// Exit codes, in the sense of sysexits.h where there is one.
+enum ExitCodes {
+  static let failure: Int32 = 1
+  static let usage: Int32 = 64
+  static let badData: Int32 = 65
+  static let interrupted: Int32 = 130
+
+  static func code(for kind: FireTreeError.Kind) -> Int32 {
+    switch kind {
+    case .usage: usage
+    case .data: badData
+    case .failure: failure
+    }
+  }
+}
+
+/// Ends the process; standard error is unbuffered.
+func terminate(_ code: Int32) -> Never { exit(code) }
+
+/// Results. A reader that goes away ends the program quietly, by the signal.
+enum StandardOutput {
+  static func write(_ text: String) throws(FireTreeError) {
+    guard fputs(text, stdout) >= 0 else { throw failure }
+  }
+
+  static func flush() throws(FireTreeError) {
+    guard fflush(stdout) == 0 else { throw failure }
+  }
+
+  private static var failure: FireTreeError {
+    .failure("standard output: cannot write: \(String(cString: strerror(errno)))")
+  }
+}
+
+/// Everything that is not a result: standard error, a line each, `firetree: ...`.
+enum Message {
+  static func error(_ text: String) { line(text) }
+  static func note(_ text: String) { line(text) }
+
+  private static func line(_ text: String) { write("firetree: \(text)\n") }
+
+  static func write(_ text: String) { fputs(text, stderr) }
+
+  static var isTerminal: Bool { isatty(fileno(stderr)) == 1 }
+}
+
+/// Whether the user has asked, by an interrupt, to stop at the next step. The second interrupt ends the program.
+enum Interrupt {
+  // A signal handler may touch nothing but a flag of this type.
+  nonisolated(unsafe) private static var flag: sig_atomic_t = 0
+
+  static var isRequested: Bool { flag != 0 }
+
+  static func catchOnce() {
+    signal(SIGINT) { _ in
+      Interrupt.flag = 1
+      signal(SIGINT, SIG_DFL)
+    }
+  }
+}

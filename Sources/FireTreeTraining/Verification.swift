@@ -1,0 +1,54 @@
+import FireTreeCore
+
+/// An engine and the dense engine trained side by side from the same network.
+///
+/// After every step the losses are compared, and the pairs that the engine takes to fire are compared with a dense
+/// forward pass over the engine's own weights (`FiringAudit`), so that a missed pair is seen in the step in which it
+/// happens and not by its consequences.
+public struct Verification: Sendable {
+  /// Steps taken.
+  public private(set) var iterations = 0
+  /// The largest |L_engine - L_dense| / L_dense over all iterations, the initial one included.
+  public private(set) var lossDifference = 0.0
+  /// The audits of all iterations, added up.
+  public private(set) var audit = FiringAudit()
+
+  public init() {}
+
+  /// Trains both engines for `iterations` steps.
+  ///
+  /// `progress` is called after the comparison of each iteration. Throws a failure when the loss diverges.
+  /// Complexity: what both engines take, and a dense forward pass a step.
+  public static func run(
+    _ engine: inout any TrainingEngine, against dense: inout any TrainingEngine, targets: Matrix,
+    iterations: Int, loss: any Loss = SquaredLoss(), workers: Workers,
+    progress: (Verification) -> Void = { _ in }
+  ) throws(FireTreeError) -> Verification {
+    var result = Verification()
+    while true {
+      try result.compare(engine, with: dense, targets: targets, loss: loss, workers: workers)
+      progress(result)
+      guard result.iterations < iterations else { return result }
+      _ = engine.advance(outputGradient: loss.gradient(outputs: engine.outputs, targets: targets))
+      _ = dense.advance(outputGradient: loss.gradient(outputs: dense.outputs, targets: targets))
+      result.iterations += 1
+    }
+  }
+
+  private mutating func compare(
+    _ engine: any TrainingEngine, with dense: any TrainingEngine, targets: Matrix, loss: any Loss,
+    workers: Workers
+  ) throws(FireTreeError) {
+    let found = loss.value(outputs: engine.outputs, targets: targets)
+    let expected = loss.value(outputs: dense.outputs, targets: targets)
+    guard found.isFinite && expected.isFinite else {
+      throw .failure(
+        "training diverged at iteration \(iterations): the learning rate \(dense.optimizer.learningRate) is too large"
+      )
+    }
+    let difference = abs(found - expected)
+    lossDifference = max(
+      lossDifference, difference == 0 ? 0 : difference / max(expected, .leastNormalMagnitude))
+    audit += FiringAudit(of: engine, workers: workers)
+  }
+}
