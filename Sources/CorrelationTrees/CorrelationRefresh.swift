@@ -3,15 +3,11 @@ import FireTreeCore
 // What the detectors share: new correlations by tiled matrix products, and collecting the firing set by neuron.
 
 extension DataPoints {
-  /// Tiles of points for products with tiles of weights: large enough for the speed of a matrix product, small
-  /// enough that a tile of correlations stays in the second-level cache.
-  var correlationTiles: Tiles { Tiles(of: count, size: 512) }
-
-  /// Number of weights that go into one product with a tile of points.
-  static var weightsPerTile: Int { 256 }
-
-  /// Shards of a list of neurons whose correlations are to be refreshed.
-  static func refreshShards(of neurons: Int) -> Tiles { .neuronShards(of: neurons) }
+  /// Shards of a list of neurons whose correlations are to be refreshed: whole tiles of weights.
+  static func refreshShards(of neurons: Int) -> Tiles {
+    let tiles = Tiles(of: Tiles(of: neurons, size: weightsPerTile).count, count: 64)
+    return Tiles(of: neurons, size: tiles.size * weightsPerTile)
+  }
 
   /// Calls `store(neuron, points, row)` with the correlations of each of `neurons` with a tile of points.
   ///
@@ -23,7 +19,7 @@ extension DataPoints {
     precondition(
       weights.columns == dimension, "weights of \(weights.columns) columns, points of \(dimension)")
     let shards = Self.refreshShards(of: neurons.count)
-    let tiles = correlationTiles
+    let tiles = self.tiles
     weights.withView { weights in
       neurons.withUnsafeBufferPointer { neurons in
         workers.forEachShard(of: shards.count) { shard in

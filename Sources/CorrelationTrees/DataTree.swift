@@ -113,7 +113,7 @@ extension DataTree {
   private mutating func buildLeaves(weights: Matrix, workers: Workers) {
     precondition(weights.columns == points.dimension, "weights and points differ in dimension")
     let neuronTiles = Tiles(of: neuronCount, size: DataPoints.weightsPerTile)
-    let pointTiles = points.correlationTiles
+    let pointTiles = points.tiles
     nodes.withMutableView { nodes in
       weights.withView { weights in
         workers.forEachShard(of: neuronTiles.count) { tile in
@@ -158,7 +158,7 @@ extension DataTree {
     workers: Workers
   ) {
     let shards = DataPoints.refreshShards(of: neurons.count)
-    let tiles = points.correlationTiles
+    let tiles = points.tiles
     weights.withView { weights in
       workers.forEachShard(of: shards.count) { shard in
         let chosen = UnsafeBufferPointer(rebasing: neurons[shards[shard]])

@@ -36,6 +36,26 @@ public enum LinearAlgebra {
       result.base, blasint(max(result.stride, 1)))
   }
 
+  /// Calls `body` with `left`, padded below by zero rows where needed, so that a product with `columns` columns is
+  /// computed by the general kernel.
+  ///
+  /// For products of at most 10^6 multiply-adds OpenBLAS takes kernels that sum in another order. Padding past that
+  /// makes the bits of an inner product independent of how many others it is computed with, on processors
+  /// (AVX-512) whose general kernel treats all elements alike. Padding by more than a tile of 256 rows is not worth
+  /// that: then `left` is handed out as it is.
+  static func withGeneralShape(
+    _ left: MatrixView, columns: Int, _ body: (MatrixView, _ isPadded: Bool) -> Void
+  ) {
+    let perRow = columns * left.columns
+    let needed = perRow > 0 ? 1_000_000 / perRow + 1 : 0
+    guard left.rows < needed, needed <= 256 else { return body(left, false) }
+    Scratch.withMatrix(rows: needed, columns: left.columns) { padded in
+      padded.rows(0..<left.rows).copy(left)
+      padded.rows(left.rows..<needed).fill(0)
+      body(padded.view, true)
+    }
+  }
+
   /// `y += scale * x`, `count` elements.
   @inline(__always)
   public static func add(

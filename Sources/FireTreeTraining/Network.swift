@@ -61,7 +61,7 @@ public struct Network: Sendable, Equatable {
 
   /// f(x_i) for every point (n x C).
   ///
-  /// Correlations are computed in tiles of at most 256 x 512; memory beyond the result is O(n C). Complexity: 2 n m d
+  /// Correlations are computed in tiles of at most 256 x 256; memory beyond the result is O(n C). Complexity: 2 n m d
   /// flops.
   public func outputs(for points: DataPoints, workers: Workers = .all) -> Matrix {
     precondition(

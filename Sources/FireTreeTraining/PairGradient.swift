@@ -19,16 +19,19 @@ struct PairGradient {
     return sum * outputScale
   }
 
-  /// `row += scale * dL/dw_r` for neuron `shard.neurons[k]`. Complexity: O(k_r (d + C)).
+  /// `row += scale * dL/dw_r` for neuron `shard.neurons[k]`; `scratch` has d elements, as `row` does.
+  ///
+  /// Complexity: O(k_r (d + C)) for k_r firing points.
   @inline(__always)
   func add(
     _ scale: Float, timesGradientOf k: Int, in shard: FiringSet.Shard, points: DataPointsView,
-    to row: UnsafeMutablePointer<Float>
+    to row: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
   ) {
     let neuron = Int(shard.neurons[k])
-    for position in shard.offsets[k]..<shard.offsets[k + 1] {
-      let point = Int(shard.points[position])
-      points.add(scale * coefficient(neuron: neuron, point: point), timesPoint: point, to: row)
+    shard.points.withUnsafeBufferPointer { firing in
+      let firing = UnsafeBufferPointer(rebasing: firing[shard.offsets[k]..<shard.offsets[k + 1]])
+      points.accumulate(
+        firing, scale: { scale * coefficient(neuron: neuron, point: Int(firing[$0])) }, to: row, scratch: scratch)
     }
   }
 }

@@ -49,11 +49,11 @@ public struct TangentKernel {
     var sums = OutputSums.zeros(points: self.points.count, outputs: outputs)
     sums.withUnsafeMutableBufferPointer { sums in
       guard let sums = sums.baseAddress else { return }
-      Scratch.withMatrix(rows: 1, columns: network.dimension) { scratch in
+      Scratch.withMatrix(rows: 2, columns: network.dimension) { scratch in
         let row = scratch.row(0)
         for (k, neuron) in shard.neurons.enumerated() {
           row.update(repeating: 0, count: network.dimension)
-          gradient.add(1, timesGradientOf: k, in: shard, points: points, to: row)
+          gradient.add(1, timesGradientOf: k, in: shard, points: points, to: row, scratch: scratch.row(1))
           for position in shard.offsets[k]..<shard.offsets[k + 1] {
             let point = Int(shard.points[position])
             OutputSums.add(

@@ -9,7 +9,7 @@ import FireTreeCore
 /// a bit a pair. When those bits would exceed `bitBudget`, they are recomputed from the weights instead, which
 /// makes three products of two.
 ///
-/// Memory beyond network and points: n m / 8 bytes, at most `bitBudget`, and a tile of 256 x 512 a thread.
+/// Memory beyond network and points: n m / 8 bytes, at most `bitBudget`, and a tile of 256 x 256 a thread.
 public struct DenseEngine: TrainingEngine {
   /// Bytes that the firing pattern may take.
   public static let bitBudget = ByteCount(1 << 30)
@@ -118,7 +118,7 @@ private struct DenseStep {
     var result = Result(
       sums: OutputSums.zeros(points: pass.points.count, outputs: pass.outputWeights.columns))
     let words = wordsPerNeuron
-    let localCount = bits == nil ? DensePass.neuronsPerTile * words : 1
+    let localCount = bits == nil ? DataPoints.weightsPerTile * words : 1
     withUnsafeTemporaryAllocation(of: UInt64.self, capacity: localCount) { local in
       result.sums.withUnsafeMutableBufferPointer { sums in
         guard let local = local.baseAddress, let sums = sums.baseAddress else { return }
@@ -171,7 +171,7 @@ private struct DenseStep {
     _ scale: Float, _ gradient: PairGradient, neurons: Range<Int>, scratch: MutableMatrixView,
     bits: UnsafePointer<UInt64>, into result: MutableMatrixView
   ) {
-    let tiles = pass.pointTiles
+    let tiles = pass.points.tiles
     for tile in 0..<tiles.count {
       let coefficients = scratch.columns(0..<tiles[tile].count)
       coefficients.fill(0)

@@ -3,7 +3,7 @@ import FireTreeCore
 
 /// The dense forward pass: all correlations, tile by tile, never the whole n x m matrix.
 ///
-/// What the dense engine, prediction and audits share. A tile is at most 256 neurons by 512 points.
+/// What the dense engine, prediction and audits share. A tile is at most 256 neurons by 256 points.
 struct DensePass {
   let outputWeights: Matrix
   let threshold: Float
@@ -15,18 +15,14 @@ struct DensePass {
     self.points = points
   }
 
-  static let neuronsPerTile = 256
-
-  var pointTiles: Tiles { Tiles(of: points.count, size: 512) }
-
   /// 64-bit words that hold a bit for every point.
   static func words(points: Int) -> Int { (points + 63) / 64 }
 
   /// Calls `body(neurons, scratch)` for tiles of at most 256 neurons of a shard; `scratch` holds a tile of pairs.
   func forEachTile(of shard: Range<Int>, _ body: (Range<Int>, MutableMatrixView) -> Void) {
-    let tiles = Tiles(of: shard.count, size: Self.neuronsPerTile)
+    let tiles = Tiles(of: shard.count, size: DataPoints.weightsPerTile)
     Scratch.withMatrix(
-      rows: min(shard.count, tiles.size), columns: min(points.count, pointTiles.size)
+      rows: min(shard.count, tiles.size), columns: min(points.count, points.tiles.size)
     ) { scratch in
       for tile in 0..<tiles.count {
         let local = tiles[tile]
@@ -41,7 +37,7 @@ struct DensePass {
   func forEachCorrelationTile(
     of weights: MatrixView, scratch: MutableMatrixView, _ body: (Range<Int>, MatrixView) -> Void
   ) {
-    let tiles = pointTiles
+    let tiles = points.tiles
     for tile in 0..<tiles.count {
       let result = scratch.columns(0..<tiles[tile].count)
       points.correlate(weights, points: tiles[tile], into: result)
@@ -125,7 +121,7 @@ extension DensePass {
     let sums = network.hiddenWeights.withView { weights in
       workers.map(shards: shards.count) { shard in
         var sums = OutputSums.zeros(points: points.count, outputs: network.outputCount)
-        var bits = [UInt64](repeating: 0, count: Self.neuronsPerTile * Self.words(points: points.count))
+        var bits = [UInt64](repeating: 0, count: DataPoints.weightsPerTile * Self.words(points: points.count))
         sums.withUnsafeMutableBufferPointer { sums in
           bits.withUnsafeMutableBufferPointer { bits in
             guard let sums = sums.baseAddress, let bits = bits.baseAddress else { return }

@@ -94,9 +94,12 @@ private struct ShardStep {
 
   /// Plain gradient descent; returns the neurons that moved.
   func descend() -> [Int32] {
-    for (k, neuron) in firing.neurons.enumerated() {
-      gradient.add(
-        -optimizer.learningRate, timesGradientOf: k, in: firing, points: points, to: weights.row(Int(neuron)))
+    Scratch.withMatrix(rows: 1, columns: weights.columns) { scratch in
+      for (k, neuron) in firing.neurons.enumerated() {
+        gradient.add(
+          -optimizer.learningRate, timesGradientOf: k, in: firing, points: points,
+          to: weights.row(Int(neuron)), scratch: scratch.row(0))
+      }
     }
     return firing.neurons
   }
@@ -105,13 +108,14 @@ private struct ShardStep {
   func descend(with velocities: Velocities.View, neurons: Range<Int>) -> [Int32] {
     var moved: [Int32] = []
     var next = 0
-    Scratch.withMatrix(rows: 1, columns: weights.columns) { scratch in
+    Scratch.withMatrix(rows: 2, columns: weights.columns) { scratch in
       let row = scratch.row(0)
       for neuron in neurons {
         var gradientRow: UnsafePointer<Float>?
         if next < firing.neurons.count, Int(firing.neurons[next]) == neuron {
           row.update(repeating: 0, count: weights.columns)
-          gradient.add(1, timesGradientOf: next, in: firing, points: points, to: row)
+          gradient.add(
+            1, timesGradientOf: next, in: firing, points: points, to: row, scratch: scratch.row(1))
           gradientRow = UnsafePointer(row)
           next += 1
         }
