@@ -37,8 +37,8 @@ struct CSVLayout {
     if let targetColumn { roles[targetColumn] = Self.target }
   }
 
-  /// A first row without any number is a header; so is one that holds the name of the target, or all the names
-  /// that a model asks for.
+  /// A first row without any number is a header; so is one that holds the name of the target, or all the
+  /// names that a model asks for.
   private static func looksLikeHeader(_ firstRow: [String], _ request: ReadRequest) -> Bool {
     if firstRow.allSatisfy({ NumberText.double($0) == nil }) { return true }
     if case .name(let name) = request.options.target, Int(name) == nil, firstRow.contains(name) {

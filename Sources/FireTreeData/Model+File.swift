@@ -22,8 +22,8 @@ extension Model {
 
   /// Writes a model file, which appears under its name only when it is complete.
   ///
-  /// The same model gives the same bytes. Throws a failure when the file cannot be written or when the model holds
-  /// numbers that are not finite. Complexity: two passes over the weights, no copy.
+  /// The same model gives the same bytes. Throws a failure when the file cannot be written or when the model
+  /// holds numbers that are not finite. Complexity: two passes over the weights, no copy.
   public func write(to path: String) throws(FireTreeError) {
     if let problem = shapeProblem ?? finiteProblem {
       throw FireTreeError(.failure, file: path, "the model is not written: \(problem)")

@@ -8,21 +8,23 @@ import Testing
     return try Dataset(contentsOf: folder.write("t.csv", text), options: options)
   }
 
-  @Test("One table, however it is written", arguments: [
-    "a,b,target\n1,2,x\n3,4.5,y\n",
-    "a,b,target\r\n1,2,x\r\n3,4.5,y\r\n",
-    "a,b,target\r1,2,x\r3,4.5,y",
-    "\u{FEFF}a,b,target\n1,2,x\n3,4.5,y",
-    "a;b;target\n1;2;x\n3;4.5;y\n",
-    "a\tb\ttarget\n1\t2\tx\n3\t4.5\ty\n",
-    "a|b|target\n1|2|x\n3|4.5|y\n",
-    "a b target\n1 2 x\n3 4.5 y\n",
-    "  a   b  target \n1  2 x\n\n   3 4.5   y\n",
-    "a, b, target\n 1, 2 , x\n3 ,4.5, y\n",
-    "\n\n\"a\",\"b\",\"target\"\n\"1\",2,x\n\n3,4.5,\"y\"\n\n",
-    "a,target,b\n1,x,2\n3,y,4.5\n",
-    "Label,a,b\nx,+1,2e0\ny,3.0,.45e1\n",
-  ])
+  @Test(
+    "One table, however it is written",
+    arguments: [
+      "a,b,target\n1,2,x\n3,4.5,y\n",
+      "a,b,target\r\n1,2,x\r\n3,4.5,y\r\n",
+      "a,b,target\r1,2,x\r3,4.5,y",
+      "\u{FEFF}a,b,target\n1,2,x\n3,4.5,y",
+      "a;b;target\n1;2;x\n3;4.5;y\n",
+      "a\tb\ttarget\n1\t2\tx\n3\t4.5\ty\n",
+      "a|b|target\n1|2|x\n3|4.5|y\n",
+      "a b target\n1 2 x\n3 4.5 y\n",
+      "  a   b  target \n1  2 x\n\n   3 4.5   y\n",
+      "a, b, target\n 1, 2 , x\n3 ,4.5, y\n",
+      "\n\n\"a\",\"b\",\"target\"\n\"1\",2,x\n\n3,4.5,\"y\"\n\n",
+      "a,target,b\n1,x,2\n3,y,4.5\n",
+      "Label,a,b\nx,+1,2e0\ny,3.0,.45e1\n",
+    ])
   func variants(text: String) throws {
     let data = try read(text)
     #expect(data.rows == [[1, 2], [3, 4.5]])
@@ -40,7 +42,10 @@ import Testing
     let data = try read("1,10\n2,9.0\n3,+9\n4,-2\n")
     #expect(data.classNames == ["-2", "9", "10"])
     #expect(data.labels == ["10", "9", "9", "-2"])
-    #expect(data.notes == ["delimiter: ','", "target: last column", "header: none", "task: classification (3 classes)"])
+    #expect(
+      data.notes == [
+        "delimiter: ','", "target: last column", "header: none", "task: classification (3 classes)",
+      ])
   }
 
   @Test func textLabelsAreInLexicographicOrder() throws {
@@ -69,8 +74,10 @@ import Testing
     #expect(try read(text, .init(target: .name("b"))).rows == [[1, 3], [4, 6]])
     #expect(try read(text, .init(target: .name("0"))).rows == [[2, 3], [5, 6]])
     #expect(try read(text, .init(target: .index(-3))).rows == [[2, 3], [5, 6]])
-    #expect(try read(text, .init(target: .index(2))).schema == FeatureSchema(
-      count: 2, names: ["a", "b"], targetName: "c", targetIndex: 2))
+    #expect(
+      try read(text, .init(target: .index(2))).schema
+        == FeatureSchema(
+          count: 2, names: ["a", "b"], targetName: "c", targetIndex: 2))
     // A name that is a number is a name first.
     #expect(try read("2,1,0\n1,2,3\n", .init(target: .name("2"), header: true)).rows == [[2, 3]])
   }
@@ -96,7 +103,9 @@ import Testing
 
   @Test func manyRowsKeepTheirOrder() throws {
     // More than one block of the row store, with a last one that is not full.
-    let text = (0..<40_000).map { i in "\(i)," + (1..<40).map { "\(i % 7 + $0)" }.joined(separator: ",") + "\n" }
+    let text = (0..<40_000).map { i in
+      "\(i)," + (1..<40).map { "\(i % 7 + $0)" }.joined(separator: ",") + "\n"
+    }
     let data = try read(text.joined(), .init(target: .index(-1), task: .regression))
     #expect(data.count == 40_000)
     #expect((0..<40_000).allSatisfy { data.features.point($0)[0] == Float($0) })
@@ -104,40 +113,51 @@ import Testing
     #expect(data.values?.last == Float(39_999 % 7 + 39))
   }
 
-  @Test("What is wrong is said in one line", arguments: [
-    ("a,b\n1,2\n3\n", "t.csv: row 3: expected 2 fields, found 1"),
-    ("a,b\n1,2\n\n3,4,5\n", "t.csv: row 4: expected 2 fields, found 3"),
-    ("a,b\r\n\r\n1,2\r\n3\r\n", "t.csv: row 4: expected 2 fields, found 1"),
-    ("a,b,y\n1,2,c\nd,4\n", "t.csv: row 3: expected 3 fields, found 2"),
-    ("a,b,y\n1,two,3\n", "t.csv: row 2: column 2 ('b'): 'two' is not a number"),
-    ("1,2,3\n1,0x10,3\n", "t.csv: row 2: column 2: '0x10' is not a number"),
-    ("1,2,3\n1,1e3x,3\n", "t.csv: row 2: column 2: '1e3x' is not a number"),
-    ("1,2,3\n1,a\u{0}b,3\n", "t.csv: row 2: column 2: 'a\u{FFFD}b' is not a number"),
-    ("1,2,3\n1,?,3\n", "t.csv: row 2: column 2: '?' is not a number"),
-    ("1;2;3\n1;2,5;3\n", "t.csv: row 2: column 2: '2,5' is not a number"),
-    (
-      "1,2\n" + String(repeating: "x", count: 50) + ",2\n",
-      "t.csv: row 2: column 1: '" + String(repeating: "x", count: 29) + "...' is not a number"
-    ),
-    ("1,2,3\n1,,3\n", "t.csv: row 2: column 2: missing value"),
-    ("1,2,3\n1,\"\",3\n", "t.csv: row 2: column 2: missing value"),
-    ("1,2,3\n1,2,\n", "t.csv: row 2: column 3: missing value"),
-    ("1,2,3\n1,nan,3\n", "t.csv: row 2: column 2: 'nan' is not a finite 32-bit number"),
-    ("1,2,3\n1,-inf,3\n", "t.csv: row 2: column 2: '-inf' is not a finite 32-bit number"),
-    ("1,2,3\n1,1e39,3\n", "t.csv: row 2: column 2: '1e39' is not a finite 32-bit number"),
-    ("1,2,3\n1,2,nan\n", "t.csv: row 2: column 3: 'nan' is not a finite 32-bit number"),
-    ("a,y\n1,0.5\n1,x\n", "t.csv: row 3: column 2 ('y'): 'x' is not a number as the labels above are (for classes, set the task)"),
-    ("a,b\n1,2\n3,4\"5\n", "t.csv: row 3: bad quoting: a quote inside an unquoted field, or text after a closing quote"),
-    ("a,b\n\"1\"2,2\n", "t.csv: row 2: bad quoting: a quote inside an unquoted field, or text after a closing quote"),
-    ("a,b\n1,2\n1,\"2\n3,4\n", "t.csv: row 3: bad quoting: a quoted field does not end"),
-    ("a,\"x\nz\"\n1,2\n3\n", "t.csv: row 4: expected 2 fields, found 1"),
-    ("a,b\n", "t.csv: there are no rows after the header"),
-    ("\n\n", "t.csv: there are no rows"),
-    ("1\n2\n", "t.csv: there are no feature columns"),
-    ("", "t.csv: the file is empty"),
-    ("target,target,a\n1,2,3\n", "t.csv: the header has the column 'target' more than once"),
-    ("\u{0}", "t.csv: there are no feature columns"),
-  ])
+  @Test(
+    "What is wrong is said in one line",
+    arguments: [
+      ("a,b\n1,2\n3\n", "t.csv: row 3: expected 2 fields, found 1"),
+      ("a,b\n1,2\n\n3,4,5\n", "t.csv: row 4: expected 2 fields, found 3"),
+      ("a,b\r\n\r\n1,2\r\n3\r\n", "t.csv: row 4: expected 2 fields, found 1"),
+      ("a,b,y\n1,2,c\nd,4\n", "t.csv: row 3: expected 3 fields, found 2"),
+      ("a,b,y\n1,two,3\n", "t.csv: row 2: column 2 ('b'): 'two' is not a number"),
+      ("1,2,3\n1,0x10,3\n", "t.csv: row 2: column 2: '0x10' is not a number"),
+      ("1,2,3\n1,1e3x,3\n", "t.csv: row 2: column 2: '1e3x' is not a number"),
+      ("1,2,3\n1,a\u{0}b,3\n", "t.csv: row 2: column 2: 'a\u{FFFD}b' is not a number"),
+      ("1,2,3\n1,?,3\n", "t.csv: row 2: column 2: '?' is not a number"),
+      ("1;2;3\n1;2,5;3\n", "t.csv: row 2: column 2: '2,5' is not a number"),
+      (
+        "1,2\n" + String(repeating: "x", count: 50) + ",2\n",
+        "t.csv: row 2: column 1: '" + String(repeating: "x", count: 29) + "...' is not a number"
+      ),
+      ("1,2,3\n1,,3\n", "t.csv: row 2: column 2: missing value"),
+      ("1,2,3\n1,\"\",3\n", "t.csv: row 2: column 2: missing value"),
+      ("1,2,3\n1,2,\n", "t.csv: row 2: column 3: missing value"),
+      ("1,2,3\n1,nan,3\n", "t.csv: row 2: column 2: 'nan' is not a finite 32-bit number"),
+      ("1,2,3\n1,-inf,3\n", "t.csv: row 2: column 2: '-inf' is not a finite 32-bit number"),
+      ("1,2,3\n1,1e39,3\n", "t.csv: row 2: column 2: '1e39' is not a finite 32-bit number"),
+      ("1,2,3\n1,2,nan\n", "t.csv: row 2: column 3: 'nan' is not a finite 32-bit number"),
+      (
+        "a,y\n1,0.5\n1,x\n",
+        "t.csv: row 3: column 2 ('y'): 'x' is not a number as the labels above are (for classes, set the task)"
+      ),
+      (
+        "a,b\n1,2\n3,4\"5\n",
+        "t.csv: row 3: bad quoting: a quote inside an unquoted field, or text after a closing quote"
+      ),
+      (
+        "a,b\n\"1\"2,2\n",
+        "t.csv: row 2: bad quoting: a quote inside an unquoted field, or text after a closing quote"
+      ),
+      ("a,b\n1,2\n1,\"2\n3,4\n", "t.csv: row 3: bad quoting: a quoted field does not end"),
+      ("a,\"x\nz\"\n1,2\n3\n", "t.csv: row 4: expected 2 fields, found 1"),
+      ("a,b\n", "t.csv: there are no rows after the header"),
+      ("\n\n", "t.csv: there are no rows"),
+      ("1\n2\n", "t.csv: there are no feature columns"),
+      ("", "t.csv: the file is empty"),
+      ("target,target,a\n1,2,3\n", "t.csv: the header has the column 'target' more than once"),
+      ("\u{0}", "t.csv: there are no rows after the header"),
+    ])
   func errors(text: String, expected: String) throws {
     let folder = try TestFolder()
     let path = try folder.write("t.csv", text)
@@ -147,17 +167,20 @@ import Testing
   @Test func utf16IsNamed() throws {
     let folder = try TestFolder()
     let path = try folder.write("t.csv", [0xFF, 0xFE, 0x31, 0x00])
-    #expect(folder.message { _ = try Dataset(contentsOf: path) } == "t.csv: the text is UTF-16; save it as UTF-8")
+    #expect(
+      folder.message { _ = try Dataset(contentsOf: path) } == "t.csv: the text is UTF-16; save it as UTF-8")
   }
 
-  @Test("Options that do not fit the file", arguments: [
-    (TargetColumn.name("prise"), "t.csv: no column 'prise'; did you mean 'price'?"),
-    (.name("nonsense"), "t.csv: no column 'nonsense'; there are 'a', 'price', 'a'"),
-    (.name("a"), "t.csv: the header has the column 'a' more than once"),
-    (.name("3"), "t.csv: no column 3: columns are 0 to 2"),
-    (.index(-4), "t.csv: no column -4: columns are 0 to 2"),
-    (.index(Int.min), "t.csv: no column \(Int.min): columns are 0 to 2"),
-  ])
+  @Test(
+    "Options that do not fit the file",
+    arguments: [
+      (TargetColumn.name("prise"), "t.csv: no column 'prise'; did you mean 'price'?"),
+      (.name("nonsense"), "t.csv: no column 'nonsense'; there are 'a', 'price', 'a'"),
+      (.name("a"), "t.csv: the header has the column 'a' more than once"),
+      (.name("3"), "t.csv: no column 3: columns are 0 to 2"),
+      (.index(-4), "t.csv: no column -4: columns are 0 to 2"),
+      (.index(Int.min), "t.csv: no column \(Int.min): columns are 0 to 2"),
+    ])
   func unknownTarget(target: TargetColumn, expected: String) throws {
     let folder = try TestFolder()
     let path = try folder.write("t.csv", "a,price,a\n1,2,3\n")

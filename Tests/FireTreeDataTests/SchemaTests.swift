@@ -17,9 +17,11 @@ import Testing
       requiresTarget: requiresTarget)
   }
 
-  @Test("Features are picked by name, in the model's order", arguments: [
-    "a,y,b\n1,yes,2\n", "b,y,a\n2,yes,1\n", "id,b,comment,a,y\n7,2,text,1,yes\n",
-  ])
+  @Test(
+    "Features are picked by name, in the model's order",
+    arguments: [
+      "a,y,b\n1,yes,2\n", "b,y,a\n2,yes,1\n", "id,b,comment,a,y\n7,2,text,1,yes\n",
+    ])
   func byName(text: String) throws {
     let data = try read(text, named, requiresTarget: true)
     #expect(data.rows == [[1, 2]])
@@ -47,23 +49,34 @@ import Testing
   @Test func whatIsNotRequiredIsIgnored() throws {
     let data = try read("a,y,b\n1,maybe,2\n3,,4\n", named)
     #expect(data.target == nil)
-    #expect(data.notes.last == "target ignored: row 2: column 2 ('y'): label 'maybe' is unknown to the model, which knows 'no', 'yes'")
+    #expect(
+      data.notes.last
+        == "target ignored: row 2: column 2 ('y'): label 'maybe' is unknown to the model, which knows 'no', 'yes'"
+    )
     #expect(try read("a,y,b\n1,x,2\n", named, classes: nil).target == nil)
     #expect(try read("a,b\n1,2\n", named).target == nil)
     #expect(try read("a,y,b\n1,0.5,2\n", named, classes: nil).values == [0.5])
   }
 
-  @Test("What is wrong", arguments: [
-    ("a,y\n1,yes\n", "t.csv: no column 'b', which the model needs; did you mean 'a'?"),
-    ("alpha,beta,gamma,delta,epsilon,zeta\n1,2,3,4,5,6\n", "t.csv: no column 'a', which the model needs; there are 'alpha', 'beta', 'gamma', 'delta', 'epsilon', ... (6 in all)"),
-    ("a,b\n1,2\n", "t.csv: no target column 'y': give the target column or a labels file"),
-    ("a,b,b,y\n1,2,3,yes\n", "t.csv: the header has the column 'b' more than once"),
-    ("1\n", "t.csv: expected 2 feature columns (or 3 with the target), found 1"),
-    ("1,2,3,4\n", "t.csv: expected 2 feature columns (or 3 with the target), found 4"),
-    ("1,2\n", "t.csv: there is no target: give a labels file or a target column"),
-    ("a,y,b\n1,yes,2\n1,maybe,2\n", "t.csv: row 3: column 2 ('y'): label 'maybe' is unknown to the model, which knows 'no', 'yes'"),
-    ("a,y,b\n1,,2\n", "t.csv: row 2: column 2 ('y'): missing value"),
-  ])
+  @Test(
+    "What is wrong",
+    arguments: [
+      ("a,y\n1,yes\n", "t.csv: no column 'b', which the model needs; did you mean 'a'?"),
+      (
+        "alpha,beta,gamma,delta,epsilon,zeta\n1,2,3,4,5,6\n",
+        "t.csv: no column 'a', which the model needs; there are 'alpha', 'beta', 'gamma', 'delta', 'epsilon', ... (6 in all)"
+      ),
+      ("a,b\n1,2\n", "t.csv: no target column 'y': give the target column or a labels file"),
+      ("a,b,b,y\n1,2,3,yes\n", "t.csv: the header has the column 'b' more than once"),
+      ("1\n", "t.csv: expected 2 feature columns (or 3 with the target), found 1"),
+      ("1,2,3,4\n", "t.csv: expected 2 feature columns (or 3 with the target), found 4"),
+      ("1,2\n", "t.csv: there is no target: give a labels file or a target column"),
+      (
+        "a,y,b\n1,yes,2\n1,maybe,2\n",
+        "t.csv: row 3: column 2 ('y'): label 'maybe' is unknown to the model, which knows 'no', 'yes'"
+      ),
+      ("a,y,b\n1,,2\n", "t.csv: row 2: column 2 ('y'): missing value"),
+    ])
   func errors(text: String, expected: String) throws {
     let folder = try TestFolder()
     let path = try folder.write("t.csv", text)
@@ -79,12 +92,15 @@ import Testing
     let folder = try TestFolder()
     let path = try folder.write("t.csv", "a,b,z\n1,2,yes\n")
     #expect(
-      folder.message { _ = try Dataset(contentsOf: path, for: named, classes: nil, options: .init(target: .name("a"))) }
+      folder.message {
+        _ = try Dataset(contentsOf: path, for: named, classes: nil, options: .init(target: .name("a")))
+      }
         == "t.csv: column 1 ('a') is a feature of the model, not its target")
   }
 
   @Test func sparseRowsHaveTheModelsDimension() throws {
-    let data = try read("1:5\nyes:2\n".replacing("yes:2", with: "2:1"), FeatureSchema(count: 4), name: "t.svm")
+    let data = try read(
+      "1:5\nyes:2\n".replacing("yes:2", with: "2:1"), FeatureSchema(count: 4), name: "t.svm")
     #expect(data.rows == [[5, 0, 0, 0], [0, 1, 0, 0]])
     #expect(data.target == nil)
     let folder = try TestFolder()
