@@ -88,6 +88,10 @@ public struct Dataset: Sendable {
 
 extension Dataset {
   private static func read(_ request: ReadRequest) throws(FireTreeError) -> Dataset {
+    try NumberText.withPlainLocale { () throws(FireTreeError) in try readFiles(request) }
+  }
+
+  private static func readFiles(_ request: ReadRequest) throws(FireTreeError) -> Dataset {
     let stream = try ByteStream(path: request.path)
     var reading: Reading
     switch request.format {

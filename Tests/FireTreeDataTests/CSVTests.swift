@@ -2,6 +2,12 @@ import FireTreeCore
 import FireTreeData
 import Testing
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 @Suite struct CSVTests {
   private func read(_ text: String, _ options: DatasetOptions = .init()) throws -> Dataset {
     let folder = try TestFolder()
@@ -99,6 +105,26 @@ import Testing
     let data = try read("a,a,y\n1,2,3\n")
     #expect(data.schema.names == nil)
     #expect(data.notes.contains("columns: told apart by position, as the header has the same name twice"))
+  }
+
+  @Test func numbersAreRoundedOnceToFloat() throws {
+    let texts = ["0.1", "16777217", "-3.4028235e38", "1e-45", "0.30000001192092896", "8.5e-05", "-0"]
+    let data = try read(texts.joined(separator: ",") + ",c\n", .init(header: false))
+    #expect(data.rows[0].map(\.bitPattern) == texts.compactMap { Float($0)?.bitPattern })
+    #expect(data.rows[0][1] == 16_777_216)
+  }
+
+  @Test func aPipeIsReadOnce() async throws {
+    let folder = try TestFolder()
+    let path = folder["pipe"]
+    try #require(mkfifo(path, 0o600) == 0)
+    let writer = Task.detached {
+      let file = fopen(path, "w")
+      fputs("1,a\n2,b\n", file)
+      fclose(file)
+    }
+    #expect(try Dataset(contentsOf: path, options: .init(format: .csv)).labels == ["a", "b"])
+    await writer.value
   }
 
   @Test func manyRowsKeepTheirOrder() throws {

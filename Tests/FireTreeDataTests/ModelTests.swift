@@ -139,6 +139,7 @@ enum Sample {
       ("task", "x", "n: the model's task is malformed"),
       ("class_names", "[1]", "n: the model's class_names is malformed"),
       ("class_names", "[]", "n: the model's class_names is malformed"),
+      ("features", "{\"count\":2,\"names\":[\"a\"]}", "n: the model's features is malformed"),
       ("features", "{\"count\":0}", "n: the model's features is malformed"),
       ("features", "{\"count\":2,\"names\":[\"a\",3]}", "n: the model's features is malformed"),
       ("preprocessing.unit_norm", "yes", "n: the model's preprocessing.unit_norm is malformed"),
