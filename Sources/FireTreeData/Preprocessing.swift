@@ -71,6 +71,8 @@ public struct Preprocessing: Sendable, Equatable {
     if case .sparse = dataset.features, scaling != .none {
       throw .usage("sparse columns cannot be centred or standardised, as that would fill them; use none")
     }
+    try (ByteCount(ColumnMoments.bytesPerColumn) * dataset.features.dimension).requireAvailable(
+      for: "preprocessing \(dataset.features.dimension) columns")
     let moments = ColumnMoments(of: dataset.features)
     var result = Preprocessing(
       offsets: Array(repeating: 0, count: dataset.features.dimension),
@@ -133,6 +135,9 @@ public struct Preprocessing: Sendable, Equatable {
 /// Sums are of differences to the first row, so that a constant column has variance exactly 0 and a large
 /// common offset does no harm.
 struct ColumnMoments {
+  /// Three sums here; an offset and a scale in what is made of them.
+  static let bytesPerColumn = 3 * MemoryLayout<Double>.size + 2 * MemoryLayout<Float>.size
+
   private var count: Double
   private var origin: [Double]
   private var sums: [Double]

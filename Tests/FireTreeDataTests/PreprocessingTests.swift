@@ -125,6 +125,25 @@ import Testing
     #expect(try Preprocessing.fit(to: shifted).0.scales == [Float(1.5.squareRoot())])
   }
 
+  @Test func whatDoesNotFitTheMemoryIsRefused() throws {
+    // One element in the last of 2^31 - 2 columns, and a million classes of as many points.
+    let rows = SparseRows(
+      columns: Int(Int32.max) - 1, offsets: [0, 1], columnIndices: [.max - 2], values: [1])
+    let data = Dataset(source: "t.svm", kind: .sparse, features: .sparse(rows), target: nil)
+    let names = (0..<1_000_000).map(String.init)
+    let target = Target.classes(names: names, indices: Array(repeating: 0, count: 1_000_000))
+    if ByteCount.available < ByteCount(60_000_000_000) {
+      let error = #expect(throws: FireTreeError.self) { _ = try Preprocessing.fit(to: data) }
+      #expect(error?.kind == .usage)
+      #expect(error?.reason.hasPrefix("preprocessing 2147483646 columns needs 68.71 GB") == true)
+    }
+    let error = #expect(throws: FireTreeError.self) {
+      _ = try TargetEncoding.classification(names: names).encode(target)
+    }
+    let expected = "a target of 1000000 points and 1000000 outputs needs 4000.00 GB"
+    #expect(error?.reason.hasPrefix(expected) == true)
+  }
+
   @Test func whatCannotBeScaledIsNamed() throws {
     let tiny = table([[1, 0], [1, Float.leastNonzeroMagnitude]], names: ["a", "b"])
     let error = #expect(throws: FireTreeError.self) { _ = try Preprocessing.fit(to: tiny) }
