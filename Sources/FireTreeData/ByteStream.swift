@@ -32,7 +32,8 @@ final class ByteStream {
 
   /// Opens a file.
   ///
-  /// Throws a data error when it is missing, unreadable, a directory or empty, or named `.gz` without being gzip.
+  /// Throws a data error when it is missing, unreadable, a directory or empty, or named `.gz` without being
+  /// gzip.
   init(path: String) throws(FireTreeError) {
     var status = stat()
     guard stat(path, &status) == 0 else { throw .data(file: path, systemMessage(errno)) }

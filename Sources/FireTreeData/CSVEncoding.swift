@@ -15,8 +15,8 @@ enum CSVEncoding {
   private static let delimiters: [UInt8] = [0x2C, 0x3B, 0x09, 0x7C, 0x20]
   private static let linesLookedAt = 10
 
-  /// The delimiter of the lines that `head` starts with: the first candidate that occurs equally often in each of
-  /// them, else the one that is most frequent in the first line, else a comma.
+  /// The delimiter of the lines that `head` starts with: the first candidate that occurs equally often in
+  /// each of them, else the one that is most frequent in the first line, else a comma.
   static func delimiter(of head: UnsafeBufferPointer<UInt8>) -> UInt8 {
     let lines = countsByLine(head)
     guard let first = lines.first else { return 0x2C }

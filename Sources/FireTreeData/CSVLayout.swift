@@ -37,8 +37,8 @@ struct CSVLayout {
     if let targetColumn { roles[targetColumn] = Self.target }
   }
 
-  /// A first row without any number is a header; so is one that holds the name of the target, or all the names
-  /// that a model asks for.
+  /// A first row without any number is a header; so is one that holds the name of the target, or all the
+  /// names that a model asks for.
   private static func looksLikeHeader(_ firstRow: [String], _ request: ReadRequest) -> Bool {
     if firstRow.allSatisfy({ NumberText.double($0) == nil }) { return true }
     if case .name(let name) = request.options.target, Int(name) == nil, firstRow.contains(name) {
@@ -94,14 +94,7 @@ struct CSVLayout {
 
   private mutating func assign(_ schema: FeatureSchema, _ request: ReadRequest) throws(FireTreeError) {
     if let header, let names = schema.names {
-      for (position, name) in names.enumerated() {
-        guard let column = header.firstIndex(of: name) else {
-          throw .data(
-            file: request.path, "no column \(quoted(name)), which the model needs\(Self.near(name, header))")
-        }
-        try requireUnique(name, request.path)
-        roles[column] = position
-      }
+      try assignByName(names, header, request.path)
       targetColumn = try targetByName(schema, header, request)
       return
     }
@@ -125,6 +118,23 @@ struct CSVLayout {
     for column in roles.indices where column != targetColumn {
       roles[column] = position
       position += 1
+    }
+  }
+
+  private mutating func assignByName(
+    _ names: [String], _ header: [String], _ path: String
+  ) throws(FireTreeError) {
+    var columns: [String: Int] = [:]
+    var repeated: Set<String> = []
+    for (column, name) in header.enumerated() where columns.updateValue(column, forKey: name) != nil {
+      repeated.insert(name)
+    }
+    for (position, name) in names.enumerated() {
+      guard let column = columns[name] else {
+        throw .data(file: path, "no column \(quoted(name)), which the model needs\(Self.near(name, header))")
+      }
+      if repeated.contains(name) { throw Self.notUnique(name, path) }
+      roles[column] = position
     }
   }
 
@@ -182,12 +192,18 @@ struct CSVLayout {
 
   private func requireUnique(_ name: String, _ path: String) throws(FireTreeError) {
     guard let header, header.lazy.filter({ $0 == name }).count > 1 else { return }
-    throw .data(file: path, "the header has the column \(quoted(name)) more than once")
+    throw Self.notUnique(name, path)
+  }
+
+  private static func notUnique(_ name: String, _ path: String) -> FireTreeError {
+    .data(file: path, "the header has the column \(quoted(name)) more than once")
   }
 
   /// A hint at the name that may have been meant, or the names there are.
   private static func near(_ name: String, _ header: [String]) -> String {
-    let distances = header.map { editDistance(Array(name.lowercased().utf8), Array($0.lowercased().utf8)) }
+    let distances = header.prefix(10_000).map {
+      editDistance(Array(name.lowercased().utf8), Array($0.lowercased().utf8))
+    }
     if let best = distances.indices.min(by: { distances[$0] < distances[$1] }), distances[best] <= 2 {
       return "; did you mean \(quoted(header[best]))?"
     }

@@ -20,7 +20,7 @@ struct CSVReader {
     if let failure = table.failure { throw failure }
     guard let layout = table.layout else { throw .data(file: request.path, "there are no rows") }
     guard table.store.rows > 0 else {
-      throw .data(file: request.path, "there are no rows \(layout.header == nil ? "" : "after the header")")
+      throw .data(file: request.path, "there are no rows after the header")
     }
     guard layout.schema.count > 0 else { throw .data(file: request.path, "there are no feature columns") }
     let features = try table.store.matrix(for: request.path)

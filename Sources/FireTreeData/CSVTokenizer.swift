@@ -3,8 +3,8 @@ import FireTreeCore
 
 /// Feeds a stream through libcsv, which cuts it into fields and rows.
 ///
-/// Blanks around unquoted fields are dropped, quotes are checked strictly. Line ends of every kind are reported as
-/// they come, those of blank lines too, so that a consumer can count lines: see `LineCounter`.
+/// Blanks around unquoted fields are dropped, quotes are checked strictly. Line ends of every kind are
+/// reported as they come, those of blank lines too, so that a consumer can count lines: see `LineCounter`.
 enum CSVTokenizer {
   /// Called with a field (a C string) and its length.
   typealias FieldCallback = @convention(c) (UnsafeMutableRawPointer?, Int, UnsafeMutableRawPointer?) -> Void

@@ -50,9 +50,11 @@ public struct Dataset: Sendable {
   /// Reads data for a trained model.
   ///
   /// Features are picked by name where both the file and the schema have names (in any order, further columns
-  /// ignored), else by count: d columns are the features, d + 1 the features with the target at its old position.
+  /// ignored), else by count: d columns are the features, d + 1 the features with the target at its old
+  /// position.
   /// - Parameter classes: The classes of the model, to which label indices then refer; nil for a regression.
-  /// - Parameter requiresTarget: Whether missing, unknown or malformed labels are errors. Otherwise the target is
+  /// - Parameter requiresTarget: Whether missing, unknown or malformed labels are errors. Otherwise the
+  /// target is
   ///   then left out, with a note.
   ///
   /// Throws as the reader of training data does. Complexity: one pass over the file.
@@ -86,6 +88,10 @@ public struct Dataset: Sendable {
 
 extension Dataset {
   private static func read(_ request: ReadRequest) throws(FireTreeError) -> Dataset {
+    try NumberText.withPlainLocale { () throws(FireTreeError) in try readFiles(request) }
+  }
+
+  private static func readFiles(_ request: ReadRequest) throws(FireTreeError) -> Dataset {
     let stream = try ByteStream(path: request.path)
     var reading: Reading
     switch request.format {

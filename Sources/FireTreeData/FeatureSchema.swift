@@ -9,7 +9,9 @@ public struct FeatureSchema: Sendable, Equatable, Codable {
   /// Position of the target among all columns, from 0; nil when it was not a column.
   public var targetIndex: Int?
 
+  /// Precondition: as many names as features.
   public init(count: Int, names: [String]? = nil, targetName: String? = nil, targetIndex: Int? = nil) {
+    precondition(names.map { $0.count == count } ?? true, "\(count) features need as many names")
     self.count = count
     self.names = names
     self.targetName = targetName

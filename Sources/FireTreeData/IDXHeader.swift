@@ -1,6 +1,7 @@
 import FireTreeCore
 
-/// The header of an IDX file: 00 00, an element type, the number of dimensions, and their sizes, all big-endian.
+/// The header of an IDX file: 00 00, an element type, the number of dimensions, and their sizes, all
+/// big-endian.
 enum IDXHeader {
   private static let scalars: [UInt8: ScalarType] = [
     0x08: .uint8, 0x09: .int8, 0x0B: .int16, 0x0C: .int32, 0x0D: .float32, 0x0E: .float64,

@@ -1,7 +1,7 @@
 /// The JSON of model headers: strings, whole numbers, arrays and objects.
 ///
-/// Stricter than a general decoder where a header must not be ambiguous: a key that comes twice is malformed, and
-/// so are numbers that are not whole. Nothing of Foundation is needed, which keeps the library small.
+/// Stricter than a general decoder where a header must not be ambiguous: a key that comes twice is malformed,
+/// and so are numbers that are not whole. Nothing of Foundation is needed, which keeps the library small.
 enum JSON: Equatable {
   case string(String)
   case integer(Int)
@@ -39,8 +39,12 @@ enum JSON: Equatable {
     case .integer(let value): String(value)
     case .array(let values): "[\(values.map(\.text).joined(separator: ","))]"
     case .object(let entries):
-      "{\(entries.sorted { $0.key < $1.key }.map { "\(Self.escaped($0.key)):\($0.value.text)" }.joined(separator: ","))}"
+      "{\(Self.ordered(entries).joined(separator: ","))}"
     }
+  }
+
+  private static func ordered(_ entries: [String: JSON]) -> [String] {
+    entries.sorted { $0.key < $1.key }.map { "\(escaped($0.key)):\($0.value.text)" }
   }
 
   private static func escaped(_ string: String) -> String {

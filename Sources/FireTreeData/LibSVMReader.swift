@@ -8,7 +8,8 @@ import FireTreeCore
   import Darwin
 #endif
 
-/// Reads `label index:value ...` rows, which stay sparse. Indices count from 1 and ascend; `#` starts a comment.
+/// Reads `label index:value ...` rows, which stay sparse. Indices count from 1 and ascend; `#` starts a
+/// comment.
 struct LibSVMReader {
   let request: ReadRequest
   let stream: ByteStream

@@ -22,8 +22,8 @@ extension Model {
 
   /// Writes a model file, which appears under its name only when it is complete.
   ///
-  /// The same model gives the same bytes. Throws a failure when the file cannot be written or when the model holds
-  /// numbers that are not finite. Complexity: two passes over the weights, no copy.
+  /// The same model gives the same bytes. Throws a failure when the file cannot be written or when the model
+  /// holds numbers that are not finite. Complexity: two passes over the weights, no copy.
   public func write(to path: String) throws(FireTreeError) {
     if let problem = shapeProblem ?? finiteProblem {
       throw FireTreeError(.failure, file: path, "the model is not written: \(problem)")
@@ -171,8 +171,10 @@ private struct ModelFields {
       let count = entries["count"]?.integer,
       count > 0
     else { throw malformed("features") }
+    let names = strings(entries["names"])
+    guard names.map({ $0.count == count }) ?? true else { throw malformed("features") }
     let schema = FeatureSchema(
-      count: count, names: strings(entries["names"]), targetName: entries["target_name"]?.string,
+      count: count, names: names, targetName: entries["target_name"]?.string,
       targetIndex: entries["target_index"]?.integer)
     // Whatever was left out while reading is missing when the schema is written again.
     guard Self.text(of: schema) == JSON.object(entries).text else { throw malformed("features") }

@@ -17,7 +17,8 @@ public struct Model: Sendable, Equatable {
   public var schema: FeatureSchema
   /// The kind of data that the model was trained on.
   public var kind: Dataset.Kind
-  /// How it was trained: the seed, the engine, hyper-parameters. For people and for reproduction; not interpreted.
+  /// How it was trained: the seed, the engine, hyper-parameters. For people and for reproduction; not
+  /// interpreted.
   public var training: [String: String]
 
   /// Precondition: the shapes agree (see `shapeProblem`).

@@ -1,3 +1,5 @@
+import FireTreeCore
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -30,6 +32,18 @@ enum NumberText {
 
   static func double(_ text: String) -> Double? {
     text.withCString { double($0, count: text.utf8.count) }
+  }
+
+  // Made once and never freed, hence safe to share.
+  private nonisolated(unsafe) static let plainLocale = newlocale(1 << LC_NUMERIC, "C", nil)
+
+  /// Runs `body` with numbers read as files spell them, with a point, whatever locale the program has set.
+  static func withPlainLocale<Result>(
+    _ body: () throws(FireTreeError) -> Result
+  ) throws(FireTreeError) -> Result {
+    let previous = uselocale(plainLocale)
+    defer { uselocale(previous) }
+    return try body()
   }
 
   /// How a class that is a number is called: `3` for 3, 3.0 and +3.

@@ -6,8 +6,8 @@ extension Preprocessing {
   /// A zero point stays zero under the unit norm. Sparse points stay sparse unless the preprocessing centres
   /// columns, which was learned from dense data: then the result is dense.
   ///
-  /// Throws a data error for a point whose result is not finite in 32 bits, and a usage error when the result does
-  /// not fit the memory. Precondition: the points have `inputDimension` coordinates.
+  /// Throws a data error for a point whose result is not finite in 32 bits, and a usage error when the result
+  /// does not fit the memory. Precondition: the points have `inputDimension` coordinates.
   /// Complexity: O(stored elements) of the result; no other copy is made.
   public func apply(to features: DataPoints) throws(FireTreeError) -> DataPoints {
     precondition(

@@ -26,9 +26,9 @@ public struct PreprocessingOptions: Sendable, Equatable {
 
 /// The map from raw points to the points that a network sees, learned from the training data.
 ///
-/// In this order: x'_j = (x_j - offset_j) scale_j; the constant coordinate is appended; the point is divided by its
-/// norm. With a constant near the usual norm of a point, a point's direction keeps what its magnitude said.
-/// Arithmetic is in Double; each result is rounded once.
+/// In this order: x'_j = (x_j - offset_j) scale_j; the constant coordinate is appended; the point is divided
+/// by its norm. With a constant near the usual norm of a point, a point's direction keeps what its magnitude
+/// said. Arithmetic is in Double; each result is rounded once.
 public struct Preprocessing: Sendable, Equatable {
   /// One a column (d).
   public var offsets: [Float]
@@ -56,13 +56,13 @@ public struct Preprocessing: Sendable, Equatable {
 
   /// The preprocessing of a training set, and one line that says what it does.
   ///
-  /// Defaults: tables are standardised, a constant equal to the root mean square norm of the standardised points
-  /// is appended, and points get unit norm. Images are centred and get unit norm. Sparse columns are left as they
-  /// are, as anything else would fill them; the constant and the unit norm are as for tables. A constant column is
-  /// only centred (scale 1). If all points are zero the constant is 1.
+  /// Defaults: tables are standardised, a constant equal to the root mean square norm of the standardised
+  /// points is appended, and points get unit norm. Images are centred and get unit norm. Sparse columns are
+  /// left as they are, as anything else would fill them; the constant and the unit norm are as for tables. A
+  /// constant column is only centred (scale 1). If all points are zero the constant is 1.
   ///
-  /// Throws a usage error for centring sparse data, a data error that names the column when a statistic is not
-  /// finite in 32 bits. Complexity: one pass over the data, O(d) memory.
+  /// Throws a usage error for centring sparse data, a data error that names the column when a statistic is
+  /// not finite in 32 bits. Complexity: one pass over the data, O(d) memory.
   public static func fit(
     to dataset: Dataset, options: PreprocessingOptions = .init()
   ) throws(FireTreeError) -> (Preprocessing, note: String) {
@@ -71,6 +71,8 @@ public struct Preprocessing: Sendable, Equatable {
     if case .sparse = dataset.features, scaling != .none {
       throw .usage("sparse columns cannot be centred or standardised, as that would fill them; use none")
     }
+    try (ByteCount(ColumnMoments.bytesPerColumn) * dataset.features.dimension).requireAvailable(
+      for: "preprocessing \(dataset.features.dimension) columns")
     let moments = ColumnMoments(of: dataset.features)
     var result = Preprocessing(
       offsets: Array(repeating: 0, count: dataset.features.dimension),
@@ -130,9 +132,12 @@ public struct Preprocessing: Sendable, Equatable {
 
 /// Mean and variance of every column, in Double, from one pass over the rows.
 ///
-/// Sums are of differences to the first row, so that a constant column has variance exactly 0 and a large common
-/// offset does no harm.
+/// Sums are of differences to the first row, so that a constant column has variance exactly 0 and a large
+/// common offset does no harm.
 struct ColumnMoments {
+  /// Three sums here; an offset and a scale in what is made of them.
+  static let bytesPerColumn = 3 * MemoryLayout<Double>.size + 2 * MemoryLayout<Float>.size
+
   private var count: Double
   private var origin: [Double]
   private var sums: [Double]

@@ -2,8 +2,8 @@ import FireTreeCore
 
 /// Rows of floats whose number is not known before the last is read.
 ///
-/// They are kept in blocks of a few megabytes, each of which is given up as soon as it is copied into the matrix:
-/// a large file is never in memory twice.
+/// They are kept in blocks of a few megabytes, each of which is given up as soon as it is copied into the
+/// matrix: a large file is never in memory twice.
 struct RowStore {
   let columns: Int
   private(set) var rows = 0

@@ -29,8 +29,8 @@ enum SafetensorsFormat {
   ]
 }
 
-/// Writes safetensors files (https://github.com/huggingface/safetensors): 8 bytes of header length, a JSON header
-/// padded to 8 bytes, and the tensors, by name, one after the other.
+/// Writes safetensors files (https://github.com/huggingface/safetensors): 8 bytes of header length, a JSON
+/// header padded to 8 bytes, and the tensors, by name, one after the other.
 public enum SafetensorsWriter {
   /// Writes the file and gives it its name when it is complete.
   ///

@@ -106,7 +106,8 @@ public final class SafetensorsReader {
     guard offsets[0] >= 0, offsets[1] >= offsets[0], offsets[1] - offsets[0] == count else {
       throw .data(
         file: path,
-        "tensor \(quoted(name)) has \(count) bytes by its shape, not by its offsets \(offsets[0]) to \(offsets[1])"
+        "tensor \(quoted(name)) has \(count) bytes by its shape, "
+          + "not by its offsets \(offsets[0]) to \(offsets[1])"
       )
     }
     return Tensor(type: type, shape: shape, bytes: offsets[0]..<offsets[1])
@@ -140,8 +141,8 @@ public final class SafetensorsReader {
 
   /// A tensor of two dimensions.
   ///
-  /// Throws a data error when it is missing, not F32 or not of two dimensions; a usage error when it does not fit
-  /// the memory. Complexity: read straight into the rows of the matrix, without another copy.
+  /// Throws a data error when it is missing, not F32 or not of two dimensions; a usage error when it does not
+  /// fit the memory. Complexity: read straight into the rows of the matrix, without another copy.
   public func matrix(_ name: String) throws(FireTreeError) -> Matrix {
     let tensor = try float32(name, rank: 2)
     let (rows, columns) = (tensor.shape[0], tensor.shape[1])
@@ -162,8 +163,8 @@ public final class SafetensorsReader {
     return result
   }
 
-  /// Rows lie one after the other in the file: they are read to the front of the block, then each is moved to its
-  /// place, the last first.
+  /// Rows lie one after the other in the file: they are read to the front of the block, then each is moved to
+  /// its place, the last first.
   private func readBlock(_ block: MutableMatrixView, at offset: Int) throws(FireTreeError) {
     let rowBytes = block.columns * MemoryLayout<Float>.size
     try Self.read(descriptor, path, at: offset, count: block.rows * rowBytes, into: block.base)

@@ -5,8 +5,8 @@ struct TargetBuilder {
   enum Policy {
     /// Training data: find out the task unless it is given, and the classes.
     case training(LearningTask?)
-    /// Data for a classifier that knows these names. A label that is none of them is an error when the target is
-    /// required; otherwise the whole target is ignored.
+    /// Data for a classifier that knows these names. A label that is none of them is an error when the target
+    /// is required; otherwise the whole target is ignored.
     case classes([String], required: Bool)
     /// Data for a regression. The same holds for what is no number.
     case values(required: Bool)
@@ -146,7 +146,8 @@ struct TargetBuilder {
     }
   }
 
-  /// The classes in order: by number when all are numbers, else by name. Spellings of one number are one class.
+  /// The classes in order: by number when all are numbers, else by name. Spellings of one number are one
+  /// class.
   private func classes() -> Target {
     var names = spellings
     if allNumbers { names = spellings.map { NumberText.double($0).map(NumberText.canonicalName) ?? $0 } }

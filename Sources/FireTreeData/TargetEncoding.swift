@@ -44,9 +44,11 @@ public enum TargetEncoding: Sendable, Equatable {
 
   /// The outputs that a network should give (n x C).
   ///
-  /// Throws a usage error when the target belongs to the other task, has a class that the encoding does not know,
-  /// or overflows.
+  /// Throws a usage error when the target belongs to the other task, has a class that the encoding does not
+  /// know, or overflows.
   public func encode(_ target: Target) throws(FireTreeError) -> Matrix {
+    try ByteCount.matrix(rows: target.count, columns: outputs).requireAvailable(
+      for: "a target of \(counted(target.count, "point")) and \(counted(outputs, "output"))")
     var result = Matrix(rows: target.count, columns: outputs)
     switch (self, target) {
     case (.classification(let names), .classes(_, let indices)):

@@ -2,6 +2,12 @@ import FireTreeCore
 import FireTreeData
 import Testing
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 @Suite struct CSVTests {
   private func read(_ text: String, _ options: DatasetOptions = .init()) throws -> Dataset {
     let folder = try TestFolder()
@@ -101,6 +107,26 @@ import Testing
     #expect(data.notes.contains("columns: told apart by position, as the header has the same name twice"))
   }
 
+  @Test func numbersAreRoundedOnceToFloat() throws {
+    let texts = ["0.1", "16777217", "-3.4028235e38", "1e-45", "0.30000001192092896", "8.5e-05", "-0"]
+    let data = try read(texts.joined(separator: ",") + ",c\n", .init(header: false))
+    #expect(data.rows[0].map(\.bitPattern) == texts.compactMap { Float($0)?.bitPattern })
+    #expect(data.rows[0][1] == 16_777_216)
+  }
+
+  @Test func aPipeIsReadOnce() async throws {
+    let folder = try TestFolder()
+    let path = folder["pipe"]
+    try #require(mkfifo(path, 0o600) == 0)
+    let writer = Task.detached {
+      let file = fopen(path, "w")
+      fputs("1,a\n2,b\n", file)
+      fclose(file)
+    }
+    #expect(try Dataset(contentsOf: path, options: .init(format: .csv)).labels == ["a", "b"])
+    await writer.value
+  }
+
   @Test func manyRowsKeepTheirOrder() throws {
     // More than one block of the row store, with a last one that is not full.
     let text = (0..<40_000).map { i in
@@ -156,7 +182,7 @@ import Testing
       ("1\n2\n", "t.csv: there are no feature columns"),
       ("", "t.csv: the file is empty"),
       ("target,target,a\n1,2,3\n", "t.csv: the header has the column 'target' more than once"),
-      ("\u{0}", "t.csv: there are no feature columns"),
+      ("\u{0}", "t.csv: there are no rows after the header"),
     ])
   func errors(text: String, expected: String) throws {
     let folder = try TestFolder()

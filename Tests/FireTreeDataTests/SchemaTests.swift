@@ -98,6 +98,28 @@ import Testing
         == "t.csv: column 1 ('a') is a feature of the model, not its target")
   }
 
+  @Test func labelsMayBeInAFileOfTheirOwn() throws {
+    let folder = try TestFolder()
+    let options = DatasetOptions(labels: try folder.write("l.csv", "yes\nno\n"))
+    for (name, text) in [("t.csv", "b,a\n2,1\n4,3\n"), ("t.csv", "1,2\n3,4\n")] {
+      let data = try Dataset(
+        contentsOf: folder.write(name, text), for: named, classes: ["no", "yes"], options: options,
+        requiresTarget: true)
+      #expect(data.rows == [[1, 2], [3, 4]])
+      #expect(data.labels == ["yes", "no"])
+    }
+    let path = try folder.write("t.csv", "1,2,3\n")
+    #expect(
+      folder.message { _ = try Dataset(contentsOf: path, for: named, classes: nil, options: options) }
+        == "t.csv: expected 2 feature columns, found 3")
+    let images = try folder.write("t-idx", ArrayFile.idx(shape: [2, 2], [1, 2, 3, 4]))
+    #expect(try Dataset(contentsOf: images, for: unnamed, classes: nil).rows == [[1, 2], [3, 4]])
+    #expect(
+      try Dataset(contentsOf: images, for: unnamed, classes: ["no", "yes"], options: options).labels == [
+        "yes", "no",
+      ])
+  }
+
   @Test func sparseRowsHaveTheModelsDimension() throws {
     let data = try read(
       "1:5\nyes:2\n".replacing("yes:2", with: "2:1"), FeatureSchema(count: 4), name: "t.svm")

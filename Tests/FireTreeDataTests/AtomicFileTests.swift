@@ -1,0 +1,89 @@
+import FireTreeCore
+import FireTreeData
+import Testing
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+@Suite struct AtomicFileTests {
+  @Test func theNameAppearsWithTheCommit() throws {
+    let folder = try TestFolder()
+    try folder.write("out", "old")
+    let file = try AtomicFile(path: folder["out"])
+    try file.write("ne")
+    try file.write("w")
+    #expect(try folder.read("out") == Array("old".utf8))
+    #expect(folder.names.count == 2)
+    try file.commit()
+    #expect(try folder.read("out") == Array("new".utf8))
+    #expect(folder.names == ["out"])
+  }
+
+  @Test func withoutACommitNothingChanges() throws {
+    let folder = try TestFolder()
+    try folder.write("out", "old")
+    do {
+      let file = try AtomicFile(path: folder["out"])
+      try file.write("new")
+    }
+    try AtomicFile.requireWritable(folder["out"])
+    #expect(folder.names == ["out"])
+    #expect(try folder.read("out") == Array("old".utf8))
+  }
+
+  @Test func manySizesOfPieces() throws {
+    let folder = try TestFolder()
+    let file = try AtomicFile(path: folder["out"])
+    var expected: [UInt8] = []
+    for size in [0, 1, 1 << 19, 1 << 19, 3, 1 << 20, (1 << 20) + 1, 5] {
+      let piece = String(repeating: "abcdefg", count: size / 7 + 1).prefix(size)
+      try file.write(String(piece))
+      expected += Array(piece.utf8)
+    }
+    try file.commit()
+    #expect(try folder.read("out") == expected)
+  }
+
+  @Test func whatCannotBeWritten() throws {
+    let folder = try TestFolder()
+    #expect(
+      folder.message { try AtomicFile.requireWritable(folder["no/out"]) }
+        == "no/out: cannot write: No such file or directory")
+    #expect(
+      folder.message { try AtomicFile.requireWritable(folder.path) }
+        == "\(folder.path): cannot write: it is a directory")
+    let error = #expect(throws: FireTreeError.self) { try AtomicFile.requireWritable(folder["no/out"]) }
+    #expect(error?.kind == .failure)
+  }
+
+  @Test func aFullDiskIsAFailure() throws {
+    guard access("/dev/full", W_OK) == 0 else { return }
+    let file = try AtomicFile(path: "/dev/full")
+    let error = #expect(throws: FireTreeError.self) {
+      try file.write("x")
+      try file.commit()
+    }
+    #expect(error == FireTreeError(.failure, file: "/dev/full", "cannot write: No space left on device"))
+  }
+
+  @Test func linksAndDevicesStayWhatTheyAre() throws {
+    let folder = try TestFolder()
+    try folder.write("real", "old")
+    try #require(symlink(folder["real"], folder["link"]) == 0)
+    let file = try AtomicFile(path: folder["link"])
+    try file.write("new")
+    try file.commit()
+    #expect(try folder.read("real") == Array("new".utf8))
+    var status = stat()
+    try #require(lstat(folder["link"], &status) == 0)
+    #expect(status.st_mode & S_IFMT == S_IFLNK)
+    let null = try AtomicFile(path: "/dev/null")
+    try null.write("x")
+    try null.commit()
+    try #require(stat("/dev/null", &status) == 0)
+    #expect(status.st_mode & S_IFMT == S_IFCHR)
+  }
+}
