@@ -31,7 +31,8 @@ struct PairGradient {
     shard.points.withUnsafeBufferPointer { firing in
       let firing = UnsafeBufferPointer(rebasing: firing[shard.offsets[k]..<shard.offsets[k + 1]])
       points.accumulate(
-        firing, scale: { scale * coefficient(neuron: neuron, point: Int(firing[$0])) }, to: row, scratch: scratch)
+        firing, scale: { scale * coefficient(neuron: neuron, point: Int(firing[$0])) }, to: row,
+        scratch: scratch)
     }
   }
 }
