@@ -1,0 +1,43 @@
+# The one list of what can be done here; continuous integration calls the same targets.
+
+SWIFT ?= swift
+BUILD = .build/release
+SOURCES = Package.swift Sources Tests Examples
+
+.PHONY: help demo build test check lint format dependencies clean
+
+help:
+	@echo "make demo    build, train on bundled digits, evaluate on held-out ones"
+	@echo "make test    build and run all tests"
+	@echo "make check   the tests with assertions on, then under the address sanitizer"
+	@echo "make lint    formatter and compiler warnings as errors"
+	@echo "make format  format the sources"
+
+dependencies:
+	@Scripts/install-dependencies.sh
+
+build: dependencies
+	$(SWIFT) build -c release --product firetree
+
+demo: build
+	@Scripts/demo.sh $(BUILD)/firetree demo
+
+test: dependencies
+	$(SWIFT) build -c release --build-tests
+	$(SWIFT) test -c release --skip-build
+
+# Debug builds check assertions and array bounds; the address sanitizer checks the unsafe kernels.
+check: dependencies
+	$(SWIFT) test --scratch-path .build-check -Xcc -O2
+	SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test -c release \
+	  --scratch-path .build-asan --sanitize=address
+
+lint: dependencies
+	$(SWIFT) format lint --strict --recursive $(SOURCES)
+	$(SWIFT) build -c release --scratch-path .build-lint -Xswiftc -warnings-as-errors
+
+format:
+	$(SWIFT) format --in-place --recursive $(SOURCES)
+
+clean:
+	rm -rf .build .build-check .build-asan .build-lint demo
