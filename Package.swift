@@ -37,7 +37,8 @@ let package = Package(
       name: "TestSupport", dependencies: ["FireTreeCore", "CorrelationTrees", "FireTreeTraining"],
       path: "Tests/TestSupport"),
     .testTarget(name: "FireTreeCoreTests", dependencies: ["FireTreeCore", "TestSupport"]),
-    .testTarget(name: "CorrelationTreesTests", dependencies: ["CorrelationTrees", "FireTreeCore", "TestSupport"]),
+    .testTarget(
+      name: "CorrelationTreesTests", dependencies: ["CorrelationTrees", "FireTreeCore", "TestSupport"]),
     .testTarget(
       name: "FireTreeTrainingTests",
       dependencies: ["FireTreeTraining", "CorrelationTrees", "FireTreeCore", "TestSupport"],
