@@ -72,6 +72,9 @@ public struct GramEngine: TrainingEngine {
       + ByteCount(64) * shape.neurons
   }
 
+  /// The bound on the length of the neuron's last step. For tests.
+  package func stepLength(of neuron: Int) -> Float { states[neuron].stepLength }
+
   // MARK: - Steps
 
   public mutating func advance(outputGradient: Matrix) -> StepReport {
@@ -96,6 +99,7 @@ public struct GramEngine: TrainingEngine {
     }
     let shards = Tiles.neuronShards(of: states.count)
     let expectedFiring = Int(Double(points.count) * NormalDistribution.tail(Double(threshold)))
+    let skin = skins.skin(firing: expectedFiring, nearSkin: SkinModel.initial)
     anchors.withView { anchors in
       states.withUnsafeMutableBufferPointer { states in
         workers.forEachShard(of: shards.count) { shard in
@@ -103,7 +107,7 @@ public struct GramEngine: TrainingEngine {
             let row = anchors.row(neuron)
             states[neuron].weightNorm = LinearAlgebra.dot(row, row, count: anchors.columns).squareRoot()
             states[neuron].nearSkin = SkinModel.initial
-            states[neuron].skin = skins.skin(firing: expectedFiring, nearSkin: SkinModel.initial)
+            states[neuron].skin = skin
           }
         }
       }

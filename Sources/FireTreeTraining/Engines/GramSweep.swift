@@ -114,7 +114,7 @@ struct GramSweep {
     next.nearSkin = max(
       step.skins.nearSkin(firing: firing, support: firing, count: list.count, stepLength: state.stepLength),
       2 * state.stepLength)
-    next.skin = max(step.skins.skin(firing: firing, nearSkin: next.nearSkin), 2 * next.nearSkin)
+    next.skin = step.skins.skin(firing: firing, nearSkin: next.nearSkin)
     states[neuron] = next
   }
 

@@ -63,12 +63,13 @@ struct SkinModel: Sendable {
     return solve(renewal * stepLength / (k * (candidateCost + pairCost * k) * growth))
   }
 
-  /// The skin of a neuron that fires on `firing` points, whose list is looked through every `nearSkin` of drift.
+  /// The skin of a neuron that fires on `firing` points, whose list is looked through every `nearSkin` of drift: at
+  /// least twice that, as the near certificate stands inside this one.
   func skin(firing: Int, nearSkin: Float) -> Float {
     let k = Float(max(firing, 1))
     let sweep = k * (candidateCost + pairCost * k) * growth
     // Candidates also cost memory: not more than about four times those at skin 0.
-    return min(solve(anchorCost * nearSkin / sweep), 1.4 / growth)
+    return max(min(solve(anchorCost * nearSkin / sweep), 1.4 / growth), 2 * nearSkin)
   }
 
   /// sigma with sigma^2 exp(growth sigma) = target, to a few per cent, by bisection of its logarithm.
