@@ -20,7 +20,9 @@ import Testing
       let local = neuron - lists.shards[shard].neurons.lowerBound
       let (points, correlations) = (expected[neuron].map(\.0), expected[neuron].map(\.1))
       points.withUnsafeBufferPointer { points in
-        correlations.withUnsafeBufferPointer { lists.shards[shard].replace(local, points: points, correlations: $0) }
+        correlations.withUnsafeBufferPointer {
+          lists.shards[shard].replace(local, points: points, correlations: $0)
+        }
       }
       marks[neuron] = Float(step)
       lists.shards[shard].withLists { lists in
@@ -110,7 +112,9 @@ import Testing
         guard length > 0 else { continue }
         drift = drift.map { $0 / length * skin * (1 - 1e-5) }
         for i in 0..<count {
-          let moved = (0..<6).reduce(0.0) { $0 + (Double(weights[neuron, $1]) + Double(drift[$1])) * Double(x[i, $1]) }
+          let moved = (0..<6).reduce(0.0) {
+            $0 + (Double(weights[neuron, $1]) + Double(drift[$1])) * Double(x[i, $1])
+          }
           if moved > Double(threshold) {
             firing += 1
             #expect(list.contains(UInt16(i)), "neuron \(neuron), point \(i)")

@@ -17,11 +17,14 @@ import Testing
       var random = SeededGenerator(seed: seed)
       let n = Int.random(in: 1...24, using: &random), m = Int.random(in: 1...90, using: &random)
       let d = Int.random(in: 1...7, using: &random), outputs = Int.random(in: 1...3, using: &random)
-      var x = seed % 3 == 0 ? random.wholeMatrix(rows: n, columns: d, range: -1...1) : random.unitRows(n, columns: d)
+      var x =
+        seed % 3 == 0
+        ? random.wholeMatrix(rows: n, columns: d, range: -1...1) : random.unitRows(n, columns: d)
       if n > 3 { for c in 0..<d { x[1, c] = x[0, c]; x[2, c] = 0; x[3, c] *= 5 } }
       let points: DataPoints = seed % 2 == 0 ? .dense(x) : .sparse(x.sparse)
       let targets = random.matrix(rows: n, columns: outputs)
-      let network = Network(neurons: m, dimension: d, outputs: outputs, threshold: Float(seed % 4) * 0.4, seed: seed)
+      let network = Network(
+        neurons: m, dimension: d, outputs: outputs, threshold: Float(seed % 4) * 0.4, seed: seed)
       var engine = EngineKind.gram.make(network, points, rate: 0, momentum: momentum)
       let kernel = TangentKernel(network: network, points: points, firing: engine.firingSet, workers: .all)
       engine.optimizer.learningRate = rateFactor / Float(max(kernel.largestEigenvalue(), 0.1))
@@ -33,7 +36,8 @@ import Testing
         let moved = engine.network
         let exact = moved.outputs(for: points, workers: Workers(threads: 1))
         // A correlation is a difference of numbers of this size.
-        let scale = (DataPoints.dense(moved.hiddenWeights).norms().max() ?? 0) * (points.norms().max() ?? 0) + 1
+        let scale =
+          (DataPoints.dense(moved.hiddenWeights).norms().max() ?? 0) * (points.norms().max() ?? 0) + 1
         #expect(engine.outputs.distance(to: exact) < 5e-6 * scale, "seed \(seed) step \(step)")
         guard scale < 1e6 else { break }
       }
@@ -45,7 +49,8 @@ import Testing
   @Test(arguments: momenta)
   func stepsAreNoLongerThanTheirBound(momentum: GradientDescent.Momentum) {
     var random = SeededGenerator(seed: 77)
-    let points = DataPoints.dense(random.unitRows(30, columns: 12)), targets = random.matrix(rows: 30, columns: 2)
+    let points = DataPoints.dense(random.unitRows(30, columns: 12)),
+      targets = random.matrix(rows: 30, columns: 2)
     let network = Network(neurons: 60, dimension: 12, outputs: 2, threshold: 0.8, seed: 1)
     var engine = GramEngine(
       network: network, points: points, optimizer: GradientDescent(learningRate: 0.3, momentum: momentum),

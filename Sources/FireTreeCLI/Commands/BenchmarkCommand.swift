@@ -55,7 +55,7 @@ struct BenchmarkCommand: ParsableCommand {
     let configuration = try training.resolved(engine: .dense, iterations: steps, momentum: momentum)
     let problem = try TrainingProblem(dataOptions.readTraining(data), configuration: configuration)
     for note in problem.notes { Message.note(note) }
-    for kind in engines { try problem.requireMemory(for: kind) }
+    for kind in engines { try problem.requireFit(of: kind) }
     var learningRate: Float?
     if !json { try StandardOutput.write(Self.header) }
     for kind in engines {

@@ -15,6 +15,9 @@ struct TrainCommand: ParsableCommand {
     Float = 0.9
   @Option(help: ArgumentHelp("Stop early at this loss.", valueName: "loss")) var targetLoss: Double?
   @Option(help: ArgumentHelp("Write one JSON line a step to this file.", valueName: "file")) var log: String?
+  @Option(
+    help: ArgumentHelp("Compare all pairs with a dense forward pass every n steps.", valueName: "n"))
+  var audit: Int?
   @OptionGroup(title: "Data") var dataOptions: DataOptions
   @OptionGroup(title: "Training") var training: TrainingOptions
 
@@ -33,10 +36,15 @@ struct TrainCommand: ParsableCommand {
     var observers: [any TrainingObserver] = [ProgressLine(iterations: iterations)]
     let stepLog = try log.map { try StepLog(path: $0) }
     if let stepLog { observers.append(stepLog) }
+    let auditor = try audit.map { try Self.auditor(every: $0, workers: configuration.workers) }
+    if let auditor { observers.append(auditor) }
     let loop = TrainingLoop(iterations: iterations, targetLoss: targetLoss)
     let (last, reason) = try loop.run(&engine, targets: problem.targets, observers: observers)
     try stepLog?.commit()
     try Model(problem, engine: engine, last: last).write(to: out)
+    if let total = auditor?.total {
+      Message.note("audit: \(total.compared) pairs compared, \(total.firing) fire, none missed")
+    }
     Message.note("stopped by \(reason == .observer ? "interrupt" : reason.rawValue); wrote \(out)")
     try StandardOutput.write(
       "iterations \(last.iteration)  loss \(Format.significant(last.loss))  "
@@ -45,5 +53,12 @@ struct TrainCommand: ParsableCommand {
       try StandardOutput.flush()
       throw ExitCode(ExitCodes.interrupted)
     }
+  }
+
+  private static func auditor(every interval: Int, workers: Workers) throws -> AuditObserver {
+    guard interval >= 1 else {
+      throw FireTreeError.usage("the audit interval must be at least 1, not \(interval)")
+    }
+    return AuditObserver(every: interval, workers: workers)
   }
 }

@@ -63,6 +63,11 @@ public struct GramEngine: TrainingEngine {
     start()
   }
 
+  public static func limitation(for shape: ProblemShape) -> String? {
+    shape.points > CandidateLists.maximumPoints
+      ? "it takes at most \(CandidateLists.maximumPoints) points, not \(shape.points)" : nil
+  }
+
   public static func requiredMemory(for shape: ProblemShape) -> ByteCount {
     // Candidates are at most a quarter of all pairs for any threshold that is worth this engine.
     let candidates =
