@@ -25,6 +25,7 @@ struct FireTreeCommand: ParsableCommand {
 @main
 enum Main {
   static func main() {
+    StandardStreams.reserve()
     do {
       var command = try FireTreeCommand.parseAsRoot()
       try command.run()
@@ -47,7 +48,10 @@ enum Main {
         do {
           try StandardOutput.write(FireTreeCommand.fullMessage(for: error) + "\n")
           try StandardOutput.flush()
-        } catch { terminate(ExitCodes.failure) }
+        } catch {
+          Message.error("\(error)")
+          terminate(ExitCodes.failure)
+        }
         terminate(0)
       }
       let message = FireTreeCommand.message(for: error).split(separator: "\n").joined(separator: " ")

@@ -9,7 +9,11 @@ struct InspectCommand: ParsableCommand {
   @OptionGroup(title: "Data") var dataOptions: DataOptions
 
   func run() throws {
-    let rows = file.hasSuffix(".safetensors") ? try model() : try dataset()
+    // A model may have any name; a data file tells its format by its name.
+    let isModel =
+      file.hasSuffix(".safetensors")
+      || dataOptions.format == nil && (try? SafetensorsReader(contentsOf: file)) != nil
+    let rows = isModel ? try model() : try dataset()
     let width = rows.map(\.0.count).max() ?? 0
     for (name, value) in rows {
       try StandardOutput.write(name + String(repeating: " ", count: width + 2 - name.count) + value + "\n")

@@ -9,19 +9,25 @@ struct TrainCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Where the model is written.", valueName: "file")) var out: String =
     "model.safetensors"
   @Option(help: "What computes the steps; all give the same answer.") var engine: EngineKind = .dense
-  @Option(help: ArgumentHelp("Steps of full-batch gradient descent.", valueName: "n")) var iterations: Int =
-    60
-  @Option(help: ArgumentHelp("Momentum; 0 for plain gradient descent.", valueName: "mu")) var momentum:
-    Float = 0.9
-  @Option(help: ArgumentHelp("Stop early at this loss.", valueName: "loss")) var targetLoss: Double?
-  @Option(help: ArgumentHelp("Write one JSON line a step to this file.", valueName: "file")) var log: String?
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Steps of full-batch gradient descent.", valueName: "n"))
+  var iterations: Int = 60
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Momentum; 0 for plain gradient descent.", valueName: "mu"))
+  var momentum: Float = 0.9
+  @Option(parsing: .unconditional, help: ArgumentHelp("Stop early at this loss.", valueName: "loss"))
+  var targetLoss: Double?
+  @Option(help: ArgumentHelp("Write one JSON line a step to this file.", valueName: "file"))
+  var log: String?
   @OptionGroup(title: "Data") var dataOptions: DataOptions
   @OptionGroup(title: "Training") var training: TrainingOptions
 
   func run() throws {
     let configuration = try training.resolved(
       engine: engine, iterations: iterations, momentum: momentum, targetLoss: targetLoss)
+    try OutputPaths.check(outputs: [out, log], inputs: [data, dataOptions.labels])
     try AtomicFile.requireWritable(out)
+    let stepLog = try log.map { try StepLog(path: $0) }
     let problem = try TrainingProblem(dataOptions.readTraining(data), configuration: configuration)
     for note in problem.notes { Message.note(note) }
     var engine = try problem.makeEngine(configuration.engine)
@@ -31,11 +37,12 @@ struct TrainCommand: ParsableCommand {
         + "learning rate \(engine.optimizer.learningRate)")
     Interrupt.catchOnce()
     var observers: [any TrainingObserver] = [ProgressLine(iterations: iterations)]
-    let stepLog = try log.map { try StepLog(path: $0) }
     if let stepLog { observers.append(stepLog) }
     let loop = TrainingLoop(iterations: iterations, targetLoss: targetLoss)
-    let (last, reason) = try loop.run(&engine, targets: problem.targets, observers: observers)
+    let result = Result { try loop.run(&engine, targets: problem.targets, observers: observers) }
+    // The steps up to a divergence are what its log is read for.
     try stepLog?.commit()
+    let (last, reason) = try result.get()
     try Model(problem, engine: engine, last: last).write(to: out)
     Message.note("stopped by \(reason == .observer ? "interrupt" : reason.rawValue); wrote \(out)")
     try StandardOutput.write(
