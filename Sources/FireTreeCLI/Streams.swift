@@ -30,9 +30,11 @@ func terminate(_ code: Int32) -> Never { exit(code) }
 
 /// The three streams that every process expects to be open.
 enum StandardStreams {
-  /// Takes the descriptors of streams that the caller has closed, so that no file that is opened later gets what is
-  /// meant for a stream. Writing to them still fails.
-  static func reserve() {
+  /// Prepares for writes that fail, and takes the descriptors of streams that the caller has closed, so that no file
+  /// that is opened later gets what is meant for a stream. Writing to them still fails.
+  static func prepare() {
+    // At a limit of the file size a write fails, like one to a full disk, instead of ending the process.
+    signal(SIGXFSZ, SIG_IGN)
     for descriptor in 0...2 where fcntl(Int32(descriptor), F_GETFD) < 0 { _ = open("/dev/null", O_RDONLY) }
   }
 }

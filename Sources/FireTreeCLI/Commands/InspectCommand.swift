@@ -29,7 +29,7 @@ struct InspectCommand: ParsableCommand {
       ("outputs", "\(model.outputWeights.columns)"), ("threshold", "\(model.threshold)"),
     ]
     if case .classification(let names) = model.encoding {
-      rows.append(("classes", names.joined(separator: ", ")))
+      rows.append(("classes", names.map(PredictionTable.quoted).joined(separator: ", ")))
     }
     if let constant = model.preprocessing.constant { rows.append(("constant coordinate", "\(constant)")) }
     rows.append(("unit norm", model.preprocessing.unitNorm ? "yes" : "no"))
@@ -53,8 +53,10 @@ struct InspectCommand: ParsableCommand {
     case .classes(let names, let indices):
       var counts = [Int](repeating: 0, count: names.count)
       for index in indices { counts[Int(index)] += 1 }
-      rows.append(("task", "classification, \(names.count) classes"))
-      for (name, count) in zip(names, counts) { rows.append(("class \(name)", "\(count) points")) }
+      rows.append(("task", "classification, \(names.count) \(names.count == 1 ? "class" : "classes")"))
+      for (name, count) in zip(names, counts) {
+        rows.append(("class \(name)", "\(count) \(count == 1 ? "point" : "points")"))
+      }
     case .values(let values):
       rows.append(("task", "regression"))
       rows.append(("target range", "\(values.min() ?? 0) to \(values.max() ?? 0)"))

@@ -36,10 +36,12 @@ struct TrainCommand: ParsableCommand {
         + "\(problem.points.dimension) inputs, engine \(configuration.engine.rawValue), "
         + "learning rate \(engine.optimizer.learningRate)")
     Interrupt.catchOnce()
-    var observers: [any TrainingObserver] = [ProgressLine(iterations: iterations)]
+    let progress = ProgressLine(iterations: iterations)
+    var observers: [any TrainingObserver] = [progress]
     if let stepLog { observers.append(stepLog) }
     let loop = TrainingLoop(iterations: iterations, targetLoss: targetLoss)
     let result = Result { try loop.run(&engine, targets: problem.targets, observers: observers) }
+    progress.clear()
     // The steps up to a divergence are what its log is read for.
     try stepLog?.commit()
     let (last, reason) = try result.get()
