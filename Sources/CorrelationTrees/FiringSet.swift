@@ -18,14 +18,14 @@ public struct FiringSet: Sendable, Equatable {
     public init() {}
 
     /// Closes the row of `neuron`: the pairs appended since the last call are its own.
-    mutating func endRow(of neuron: Int) {
+    package mutating func endRow(of neuron: Int) {
       guard let last = offsets.last, points.count > last else { return }
       neurons.append(Int32(neuron))
       offsets.append(points.count)
     }
 
     @inline(__always)
-    mutating func append(point: Int, correlation: Float) {
+    package mutating func append(point: Int, correlation: Float) {
       points.append(Int32(point))
       correlations.append(correlation)
     }

@@ -164,6 +164,27 @@ public enum DataPoints: Sendable, Equatable {
     }
   }
 
+  /// G = X X^T (n x n). Complexity: 2 n nnz flops.
+  public func gramMatrix(workers: Workers) -> Matrix {
+    var gram = Matrix(rows: count, columns: count)
+    let tiles = tiles
+    gram.withMutableView { gram in
+      workers.forEachShard(of: tiles.count) { tile in
+        let rows = gram.rows(tiles[tile])
+        switch self {
+        case .dense(let matrix):
+          matrix.withView {
+            LinearAlgebra.multiply($0.rows(tiles[tile]), $0, transposing: .right, into: rows)
+          }
+        case .sparse(let sparse):
+          let dense = sparse.rows(tiles[tile]).dense()
+          dense.withView { correlate($0, points: 0..<count, into: rows) }
+        }
+      }
+    }
+    return gram
+  }
+
   // MARK: Products with one point
 
   /// Calls `body` with a view for products with single points, valid during the call.

@@ -6,6 +6,7 @@ public enum EngineKind: String, CaseIterable, Sendable {
   case dense
   case dataTree = "data-tree"
   case weightTree = "weight-tree"
+  case gram
 
   /// The engine type. A new engine is one line here.
   public var type: any TrainingEngine.Type {
@@ -13,6 +14,7 @@ public enum EngineKind: String, CaseIterable, Sendable {
     case .dense: DenseEngine.self
     case .dataTree: TreeEngine<DataTree>.self
     case .weightTree: TreeEngine<WeightTree>.self
+    case .gram: GramEngine.self
     }
   }
 }

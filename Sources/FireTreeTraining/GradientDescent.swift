@@ -37,6 +37,15 @@ public struct GradientDescent: Sendable, Equatable {
 
   public var usesVelocity: Bool { momentum != .none }
 
+  /// (p, q), with which every kind is w -= eta (p g + q v), v the new velocity.
+  var weightsOfGradientAndVelocity: (Float, Float) {
+    switch momentum {
+    case .none: (1, 0)
+    case .heavyBall: (0, 1)
+    case .nesterov(let mu): (1, mu)
+    }
+  }
+
   /// Moves one neuron: `gradient` (d) is g, `velocity` (d) and `weights` (d) are updated.
   ///
   /// Returns false when the neuron has come to rest: its gradient was nil (it fires nowhere) and no velocity is left.
@@ -47,12 +56,7 @@ public struct GradientDescent: Sendable, Equatable {
     gradient: UnsafePointer<Float>?, count: Int
   ) -> Bool {
     let mu = momentum.coefficient
-    // Both kinds are w -= eta (p g + q v), with the new v.
-    let (p, q): (Float, Float) =
-      switch momentum {
-      case .nesterov(let mu): (1, mu)
-      case .heavyBall, .none: (0, 1)
-      }
+    let (p, q) = weightsOfGradientAndVelocity
     guard let gradient else {
       var largest: Float = 0
       for j in 0..<count {

@@ -11,11 +11,15 @@ struct OutputSums {
   private let outputScale: Float
   private var shards: [[Double]]
 
-  init(shards: [[Double]], network: Network, points: Int) {
+  init(shards: [[Double]], points: Int, outputs: Int, scale: Float) {
     self.points = points
-    self.outputs = network.outputCount
-    self.outputScale = network.outputScale
+    self.outputs = outputs
+    self.outputScale = scale
     self.shards = shards
+  }
+
+  init(shards: [[Double]], network: Network, points: Int) {
+    self.init(shards: shards, points: points, outputs: network.outputCount, scale: network.outputScale)
   }
 
   /// The sums of a network without a firing pair, for one shard.

@@ -16,8 +16,11 @@ public protocol TrainingEngine: Sendable {
   /// f_i of the network as it is now (n x C).
   var outputs: Matrix { get }
 
-  /// The network as it is now.
+  /// The network as it is now. An engine that keeps the weights in another form computes them, O(m d).
   var network: Network { get }
+
+  /// Output weights of the network (m x C), which training does not change.
+  var outputWeights: Matrix { get }
 
   /// The pairs that fire in the network as it is now.
   var firingSet: FiringSet { get }
@@ -59,6 +62,13 @@ public struct ProblemShape: Sendable, Equatable {
     let sums = ByteCount(MemoryLayout<Double>.stride * 64) * points * outputs
     return weights + outputWeights + sums + ByteCount(8) * storedElements
   }
+}
+
+extension TrainingEngine {
+  public var outputWeights: Matrix { network.outputWeights }
+
+  /// Number of neurons, m.
+  public var neuronCount: Int { outputWeights.rows }
 }
 
 /// What one step did.

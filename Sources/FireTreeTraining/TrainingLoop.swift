@@ -64,7 +64,7 @@ public struct TrainingLoop: Sendable {
     precondition(
       targets.rows == engine.outputs.rows && targets.columns == engine.outputs.columns,
       "targets and outputs differ in shape")
-    let pairs = Double(engine.points.count) * Double(engine.network.neuronCount)
+    let pairs = Double(engine.points.count) * Double(engine.neuronCount)
     var record = TrainingRecord(
       iteration: 0, loss: loss.value(outputs: engine.outputs, targets: targets),
       firingShare: Double(engine.firingPairs) / pairs)

@@ -2,14 +2,17 @@ import FireTreeCore
 
 /// An engine and the dense engine trained side by side from the same network.
 ///
-/// After every step the losses are compared, and the pairs that the engine takes to fire are compared with a dense
-/// forward pass over the engine's own weights (`FiringAudit`), so that a missed pair is seen in the step in which it
-/// happens and not by its consequences.
+/// After every step the engine is compared with a dense forward pass over its own weights: the pairs that fire
+/// (`FiringAudit`) and the loss. So an error is seen in the step in which it happens and not by its consequences. The
+/// two losses side by side are compared too. They may drift apart without an error: a pair within rounding of the
+/// threshold falls on one side in one engine and on the other in the other, and the gradient jumps there.
 public struct Verification: Sendable {
   /// Steps taken.
   public private(set) var iterations = 0
-  /// The largest |L_engine - L_dense| / L_dense over all iterations, the initial one included.
+  /// The largest |L_engine - L_dense| / L_dense of the two trainings over all iterations, the initial one included.
   public private(set) var lossDifference = 0.0
+  /// The largest relative difference between the engine's loss and that of a dense pass over its weights.
+  public private(set) var lossError = 0.0
   /// The audits of all iterations, added up.
   public private(set) var audit = FiringAudit()
 
@@ -46,9 +49,14 @@ public struct Verification: Sendable {
         "training diverged at iteration \(iterations): the learning rate \(dense.optimizer.learningRate) is too large"
       )
     }
-    let difference = abs(found - expected)
-    lossDifference = max(
-      lossDifference, difference == 0 ? 0 : difference / max(expected, .leastNormalMagnitude))
+    lossDifference = max(lossDifference, Self.relative(found, expected))
+    let own = loss.value(
+      outputs: engine.network.outputs(for: engine.points, workers: workers), targets: targets)
+    lossError = max(lossError, Self.relative(found, own))
     audit += FiringAudit(of: engine, workers: workers)
+  }
+
+  private static func relative(_ found: Double, _ expected: Double) -> Double {
+    found == expected ? 0 : abs(found - expected) / max(abs(expected), .leastNormalMagnitude)
   }
 }

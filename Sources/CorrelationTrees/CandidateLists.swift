@@ -1,0 +1,170 @@
+import FireTreeCore
+
+/// For every neuron the data points on which it may fire before it is looked at again.
+///
+/// The lists remember correlations at an anchor time t0, when a neuron's weight was w_r(t0), and a skin. Let
+/// D_r = |w_r - w_r(t0)| be its drift since. By Cauchy-Schwarz
+///
+///     s_ri(t) <= s_ri(t0) + D_r |x_i|,
+///
+/// so a point with s_ri(t0) <= b - skin_r |x_i| cannot fire as long as D_r <= skin_r. A list holds the other points,
+/// its candidates; when the drift has used up the skin, that neuron alone is anchored anew. This is the correlation
+/// tree of arXiv 2211.14227 made lazy: a query at a lowered bound in place of an update.
+///
+/// Layout: a shard of neurons keeps all its lists in one arena, points in 16 bits and, beside them, a number of
+/// `Float` planes that engines use for what they track a pair; plane 0 holds the anchored correlations. All of one
+/// neuron is contiguous. A list that outgrows its place moves to the end; the arena is packed when half is waste.
+///
+/// Memory: 2 + 4 planes bytes a candidate and 16 a neuron; never n m.
+public struct CandidateLists: Sendable {
+  /// Points are numbered in 16 bits.
+  public static let maximumPoints = Int(UInt16.max) + 1
+
+  public var shards: [Shard]
+
+  /// Empty lists of neurons that have not been anchored yet.
+  ///
+  /// Precondition: at least one plane.
+  public init(neurons: Int, planes: Int) {
+    precondition(planes >= 1, "plane 0 holds the anchored correlations")
+    let tiles = Tiles.neuronShards(of: neurons)
+    shards = (0..<tiles.count).map { Shard(neurons: tiles[$0], planes: planes) }
+  }
+
+  /// Number of candidates in all lists.
+  public var candidateCount: Int { shards.reduce(0) { $0 + $1.candidateCount } }
+
+  /// Bytes held.
+  public var memoryBytes: Int { shards.reduce(0) { $0 + $1.memoryBytes } }
+}
+
+extension CandidateLists {
+  /// The lists of a shard of neurons.
+  public struct Shard: Sendable {
+    public let neurons: Range<Int>
+    private let planes: Int
+    /// Where the list of each neuron starts, how long it is, and for how many there is room; in candidates.
+    private var starts: [Int]
+    private var counts: [Int32]
+    private var capacities: [Int32]
+    private var waste = 0
+    /// Never empty, so that they have an address.
+    private var points: [UInt16] = [0]
+    private var values: [Float]
+
+    init(neurons: Range<Int>, planes: Int) {
+      self.neurons = neurons
+      self.planes = planes
+      starts = [Int](repeating: 0, count: neurons.count)
+      counts = [Int32](repeating: 0, count: neurons.count)
+      capacities = counts
+      values = [Float](repeating: 0, count: planes)
+    }
+
+    public var candidateCount: Int { counts.reduce(0) { $0 + Int($1) } }
+
+    public var memoryBytes: Int { points.capacity * 2 + values.capacity * 4 + neurons.count * 16 }
+
+    /// The list of the shard's neuron `local` becomes `points` with these anchored correlations; the other planes
+    /// become 0.
+    ///
+    /// Complexity: O(length), amortised over packing.
+    public mutating func replace(
+      _ local: Int, points new: UnsafeBufferPointer<UInt16>, correlations: UnsafeBufferPointer<Float>
+    ) {
+      precondition(new.count == correlations.count, "a correlation for every candidate")
+      if new.count > Int(capacities[local]) { move(local, capacity: new.count + new.count / 4 + 2) }
+      let (start, capacity) = (starts[local], Int(capacities[local]))
+      counts[local] = Int32(new.count)
+      for k in 0..<new.count {
+        points[start + k] = new[k]
+        values[start * planes + k] = correlations[k]
+      }
+      for k in capacity..<capacity * planes { values[start * planes + k] = 0 }
+    }
+
+    private mutating func move(_ local: Int, capacity: Int) {
+      waste += Int(capacities[local])
+      capacities[local] = 0
+      counts[local] = 0
+      if waste > points.count / 2 { pack() }
+      starts[local] = points.count
+      capacities[local] = Int32(capacity)
+      points.append(contentsOf: repeatElement(0, count: capacity))
+      values.append(contentsOf: repeatElement(0, count: capacity * planes))
+    }
+
+    /// Moves all lists together, in the order of neurons.
+    private mutating func pack() {
+      var (packedPoints, packedValues) = ([0] as [UInt16], [Float](repeating: 0, count: planes))
+      for local in starts.indices {
+        let (start, capacity) = (starts[local], Int(capacities[local]))
+        starts[local] = packedPoints.count
+        packedPoints += points[start..<start + capacity]
+        packedValues += values[start * planes..<(start + capacity) * planes]
+      }
+      (points, values, waste) = (packedPoints, packedValues, 0)
+    }
+
+    /// Calls `body` with access to every list of the shard, in place.
+    @inline(__always)
+    public mutating func withLists<Result>(_ body: (Lists) -> Result) -> Result {
+      let planes = planes
+      return points.withUnsafeMutableBufferPointer { points in
+        values.withUnsafeMutableBufferPointer { values in
+          starts.withUnsafeBufferPointer { starts in
+            counts.withUnsafeBufferPointer { counts in
+              capacities.withUnsafeBufferPointer { capacities in
+                body(
+                  Lists(
+                    planes: planes, starts: starts, counts: counts, capacities: capacities, points: points,
+                    values: values))
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// The lists of a shard in borrowed memory.
+  public struct Lists {
+    let planes: Int
+    let starts: UnsafeBufferPointer<Int>
+    let counts: UnsafeBufferPointer<Int32>
+    let capacities: UnsafeBufferPointer<Int32>
+    let points: UnsafeMutableBufferPointer<UInt16>
+    let values: UnsafeMutableBufferPointer<Float>
+
+    /// The list of the shard's neuron `local`.
+    @inline(__always)
+    public subscript(local: Int) -> List {
+      guard let points = points.baseAddress, let values = values.baseAddress else {
+        preconditionFailure("the arena is never empty")
+      }
+      return List(
+        count: Int(counts[local]), points: points + starts[local], values: values + starts[local] * planes,
+        capacity: Int(capacities[local]))
+    }
+  }
+
+  /// One neuron's candidates, ascending by point.
+  public struct List {
+    public let count: Int
+    public let points: UnsafePointer<UInt16>
+    let values: UnsafeMutablePointer<Float>
+    let capacity: Int
+
+    init(count: Int, points: UnsafeMutablePointer<UInt16>, values: UnsafeMutablePointer<Float>, capacity: Int)
+    {
+      self.count = count
+      self.points = UnsafePointer(points)
+      self.values = values
+      self.capacity = capacity
+    }
+
+    /// `count` numbers that belong to the candidates; plane 0 holds the anchored correlations.
+    @inline(__always)
+    public func plane(_ index: Int) -> UnsafeMutablePointer<Float> { values + index * capacity }
+  }
+}
