@@ -49,7 +49,11 @@ let package = Package(
       name: "FireTreeCLI",
       dependencies: ["FireTree", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
 
+    // Examples.
+    .executableTarget(name: "TenLines", dependencies: ["FireTree"], path: "Examples/TenLines"),
+
     // Tests.
+    .testTarget(name: "DocumentationTests", dependencies: ["FireTree", "FireTreeCLI", "TenLines"]),
     .testTarget(name: "FireTreeDataTests", dependencies: ["FireTreeData", "FireTreeCore", "CZlib"]),
     .testTarget(name: "FireTreeTests", dependencies: ["FireTree", "TestSupport"]),
     .testTarget(name: "FireTreeCLITests", dependencies: ["FireTreeCLI", "CZlib"], exclude: ["Snapshots"]),
