@@ -34,7 +34,7 @@ check: dependencies
 
 lint: dependencies
 	$(SWIFT) format lint --strict --recursive $(SOURCES)
-	$(SWIFT) build -c release --scratch-path .build-lint -Xswiftc -warnings-as-errors
+	$(SWIFT) build -c release --build-tests --scratch-path .build-lint -Xswiftc -warnings-as-errors
 
 format:
 	$(SWIFT) format --in-place --recursive $(SOURCES)
