@@ -4,12 +4,13 @@ SWIFT ?= swift
 BUILD = .build/release
 SOURCES = Package.swift Sources Tests Examples
 
-.PHONY: help demo build test check lint format dependencies clean
+.PHONY: help demo build test check bench-peers lint format dependencies clean
 
 help:
 	@echo "make demo    build, train on bundled digits, evaluate on held-out ones"
 	@echo "make test    build and run all tests"
 	@echo "make check   the tests with assertions on, then under the address sanitizer"
+	@echo "make bench-peers  time steps against JAX (installs it into .venv)"
 	@echo "make lint    formatter and compiler warnings as errors"
 	@echo "make format  format the sources"
 
@@ -31,6 +32,13 @@ check: dependencies
 	$(SWIFT) test --scratch-path .build-check -Xcc -O2
 	SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test -c release \
 	  --scratch-path .build-asan --sanitize=address
+
+.venv/bin/python:
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet jax numpy safetensors
+
+bench-peers: build .venv/bin/python
+	.venv/bin/python Benchmarks/peers/compare.py --firetree $(BUILD)/firetree
 
 lint: dependencies
 	$(SWIFT) format lint --strict --recursive $(SOURCES)

@@ -144,27 +144,54 @@ extension CandidateLists {
       }
       return List(
         count: Int(counts[local]), points: points + starts[local], values: values + starts[local] * planes,
-        capacity: Int(capacities[local]))
+        capacity: Int(capacities[local]), planes: planes)
     }
   }
 
-  /// One neuron's candidates, ascending by point.
+  /// One neuron's candidates: ascending by point when anchored; engines may exchange them.
   public struct List {
     public let count: Int
-    public let points: UnsafePointer<UInt16>
-    let values: UnsafeMutablePointer<Float>
-    let capacity: Int
+    private let mutablePoints: UnsafeMutablePointer<UInt16>
+    private let values: UnsafeMutablePointer<Float>
+    private let capacity: Int
+    private let planes: Int
 
-    init(count: Int, points: UnsafeMutablePointer<UInt16>, values: UnsafeMutablePointer<Float>, capacity: Int)
-    {
+    init(
+      count: Int, points: UnsafeMutablePointer<UInt16>, values: UnsafeMutablePointer<Float>, capacity: Int,
+      planes: Int
+    ) {
       self.count = count
-      self.points = UnsafePointer(points)
+      self.mutablePoints = points
       self.values = values
       self.capacity = capacity
+      self.planes = planes
     }
+
+    /// The candidates' points (count).
+    @inline(__always)
+    public var points: UnsafePointer<UInt16> { UnsafePointer(mutablePoints) }
 
     /// `count` numbers that belong to the candidates; plane 0 holds the anchored correlations.
     @inline(__always)
     public func plane(_ index: Int) -> UnsafeMutablePointer<Float> { values + index * capacity }
+
+    /// Moves the candidates that satisfy `belongs(position)` to the front; returns their number.
+    ///
+    /// Complexity: O(count + planes times exchanges).
+    @inline(__always)
+    public func partition(by belongs: (Int) -> Bool) -> Int {
+      var front = 0
+      for position in 0..<count where belongs(position) {
+        if position != front {
+          swap(&mutablePoints[position], &mutablePoints[front])
+          for index in 0..<planes {
+            let plane = plane(index)
+            (plane[position], plane[front]) = (plane[front], plane[position])
+          }
+        }
+        front += 1
+      }
+      return front
+    }
   }
 }

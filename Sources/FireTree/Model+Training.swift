@@ -52,7 +52,11 @@ extension Model {
   /// Throws a usage error for another number of features, a data error for points that overflow.
   /// Complexity: 2 n m d flops.
   public func outputs(for features: DataPoints, workers: Workers = .all) throws(FireTreeError) -> Matrix {
-    network.outputs(for: try preprocessing.apply(to: features), workers: workers)
+    guard features.dimension == preprocessing.inputDimension else {
+      throw .usage(
+        "the model needs points of \(preprocessing.inputDimension) features, these have \(features.dimension)")
+    }
+    return network.outputs(for: try preprocessing.apply(to: features), workers: workers)
   }
 
   /// The predicted classes or numbers for raw features (n x d). Throws as `outputs` does.

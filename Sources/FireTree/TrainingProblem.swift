@@ -52,8 +52,12 @@ public struct TrainingProblem: Sendable {
       usesVelocity: configuration.momentum.coefficient > 0)
   }
 
-  /// Throws a usage error with the bytes needed when `kind` does not fit this machine.
-  public func requireMemory(for kind: EngineKind) throws(FireTreeError) {
+  /// Throws a usage error when `kind` cannot train this problem, or needs more memory than this machine has: then with
+  /// the number of bytes.
+  public func requireFit(of kind: EngineKind) throws(FireTreeError) {
+    if let limitation = kind.type.limitation(for: shape) {
+      throw .usage("the engine \(kind.rawValue) does not fit: \(limitation)")
+    }
     try kind.type.requiredMemory(for: shape).requireAvailable(
       for: "the engine \(kind.rawValue) with \(configuration.neurons) neurons")
   }
@@ -72,7 +76,7 @@ public struct TrainingProblem: Sendable {
   public func makeEngine(
     _ kind: EngineKind, learningRate: Float? = nil
   ) throws(FireTreeError) -> any TrainingEngine {
-    try requireMemory(for: kind)
+    try requireFit(of: kind)
     var engine = kind.type.init(
       network: initialNetwork(), points: points,
       optimizer: GradientDescent(learningRate: learningRate ?? 0, momentum: configuration.momentum),

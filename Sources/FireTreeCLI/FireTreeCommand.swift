@@ -25,6 +25,7 @@ struct FireTreeCommand: ParsableCommand {
 @main
 enum Main {
   static func main() {
+    StandardStreams.prepare()
     do {
       var command = try FireTreeCommand.parseAsRoot()
       try command.run()
@@ -32,6 +33,13 @@ enum Main {
     } catch {
       exit(reporting: error)
     }
+  }
+
+  /// What shows the help of the command that was typed.
+  private static var helpCommand: String {
+    let names = FireTreeCommand.configuration.subcommands.compactMap { $0.configuration.commandName }
+    let typed = CommandLine.arguments.dropFirst().first.flatMap { names.contains($0) ? " \($0)" : nil }
+    return "firetree help" + (typed ?? "")
   }
 
   /// Prints what went wrong in one line, or the help that was asked for, and ends the process.
@@ -47,11 +55,14 @@ enum Main {
         do {
           try StandardOutput.write(FireTreeCommand.fullMessage(for: error) + "\n")
           try StandardOutput.flush()
-        } catch { terminate(ExitCodes.failure) }
+        } catch {
+          Message.error("\(error)")
+          terminate(ExitCodes.failure)
+        }
         terminate(0)
       }
       let message = FireTreeCommand.message(for: error).split(separator: "\n").joined(separator: " ")
-      Message.error(message + " (see firetree help)")
+      Message.error("\(message) (see \(helpCommand))")
       terminate(code == .validationFailure ? ExitCodes.usage : code.rawValue)
     }
   }

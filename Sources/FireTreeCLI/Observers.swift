@@ -13,7 +13,8 @@ final class ProgressLine: TrainingObserver {
     start = clock.now
   }
 
-  deinit { if isShown { Message.write("\r\u{1B}[K") } }
+  /// Takes the line away, so that the next message starts on an empty one.
+  func clear() { if isShown { Message.write("\r\u{1B}[K") } }
 
   func observe(_ record: TrainingRecord, engine: any TrainingEngine) {
     guard isShown else { return }

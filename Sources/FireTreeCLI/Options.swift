@@ -36,23 +36,32 @@ enum MomentumKind: String, ExpressibleByArgument, CaseIterable {
   case heavyBall = "heavy-ball"
 }
 
+// A value that may begin with a minus is taken whatever it looks like (`unconditional`), so that a negative number is
+// one, or is refused as one.
+
 /// How the data file is read. The file itself is an argument of each command.
 struct DataOptions: ParsableArguments {
   @Option(help: "Format of the data file; by default from its name.") var format: DatasetFormat?
-  @Option(help: ArgumentHelp("File that holds the labels of IDX or NPY data.", valueName: "file")) var labels:
-    String?
+  @Option(help: ArgumentHelp("File that holds the labels of IDX or NPY data.", valueName: "file"))
+  var labels: String?
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Target column: a name, or a position from 0 (negative from the end).", valueName: "column"))
   var target: String?
   @Option(help: "What is learned; by default from the labels.") var task: LearningTask?
   @Option(help: "Whether the first row of a CSV file names the columns; by default found out.") var header:
     YesOrNo?
-  @Option(help: ArgumentHelp("Separator of a CSV file; by default found out.", valueName: "character"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Separator of a CSV file; by default found out.", valueName: "character"))
   var delimiter: String?
-  @Option(help: ArgumentHelp("Use only the first n rows, after those skipped.", valueName: "n")) var points:
-    Int?
-  @Option(help: ArgumentHelp("Leave out the first n rows.", valueName: "n")) var skip: Int = 0
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Use only the first n rows, after those skipped.", valueName: "n"))
+  var points: Int?
+  @Option(parsing: .unconditional, help: ArgumentHelp("Leave out the first n rows.", valueName: "n"))
+  var skip: Int = 0
 
   /// What the reader is told; it reads the skipped rows too.
   func resolved() throws -> DatasetOptions {
@@ -100,21 +109,27 @@ struct DataOptions: ParsableArguments {
 
 /// The network and how it is trained: the same options with the same meaning in every command that trains.
 struct TrainingOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Width of the network, m.", valueName: "m")) var neurons: Int = 5000
+  @Option(parsing: .unconditional, help: ArgumentHelp("Width of the network, m.", valueName: "m"))
+  var neurons: Int = 5000
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Threshold b of the neurons: a number, or auto, sqrt(0.4 ln m).", valueName: "b"))
   var threshold: Automatic<Float> = .automatic
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Choose the threshold so that this share of all pairs fires at start.", valueName: "share"))
   var firingShare: Double?
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Step size: a number, or auto, 1 / the largest eigenvalue of the tangent kernel.", valueName: "eta"))
   var learningRate: Automatic<Float> = .automatic
   @Option(help: "Kind of momentum.") var momentumKind: MomentumKind = .nesterov
-  @Option(help: ArgumentHelp("Seed of the initial weights.", valueName: "seed")) var seed: UInt64 = 0
-  @Option(help: ArgumentHelp("Threads; by default one a processor.", valueName: "n")) var threads: Int?
+  @Option(parsing: .unconditional, help: ArgumentHelp("Seed of the initial weights.", valueName: "seed"))
+  var seed: UInt64 = 0
+  @Option(parsing: .unconditional, help: ArgumentHelp("Threads; by default one a processor.", valueName: "n"))
+  var threads: Int?
   @Option(help: "What is done to the columns; by default by the kind of data.") var columns: ColumnScaling?
   @Flag(
     inversion: .prefixedNo,

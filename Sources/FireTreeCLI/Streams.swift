@@ -28,6 +28,17 @@ enum ExitCodes {
 /// Ends the process; standard error is unbuffered.
 func terminate(_ code: Int32) -> Never { exit(code) }
 
+/// The three streams that every process expects to be open.
+enum StandardStreams {
+  /// Prepares for writes that fail, and takes the descriptors of streams that the caller has closed, so that no file
+  /// that is opened later gets what is meant for a stream. Writing to them still fails.
+  static func prepare() {
+    // At a limit of the file size a write fails, like one to a full disk, instead of ending the process.
+    signal(SIGXFSZ, SIG_IGN)
+    for descriptor in 0...2 where fcntl(Int32(descriptor), F_GETFD) < 0 { _ = open("/dev/null", O_RDONLY) }
+  }
+}
+
 /// Results. A reader that goes away ends the program quietly, by the signal.
 enum StandardOutput {
   static func write(_ text: String) throws(FireTreeError) {
@@ -48,7 +59,13 @@ enum Message {
   static func error(_ text: String) { line(text) }
   static func note(_ text: String) { line(text) }
 
-  private static func line(_ text: String) { write("firetree: \(text)\n") }
+  /// A name that was typed may hold a line end; a message is one line whatever it holds.
+  private static func line(_ text: String) {
+    let scalars = text.unicodeScalars.map {
+      $0.properties.generalCategory == .control ? "\u{FFFD}" : String($0)
+    }
+    write("firetree: \(scalars.joined())\n")
+  }
 
   static func write(_ text: String) { fputs(text, stderr) }
 

@@ -204,7 +204,9 @@ struct CSVLayout {
     let distances = header.prefix(10_000).map {
       editDistance(Array(name.lowercased().utf8), Array($0.lowercased().utf8))
     }
-    if let best = distances.indices.min(by: { distances[$0] < distances[$1] }), distances[best] <= 2 {
+    if let best = distances.indices.min(by: { distances[$0] < distances[$1] }), distances[best] <= 2,
+      2 * distances[best] <= name.utf8.count
+    {
       return "; did you mean \(quoted(header[best]))?"
     }
     return "; there are \(quotedList(header))"

@@ -10,7 +10,11 @@ enum IDXHeader {
   /// Throws a data error for a header that is none, or of an empty or impossible array.
   static func read(_ stream: ByteStream) throws(FireTreeError) -> ArrayLayout {
     let magic = try stream.bytes(4)
-    guard magic.count == 4, magic[0] == 0, magic[1] == 0 else {
+    guard magic.count == 4 else {
+      throw .data(
+        file: stream.path, "not an IDX file: expected a header of at least 8 bytes, found \(magic.count)")
+    }
+    guard magic[0] == 0, magic[1] == 0 else {
       let found = magic.map(hexadecimal).joined(separator: " ")
       throw .data(file: stream.path, "not an IDX file: it starts with \(found), not with 00 00")
     }

@@ -77,3 +77,30 @@ extension FiringSet.Shard {
     }
   }
 }
+
+/// Audits an engine during training and ends it when a pair was missed.
+public final class AuditObserver: TrainingObserver {
+  private let interval: Int
+  private let workers: Workers
+  /// All audits so far, added up.
+  public private(set) var total = FiringAudit()
+
+  /// Audits after every `interval` steps, and at iteration 0. Precondition: `interval` is at least 1.
+  public init(every interval: Int, workers: Workers) {
+    precondition(interval >= 1, "an audit every \(interval) steps")
+    self.interval = interval
+    self.workers = workers
+  }
+
+  /// Throws a failure when the engine missed or invented a pair. Complexity: a dense forward pass when it is due.
+  public func observe(_ record: TrainingRecord, engine: any TrainingEngine) throws {
+    guard record.iteration % interval == 0 else { return }
+    let audit = FiringAudit(of: engine, workers: workers)
+    total += audit
+    guard audit.missed == 0 && audit.extra == 0 else {
+      throw FireTreeError.failure(
+        "audit at iteration \(record.iteration): of \(audit.firing) pairs that fire, \(audit.missed) were missed, "
+          + "and \(audit.extra) others were taken to fire")
+    }
+  }
+}

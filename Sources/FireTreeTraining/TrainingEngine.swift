@@ -33,6 +33,9 @@ public protocol TrainingEngine: Sendable {
 
   /// Bytes that training of this size will hold at most, network and data points included.
   static func requiredMemory(for shape: ProblemShape) -> ByteCount
+
+  /// Why the engine cannot train a problem of this size at all, whatever the memory; nil when it can.
+  static func limitation(for shape: ProblemShape) -> String?
 }
 
 /// The sizes that decide what an engine needs.
@@ -65,6 +68,8 @@ public struct ProblemShape: Sendable, Equatable {
 }
 
 extension TrainingEngine {
+  public static func limitation(for shape: ProblemShape) -> String? { nil }
+
   public var outputWeights: Matrix { network.outputWeights }
 
   /// Number of neurons, m.

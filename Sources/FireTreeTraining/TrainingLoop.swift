@@ -13,6 +13,16 @@ public struct TrainingRecord: Sendable, Equatable {
   public var step: StepReport?
   /// Wall-clock seconds of the last step, its loss and gradient included; nil at iteration 0.
   public var seconds: Double?
+
+  public init(
+    iteration: Int, loss: Double, firingShare: Double, step: StepReport? = nil, seconds: Double? = nil
+  ) {
+    self.iteration = iteration
+    self.loss = loss
+    self.firingShare = firingShare
+    self.step = step
+    self.seconds = seconds
+  }
 }
 
 /// Watches training from outside; a loop has any number of them.

@@ -61,7 +61,7 @@ import Testing
   @Test(
     "What is wrong",
     arguments: [
-      ("a,y\n1,yes\n", "t.csv: no column 'b', which the model needs; did you mean 'a'?"),
+      ("a,y\n1,yes\n", "t.csv: no column 'b', which the model needs; there are 'a', 'y'"),
       (
         "alpha,beta,gamma,delta,epsilon,zeta\n1,2,3,4,5,6\n",
         "t.csv: no column 'a', which the model needs; there are 'alpha', 'beta', 'gamma', 'delta', 'epsilon', ... (6 in all)"

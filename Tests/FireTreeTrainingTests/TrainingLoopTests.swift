@@ -190,6 +190,14 @@ import FireTreeTraining
     #expect((audit.compared, audit.firing, audit.missed, audit.extra, audit.ties) == (6, 3, 0, 0, 0))
     let faulty = TreeEngine<Faulty>(network: network, points: points, optimizer: optimizer, workers: .all)
     audit = FiringAudit(of: faulty, workers: .all)
+    let observer = AuditObserver(every: 2, workers: .all)
+    var record = TrainingRecord(iteration: 1, loss: 0, firingShare: 0)
+    #expect(throws: Never.self) { try observer.observe(record, engine: faulty) }
+    record.iteration = 2
+    let error = #expect(throws: FireTreeError.self) { try observer.observe(record, engine: faulty) }
+    #expect(
+      error?.reason
+        == "audit at iteration 2: of 3 pairs that fire, 2 were missed, and 1 others were taken to fire")
     #expect((audit.compared, audit.firing, audit.missed, audit.extra, audit.ties) == (6, 3, 2, 1, 0))
   }
 }

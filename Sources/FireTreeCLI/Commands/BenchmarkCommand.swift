@@ -14,9 +14,11 @@ struct BenchmarkCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp("Engines, separated by commas; by default all of them.", valueName: "engines"),
     transform: BenchmarkCommand.engines) var engines: [EngineKind] = EngineKind.allCases
-  @Option(help: ArgumentHelp("Steps to time.", valueName: "n")) var steps: Int = 10
-  @Option(help: ArgumentHelp("Momentum; 0 for plain gradient descent.", valueName: "mu")) var momentum:
-    Float = 0
+  @Option(parsing: .unconditional, help: ArgumentHelp("Steps to time.", valueName: "n"))
+  var steps: Int = 10
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Momentum; 0 for plain gradient descent.", valueName: "mu"))
+  var momentum: Float = 0
   @Flag(help: "Print one JSON line an engine.") var json = false
   @OptionGroup(title: "Data") var dataOptions: DataOptions
   @OptionGroup(title: "Training") var training: TrainingOptions
@@ -55,7 +57,7 @@ struct BenchmarkCommand: ParsableCommand {
     let configuration = try training.resolved(engine: .dense, iterations: steps, momentum: momentum)
     let problem = try TrainingProblem(dataOptions.readTraining(data), configuration: configuration)
     for note in problem.notes { Message.note(note) }
-    for kind in engines { try problem.requireMemory(for: kind) }
+    for kind in engines { try problem.requireFit(of: kind) }
     var learningRate: Float?
     if !json { try StandardOutput.write(Self.header) }
     for kind in engines {

@@ -8,9 +8,13 @@ struct EvaluateCommand: ParsableCommand {
 
   @Argument(help: "Model file, written by train.") var model: String
   @Argument(help: "Data file with a target.") var data: String
-  @Option(help: ArgumentHelp("Threads; by default one a processor.", valueName: "n")) var threads: Int?
+  @Option(parsing: .unconditional, help: ArgumentHelp("Threads; by default one a processor.", valueName: "n"))
+  var threads: Int?
   @Flag(help: "Print one JSON line.") var json = false
   @OptionGroup(title: "Data") var dataOptions: DataOptions
+
+  /// A wider confusion matrix is no table for people; `--json` has it.
+  private static let mostClassesShown = 50
 
   private struct Line: Encodable {
     var points: Int
@@ -23,7 +27,11 @@ struct EvaluateCommand: ParsableCommand {
 
   func run() throws {
     let workers = try TrainingOptions.workers(threads)
-    let model = try Model(contentsOf: model)
+    let model = try Model(forCommandWith: model, data: data)
+    if case .classification(let names) = model.encoding {
+      try (ByteCount(MemoryLayout<Int>.size) * names.count * names.count).requireAvailable(
+        for: "a confusion matrix of \(names.count) classes")
+    }
     let dataset = try dataOptions.read(data, for: model, requiresTarget: true)
     guard let truth = dataset.target else {
       throw FireTreeError.data(file: data, "evaluation needs a target")
@@ -48,10 +56,12 @@ struct EvaluateCommand: ParsableCommand {
   private func text(_ evaluation: Evaluation, points: Int) -> String {
     switch evaluation {
     case .classification(let names, let confusion):
+      let accuracy = String(format: "%.4f", evaluation.accuracy ?? 0)
+      let summary = "accuracy \(accuracy) on \(points) points\n"
+      guard names.count <= Self.mostClassesShown else { return summary }
       var rows = [["truth \\ predicted"] + names]
       for (name, row) in zip(names, confusion) { rows.append([name] + row.map(String.init)) }
-      let accuracy = String(format: "%.4f", evaluation.accuracy ?? 0)
-      return "accuracy \(accuracy) on \(points) points\n\n" + Format.table(rows)
+      return summary + "\n" + Format.table(rows)
     case .regression(let r2, let rmse):
       return "R2 \(String(format: "%.4f", r2))  RMSE \(Format.significant(rmse))  on \(points) points\n"
     }

@@ -9,7 +9,11 @@ struct InspectCommand: ParsableCommand {
   @OptionGroup(title: "Data") var dataOptions: DataOptions
 
   func run() throws {
-    let rows = file.hasSuffix(".safetensors") ? try model() : try dataset()
+    // A model may have any name; a data file tells its format by its name.
+    let isModel =
+      file.hasSuffix(".safetensors")
+      || dataOptions.format == nil && (try? SafetensorsReader(contentsOf: file)) != nil
+    let rows = isModel ? try model() : try dataset()
     let width = rows.map(\.0.count).max() ?? 0
     for (name, value) in rows {
       try StandardOutput.write(name + String(repeating: " ", count: width + 2 - name.count) + value + "\n")
@@ -25,7 +29,7 @@ struct InspectCommand: ParsableCommand {
       ("outputs", "\(model.outputWeights.columns)"), ("threshold", "\(model.threshold)"),
     ]
     if case .classification(let names) = model.encoding {
-      rows.append(("classes", names.joined(separator: ", ")))
+      rows.append(("classes", names.map(PredictionTable.quoted).joined(separator: ", ")))
     }
     if let constant = model.preprocessing.constant { rows.append(("constant coordinate", "\(constant)")) }
     rows.append(("unit norm", model.preprocessing.unitNorm ? "yes" : "no"))
@@ -49,8 +53,10 @@ struct InspectCommand: ParsableCommand {
     case .classes(let names, let indices):
       var counts = [Int](repeating: 0, count: names.count)
       for index in indices { counts[Int(index)] += 1 }
-      rows.append(("task", "classification, \(names.count) classes"))
-      for (name, count) in zip(names, counts) { rows.append(("class \(name)", "\(count) points")) }
+      rows.append(("task", "classification, \(names.count) \(names.count == 1 ? "class" : "classes")"))
+      for (name, count) in zip(names, counts) {
+        rows.append(("class \(name)", "\(count) \(count == 1 ? "point" : "points")"))
+      }
     case .values(let values):
       rows.append(("task", "regression"))
       rows.append(("target range", "\(values.min() ?? 0) to \(values.max() ?? 0)"))

@@ -11,13 +11,15 @@ struct PredictCommand: ParsableCommand {
     help: ArgumentHelp("Where the predictions are written; by default standard output.", valueName: "file"))
   var out: String?
   @Flag(help: "Write the output of every class too.") var scores = false
-  @Option(help: ArgumentHelp("Threads; by default one a processor.", valueName: "n")) var threads: Int?
+  @Option(parsing: .unconditional, help: ArgumentHelp("Threads; by default one a processor.", valueName: "n"))
+  var threads: Int?
   @OptionGroup(title: "Data") var dataOptions: DataOptions
 
   func run() throws {
     let workers = try TrainingOptions.workers(threads)
+    try OutputPaths.check(outputs: [out], inputs: [model, data, dataOptions.labels])
     let file = try out.map { try AtomicFile(path: $0) }
-    let model = try Model(contentsOf: model)
+    let model = try Model(forCommandWith: model, data: data)
     let dataset = try dataOptions.read(data, for: model, requiresTarget: false)
     let outputs = try model.outputs(for: dataset.features, workers: workers)
     let text = PredictionTable(outputs: outputs, encoding: model.encoding, withScores: scores)

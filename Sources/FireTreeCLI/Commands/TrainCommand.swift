@@ -9,19 +9,30 @@ struct TrainCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Where the model is written.", valueName: "file")) var out: String =
     "model.safetensors"
   @Option(help: "What computes the steps; all give the same answer.") var engine: EngineKind = .dense
-  @Option(help: ArgumentHelp("Steps of full-batch gradient descent.", valueName: "n")) var iterations: Int =
-    60
-  @Option(help: ArgumentHelp("Momentum; 0 for plain gradient descent.", valueName: "mu")) var momentum:
-    Float = 0.9
-  @Option(help: ArgumentHelp("Stop early at this loss.", valueName: "loss")) var targetLoss: Double?
-  @Option(help: ArgumentHelp("Write one JSON line a step to this file.", valueName: "file")) var log: String?
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Steps of full-batch gradient descent.", valueName: "n"))
+  var iterations: Int = 60
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Momentum; 0 for plain gradient descent.", valueName: "mu"))
+  var momentum: Float = 0.9
+  @Option(parsing: .unconditional, help: ArgumentHelp("Stop early at this loss.", valueName: "loss"))
+  var targetLoss: Double?
+  @Option(help: ArgumentHelp("Write one JSON line a step to this file.", valueName: "file"))
+  var log: String?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Compare all pairs with a dense forward pass every n steps.", valueName: "n"))
+  var audit: Int?
   @OptionGroup(title: "Data") var dataOptions: DataOptions
   @OptionGroup(title: "Training") var training: TrainingOptions
 
   func run() throws {
     let configuration = try training.resolved(
       engine: engine, iterations: iterations, momentum: momentum, targetLoss: targetLoss)
+    let auditor = try audit.map { try Self.auditor(every: $0, workers: configuration.workers) }
+    try OutputPaths.check(outputs: [out, log], inputs: [data, dataOptions.labels])
     try AtomicFile.requireWritable(out)
+    let stepLog = try log.map { try StepLog(path: $0) }
     let problem = try TrainingProblem(dataOptions.readTraining(data), configuration: configuration)
     for note in problem.notes { Message.note(note) }
     var engine = try problem.makeEngine(configuration.engine)
@@ -30,13 +41,20 @@ struct TrainCommand: ParsableCommand {
         + "\(problem.points.dimension) inputs, engine \(configuration.engine.rawValue), "
         + "learning rate \(engine.optimizer.learningRate)")
     Interrupt.catchOnce()
-    var observers: [any TrainingObserver] = [ProgressLine(iterations: iterations)]
-    let stepLog = try log.map { try StepLog(path: $0) }
+    let progress = ProgressLine(iterations: iterations)
+    var observers: [any TrainingObserver] = [progress]
     if let stepLog { observers.append(stepLog) }
+    if let auditor { observers.append(auditor) }
     let loop = TrainingLoop(iterations: iterations, targetLoss: targetLoss)
-    let (last, reason) = try loop.run(&engine, targets: problem.targets, observers: observers)
+    let result = Result { try loop.run(&engine, targets: problem.targets, observers: observers) }
+    progress.clear()
+    // The steps up to a divergence are what its log is read for.
     try stepLog?.commit()
+    let (last, reason) = try result.get()
     try Model(problem, engine: engine, last: last).write(to: out)
+    if let total = auditor?.total {
+      Message.note("audit: \(total.compared) pairs compared, \(total.firing) fire, none missed")
+    }
     Message.note("stopped by \(reason == .observer ? "interrupt" : reason.rawValue); wrote \(out)")
     try StandardOutput.write(
       "iterations \(last.iteration)  loss \(Format.significant(last.loss))  "
@@ -45,5 +63,12 @@ struct TrainCommand: ParsableCommand {
       try StandardOutput.flush()
       throw ExitCode(ExitCodes.interrupted)
     }
+  }
+
+  private static func auditor(every interval: Int, workers: Workers) throws -> AuditObserver {
+    guard interval >= 1 else {
+      throw FireTreeError.usage("the audit interval must be at least 1, not \(interval)")
+    }
+    return AuditObserver(every: interval, workers: workers)
   }
 }

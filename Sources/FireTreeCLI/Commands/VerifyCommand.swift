@@ -14,16 +14,23 @@ struct VerifyCommand: ParsableCommand {
 
   @Argument(help: "Data file with a target.") var data: String
   @Option(help: "The engine to verify; by default every engine but dense.") var engine: EngineKind?
-  @Option(help: ArgumentHelp("Steps of full-batch gradient descent.", valueName: "n")) var iterations: Int =
-    50
-  @Option(help: ArgumentHelp("Momentum; 0 for plain gradient descent.", valueName: "mu")) var momentum:
-    Float = 0.9
-  @Option(help: ArgumentHelp("Largest relative error of the loss that passes.", valueName: "x"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Steps of full-batch gradient descent.", valueName: "n"))
+  var iterations: Int = 50
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Momentum; 0 for plain gradient descent.", valueName: "mu"))
+  var momentum: Float = 0.9
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Largest relative error of the loss that passes.", valueName: "x"))
   var tolerance: Double = 1e-5
   @OptionGroup(title: "Data") var dataOptions: DataOptions
   @OptionGroup(title: "Training") var training: TrainingOptions
 
   func run() throws {
+    guard tolerance >= 0 else {
+      throw FireTreeError.usage("the tolerance must be at least 0, not \(tolerance)")
+    }
     let configuration = try training.resolved(engine: .dense, iterations: iterations, momentum: momentum)
     let problem = try TrainingProblem(dataOptions.readTraining(data), configuration: configuration)
     for note in problem.notes { Message.note(note) }

@@ -53,21 +53,32 @@ public struct GramEngine: TrainingEngine {
     anchors = network.hiddenWeights
     anchoredVelocities = Matrix(
       rows: optimizer.usesVelocity ? network.neuronCount : 0, columns: network.dimension)
-    lists = CandidateLists(neurons: network.neuronCount, planes: optimizer.usesVelocity ? 6 : 3)
+    lists = CandidateLists(
+      neurons: network.neuronCount, planes: GramPlane.count(usesVelocity: optimizer.usesVelocity))
     states = [NeuronState](repeating: NeuronState(), count: network.neuronCount)
     gram = points.gramMatrix(workers: workers)
     anchoring = Anchoring(points: points, threshold: network.threshold)
-    skins = SkinModel(points: points, threshold: network.threshold, pairCost: 1)
+    skins = SkinModel(points: points, threshold: network.threshold)
     outputs = Matrix(rows: points.count, columns: network.outputCount)
     start()
   }
 
+  public static func limitation(for shape: ProblemShape) -> String? {
+    shape.points > CandidateLists.maximumPoints
+      ? "it takes at most \(CandidateLists.maximumPoints) points, not \(shape.points)" : nil
+  }
+
   public static func requiredMemory(for shape: ProblemShape) -> ByteCount {
     // Candidates are at most a quarter of all pairs for any threshold that is worth this engine.
-    let candidates = ByteCount(shape.usesVelocity ? 26 : 14) * shape.neurons * (shape.points / 4 + 8)
+    let candidates =
+      ByteCount(2 + 4 * GramPlane.count(usesVelocity: shape.usesVelocity)) * shape.neurons
+      * (shape.points / 4 + 8)
     return shape.baseMemory + .matrix(rows: shape.points, columns: shape.points) + candidates
       + ByteCount(64) * shape.neurons
   }
+
+  /// The bound on the length of the neuron's last step. For tests.
+  package func stepLength(of neuron: Int) -> Float { states[neuron].stepLength }
 
   // MARK: - Steps
 
@@ -92,13 +103,16 @@ public struct GramEngine: TrainingEngine {
         expired: shard.neurons.map(Int32.init))
     }
     let shards = Tiles.neuronShards(of: states.count)
+    let expectedFiring = Int(Double(points.count) * NormalDistribution.tail(Double(threshold)))
+    let skin = skins.skin(firing: expectedFiring, nearSkin: SkinModel.initial)
     anchors.withView { anchors in
       states.withUnsafeMutableBufferPointer { states in
         workers.forEachShard(of: shards.count) { shard in
           for neuron in shards[shard] {
             let row = anchors.row(neuron)
             states[neuron].weightNorm = LinearAlgebra.dot(row, row, count: anchors.columns).squareRoot()
-            states[neuron].skin = SkinModel.initial
+            states[neuron].nearSkin = SkinModel.initial
+            states[neuron].skin = skin
           }
         }
       }
@@ -118,26 +132,24 @@ public struct GramEngine: TrainingEngine {
   /// Advances every neuron; those whose certificate ends get their weight and velocity computed, to be anchored.
   private mutating func sweep(along outputGradient: Matrix) -> [GramPart] {
     let (points, optimizer, threshold, skins) = (points, optimizer, threshold, skins)
-    let largestNorm = anchoring.norms.max() ?? 0
-    let scale = 1 / Float(neuronCount).squareRoot()
+    let (norms, scale) = (anchoring.norms, 1 / Float(neuronCount).squareRoot())
     let (outputWeights, gram, workers) = (outputWeights, gram, workers)
-    return outputWeights.withView { outputWeights in
-      outputGradient.withView { outputGradient in
-        gram.withView { gram in
-          points.withView { points in
-            anchors.withMutableView { anchors in
-              anchoredVelocities.withMutableView { velocities in
-                states.withUnsafeMutableBufferPointer { states in
-                  lists.shards.withUnsafeMutableBufferPointer { shards in
-                    let sweep = GramShardSweep(
-                      step: GramStep(
-                        gram: gram,
-                        gradient: PairGradient(
-                          outputWeights: outputWeights, outputGradient: outputGradient, outputScale: scale),
-                        optimizer: optimizer, threshold: threshold, largestNorm: largestNorm),
-                      points: points, anchors: anchors, velocities: velocities, states: states, skins: skins)
-                    return workers.map(shards: shards.count) { sweep.run(&shards[$0]) }
-                  }
+    return borrowed(outputWeights, outputGradient, gram) { outputWeights, outputGradient, gram in
+      norms.withUnsafeBufferPointer { norms in
+        points.withView { points in
+          guard let largestNorm = norms.max(), let norms = norms.baseAddress else { return [] }
+          let step = GramStep(
+            gram: gram,
+            gradient: PairGradient(
+              outputWeights: outputWeights, outputGradient: outputGradient, outputScale: scale),
+            optimizer: optimizer, threshold: threshold, norms: norms, largestNorm: largestNorm, skins: skins)
+          return anchors.withMutableView { anchors in
+            anchoredVelocities.withMutableView { velocities in
+              states.withUnsafeMutableBufferPointer { states in
+                lists.shards.withUnsafeMutableBufferPointer { shards in
+                  let sweep = GramSweep(
+                    step: step, points: points, anchors: anchors, velocities: velocities, states: states)
+                  return workers.map(shards: shards.count) { sweep.run(&shards[$0]) }
                 }
               }
             }
@@ -147,42 +159,40 @@ public struct GramEngine: TrainingEngine {
     }
   }
 
+  private func borrowed<Result>(
+    _ a: Matrix, _ b: Matrix, _ c: Matrix, _ body: (MatrixView, MatrixView, MatrixView) -> Result
+  ) -> Result {
+    a.withView { a in b.withView { b in c.withView { c in body(a, b, c) } } }
+  }
+
   // MARK: - Anchoring
 
   /// Anchors neurons whose weights are computed: new candidates, and their part of the outputs.
   private mutating func anchor(_ neurons: [Int32], _ parts: inout [GramPart]) {
     guard !neurons.isEmpty else { return }
     let found = candidates(of: neurons)
-    let threshold = threshold
-    let (points, outputWeights, workers) = (points, outputWeights, workers)
-    let usesVelocity = optimizer.usesVelocity
-    outputWeights.withView { outputWeights in
-      anchoredVelocities.withView { velocities in
-        points.withView { points in
+    let (points, threshold, norms, workers) = (points, threshold, anchoring.norms, workers)
+    borrowed(outputWeights, anchoredVelocities, gram) { outputWeights, velocities, _ in
+      points.withView { points in
+        norms.withUnsafeBufferPointer { norms in
           states.withUnsafeMutableBufferPointer { states in
             lists.shards.withUnsafeMutableBufferPointer { shards in
               parts.withUnsafeMutableBufferPointer { parts in
+                guard let norms = norms.baseAddress else { return }
                 workers.forEachShard(of: shards.count) { index in
                   var cursor = found.cursor(from: parts[index].expired.first)
-                  for neuron in parts[index].expired {
-                    let local = Int(neuron) - shards[index].neurons.lowerBound
-                    cursor.next { chosen, correlations in
-                      shards[index].replace(local, points: chosen, correlations: correlations)
-                    }
+                  for neuron in parts[index].expired.lazy.map({ Int($0) }) {
+                    let local = neuron - shards[index].neurons.lowerBound
+                    cursor.next { shards[index].replace(local, points: $0, correlations: $1) }
                     shards[index].withLists { lists in
-                      let list = lists[local]
-                      list.plane(GramPlane.current).update(
-                        from: list.plane(GramPlane.anchored), count: list.count)
-                      if usesVelocity, states[Int(neuron)].velocitySquared > 0 {
-                        for k in 0..<list.count {
-                          let u = points.dot(velocities.row(Int(neuron)), withPoint: Int(list.points[k]))
-                          list.plane(GramPlane.velocity)[k] = u
-                          list.plane(GramPlane.anchoredVelocity)[k] = u
-                        }
-                      }
+                      lists[local].start(
+                        &states[neuron], velocity: velocities.rows > 0 ? velocities.row(neuron) : nil,
+                        points: points)
+                      lists[local].chooseNear(
+                        &states[neuron], skin: states[neuron].nearSkin, threshold: threshold, norms: norms)
                       parts[index].addOutputs(
-                        of: list, outputWeights: outputWeights.row(Int(neuron)), count: outputWeights.columns,
-                        threshold: threshold)
+                        of: lists[local], near: states[neuron].near, outputWeights: outputWeights.row(neuron),
+                        count: outputWeights.columns, threshold: threshold)
                     }
                   }
                 }
@@ -273,7 +283,7 @@ extension GramEngine {
           anchoredVelocities.withView { velocities in
             weights.withMutableView { weights in
               for (local, neuron) in neurons.enumerated() {
-                GramShardSweep.addDrift(
+                GramSweep.addDrift(
                   lists[local], state: states[neuron], points: points,
                   velocity: optimizer.usesVelocity ? velocities.row(neuron) : nil, to: weights.row(neuron),
                   count: weights.columns)
@@ -296,7 +306,8 @@ extension GramEngine {
           for (local, neuron) in neurons.enumerated() {
             let list = lists[local]
             let current = list.plane(GramPlane.current)
-            for k in 0..<list.count where current[k] > threshold {
+            let firing = (0..<Int(states[neuron].near)).filter { current[$0] > threshold }
+            for k in firing.sorted(by: { list.points[$0] < list.points[$1] }) {
               result.append(point: Int(list.points[k]), correlation: current[k])
             }
             result.endRow(of: neuron)
@@ -304,5 +315,20 @@ extension GramEngine {
         }
         return result
       })
+  }
+}
+
+extension CandidateLists.List {
+  /// The planes of a list that has just been anchored: s = s(t0) and u = u(t0) = <v_r, x_j>.
+  fileprivate func start(
+    _ state: inout NeuronState, velocity: UnsafePointer<Float>?, points: DataPointsView
+  ) {
+    plane(GramPlane.current).update(from: plane(GramPlane.anchored), count: count)
+    guard let velocity, state.anchoredVelocitySquared > 0 else { return }
+    for k in 0..<count {
+      let u = points.dot(velocity, withPoint: Int(self.points[k]))
+      plane(GramPlane.velocity)[k] = u
+      plane(GramPlane.anchoredVelocity)[k] = u
+    }
   }
 }

@@ -1,0 +1,93 @@
+import Testing
+
+/// The commands that compare engines, and what holds for each of them.
+@Suite struct EngineTests {
+  static let engines = ["dense", "data-tree", "weight-tree"]
+  private let folder: TemporaryFolder
+  private let digits: [String]
+
+  init() throws {
+    folder = try TemporaryFolder()
+    digits = try folder.linkDigits()
+  }
+
+  /// The same seed gives the same bytes on any number of threads, another seed others.
+  @Test(arguments: engines, ["0", "0.9"]) func theModelIsAFunctionOfTheSeed(engine: String, momentum: String)
+    throws
+  {
+    func model(_ options: String...) throws -> [UInt8] {
+      try Command.succeed(
+        ["train"] + digits + ["--points", "300", "--neurons", "700", "--iterations", "8", "--engine", engine]
+          + ["--momentum", momentum, "--out", "m"] + options, in: folder)
+      return try folder.bytes("m")
+    }
+    let expected = try model("--threads", "1")
+    #expect(try model("--threads", "2") == expected)
+    #expect(try model("--threads", "3") == expected)
+    #expect(try model("--seed", "0") == expected)
+    #expect(try model("--seed", "1") != expected)
+  }
+
+  @Test(arguments: engines) func verifyMissesNothing(engine: String) throws {
+    let result = try Command.succeed(
+      ["verify"] + digits + [
+        "--points", "1000", "--neurons", "500", "--iterations", "10", "--engine", engine,
+      ],
+      in: folder)
+    #expect(result.output.hasPrefix("engine \(engine): verified\n"))
+    #expect(try value("iterations", in: result.output) == 10)
+    #expect(try value("pairs compared", in: result.output) == 11 * 500 * 1000)
+    #expect(try value("pairs missed", in: result.output) == 0)
+    #expect(try value("pairs extra", in: result.output) == 0)
+    #expect(try value("largest loss difference", in: result.output) <= 1e-5)
+    #expect(try value("pairs that fire", in: result.output) > 100_000)
+  }
+
+  @Test func verifyChecksEveryEngineByDefault() throws {
+    try folder.link("diabetes.csv")
+    let result = try Command.succeed(
+      ["verify", "diabetes.csv", "--neurons", "50", "--iterations", "3", "--momentum", "0"], in: folder)
+    let heads = result.outputLines.filter { !$0.hasPrefix(" ") }
+    #expect(heads == ["engine data-tree: verified", "engine weight-tree: verified"])
+  }
+
+  private func value(_ name: String, in text: String) throws -> Double {
+    let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("  \(name) ") })
+    return try #require(Double(line.dropFirst(name.count + 2).split(separator: " ")[0]))
+  }
+
+  @Test func benchmarkPrintsALineForEachEngine() throws {
+    let result = try Command.succeed(
+      ["benchmark"] + digits + ["--points", "100", "--neurons", "500", "--steps", "5", "--json"], in: folder)
+    let lines = try JSON.lines(result.output)
+    #expect(lines.map { $0["engine"] as? String } == Self.engines)
+    let loss = try JSON.number(lines[0]["loss"])
+    for line in lines {
+      for name in ["preprocess_seconds", "step_seconds_median", "peak_bytes", "learning_rate"] {
+        #expect(try JSON.number(line[name]) > 0, "\(name)")
+      }
+      #expect(try abs(JSON.number(line["loss"]) - loss) <= 1e-5 * loss)
+      #expect((line["losses"] as? [Double])?.count == 6 && (line["step_seconds"] as? [Double])?.count == 5)
+      #expect((line["losses"] as? [Double])?.last == line["loss"] as? Double)
+      let sizes = ["points", "dimension", "neurons", "outputs", "momentum"].map { line[$0] as? Int }
+      #expect(sizes == [100, 784, 500, 10, 0])
+      let counters = try #require(line["counters"] as? [String: Any])
+      #expect(
+        counters.keys.sorted() == ["inner_products", "nodes_visited", "nodes_written", "pairs_reported"])
+      #expect(try JSON.number(counters["inner_products"]) > 0)
+    }
+    #expect(try JSON.number((lines[1]["counters"] as? [String: Any])?["nodes_visited"]) > 0)
+  }
+
+  @Test func benchmarkTakesTheEnginesThatAreNamed() throws {
+    try folder.link("diabetes.csv")
+    let arguments = [
+      "benchmark", "diabetes.csv", "--neurons", "50", "--steps", "1", "--engines", "weight-tree,dense",
+    ]
+    let lines = try JSON.lines(try Command.succeed(arguments + ["--json"], in: folder).output)
+    #expect(lines.map { $0["engine"] as? String } == ["weight-tree", "dense"])
+    let table = try Command.succeed(arguments, in: folder).outputLines
+    #expect(table.count == 3 && table[0].contains("step (median)") && Set(table.map(\.count)).count == 1)
+    #expect(table[1].contains("weight-tree") && table[2].contains("dense"))
+  }
+}

@@ -1,0 +1,15 @@
+import Foundation
+import Testing
+
+/// JSON outputs of the command, read by another program.
+enum JSON {
+  static func object(_ text: some StringProtocol) throws -> [String: Any] {
+    try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+  }
+
+  static func lines(_ text: String) throws -> [[String: Any]] {
+    try text.split(separator: "\n").map { try object($0) }
+  }
+
+  static func number(_ value: Any?) throws -> Double { try #require(value as? NSNumber).doubleValue }
+}

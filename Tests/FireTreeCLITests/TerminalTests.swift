@@ -1,0 +1,75 @@
+import Foundation
+import Testing
+
+/// Terminals and signals.
+@Suite struct TerminalTests {
+  private static let script = "/usr/bin/script"
+  private let folder: TemporaryFolder
+
+  init() throws {
+    folder = try TemporaryFolder()
+    try folder.link("diabetes.csv")
+  }
+
+  @Test func noProgressOffATerminal() throws {
+    let result = try Command.succeed(["train", "diabetes.csv", "--neurons", "50"], in: folder)
+    #expect(
+      !result.error.contains("\r") && !result.error.contains("\u{1B}") && !result.error.contains("iteration ")
+    )
+    let verify = try Command.succeed(["verify", "diabetes.csv", "--neurons", "50"], in: folder)
+    #expect(!verify.error.contains("\r") && !verify.error.contains("\u{1B}"))
+  }
+
+  @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: script), "needs script(1) for a terminal"))
+  func progressOnATerminal() throws {
+    func run(_ arguments: String) throws -> Command.Result {
+      let command = "'\(try Command.executable().path)' \(arguments)"
+      return try RunningCommand(
+        URL(fileURLWithPath: Self.script), ["-qec", command, "/dev/null"], in: folder
+      ).finish()
+    }
+    let train = try run("train diabetes.csv --neurons 50 --iterations 7")
+    #expect(train.code == 0)
+    #expect(
+      train.output.contains(/iteration 7\/7  loss [0-9.]+  firing [0-9.]+%  step [0-9]+ [mu]s  0 us left/))
+    // The line is gone before the next message.
+    let parts = train.output.components(separatedBy: "\r\u{1B}[K")
+    #expect(parts.last?.hasPrefix("firetree: stopped by iterations") == true, "\(train.output)")
+    let verify = try run("verify diabetes.csv --neurons 50 --iterations 3 --engine data-tree")
+    #expect(verify.code == 0 && verify.output.contains("data-tree  iteration 3/3"))
+    #expect(verify.output.contains("\r\u{1B}[Kengine data-tree: verified"))
+  }
+
+  /// Training that would take hours, as far as its first steps.
+  private func startTraining() throws -> RunningCommand {
+    let command = try RunningCommand(
+      Command.executable(),
+      ["train", "diabetes.csv", "--iterations", "100000000", "--out", "m.safetensors", "--log", "log"],
+      in: folder)
+    try command.wait(forError: "firetree: training ")
+    usleep(100_000)
+    return command
+  }
+
+  @Test func anInterruptWritesTheModel() throws {
+    let command = try startTraining()
+    kill(command.process.processIdentifier, SIGINT)
+    let result = try command.finish()
+    #expect(result.code == 130 && result.message == "stopped by interrupt; wrote m.safetensors")
+    #expect(result.output.hasPrefix("iterations ") && !result.output.hasPrefix("iterations 100000000"))
+    #expect(try folder.names == ["diabetes.csv", "log", "m.safetensors"])
+    try Command.succeed(["evaluate", "m.safetensors", "diabetes.csv"], in: folder)
+    let log = try JSON.lines(try folder.text("log"))
+    #expect(result.output.hasPrefix("iterations \(log.count - 1) "))
+  }
+
+  /// Killed, it leaves nothing, not even a temporary file.
+  @Test(arguments: [SIGTERM, SIGKILL, SIGHUP]) func aKilledProcessLeavesNothing(signal: Int32) throws {
+    let command = try startTraining()
+    kill(command.process.processIdentifier, signal)
+    #expect(try command.finish().code == 128 + signal)
+    #if os(Linux)
+      #expect(try folder.names == ["diabetes.csv"])
+    #endif
+  }
+}

@@ -1,0 +1,78 @@
+import CorrelationTrees
+import FireTreeCore
+import FireTreeTraining
+import TestSupport
+import Testing
+
+/// Engines with certificates, on many small problems: every step, every pair.
+@Suite struct CandidateEngineTests {
+  static let momenta: [GradientDescent.Momentum] = [.none, .heavyBall(0.8), .nesterov(0.9)]
+
+  /// Learning rates from tiny to the edge of divergence, so that few or many pairs change state in a step; data with
+  /// duplicates, zero points, whole numbers that meet the threshold, and very different norms.
+  @Test(arguments: momenta, [0.01, 0.3, 1.2] as [Float])
+  func noPairIsMissed(momentum: GradientDescent.Momentum, rateFactor: Float) throws {
+    var audited = FiringAudit()
+    for seed in 1...40 as ClosedRange<UInt64> {
+      var random = SeededGenerator(seed: seed)
+      let n = Int.random(in: 1...24, using: &random), m = Int.random(in: 1...90, using: &random)
+      let d = Int.random(in: 1...7, using: &random), outputs = Int.random(in: 1...3, using: &random)
+      var x =
+        seed % 3 == 0
+        ? random.wholeMatrix(rows: n, columns: d, range: -1...1) : random.unitRows(n, columns: d)
+      if n > 3 { for c in 0..<d { x[1, c] = x[0, c]; x[2, c] = 0; x[3, c] *= 5 } }
+      let points: DataPoints = seed % 2 == 0 ? .dense(x) : .sparse(x.sparse)
+      let targets = random.matrix(rows: n, columns: outputs)
+      let network = Network(
+        neurons: m, dimension: d, outputs: outputs, threshold: Float(seed % 4) * 0.4, seed: seed)
+      var engine = EngineKind.gram.make(network, points, rate: 0, momentum: momentum)
+      let kernel = TangentKernel(network: network, points: points, firing: engine.firingSet, workers: .all)
+      engine.optimizer.learningRate = rateFactor / Float(max(kernel.largestEigenvalue(), 0.1))
+      for step in 0..<40 {
+        _ = engine.advance(outputGradient: SquaredLoss().gradient(outputs: engine.outputs, targets: targets))
+        let audit = FiringAudit(of: engine, workers: Workers(threads: 1))
+        #expect(audit.missed == 0 && audit.extra == 0, "seed \(seed) step \(step)")
+        audited += audit
+        let moved = engine.network
+        let exact = moved.outputs(for: points, workers: Workers(threads: 1))
+        // A correlation is a difference of numbers of this size.
+        let scale =
+          (DataPoints.dense(moved.hiddenWeights).norms().max() ?? 0) * (points.norms().max() ?? 0) + 1
+        #expect(engine.outputs.distance(to: exact) < 5e-6 * scale, "seed \(seed) step \(step)")
+        guard scale < 1e6 else { break }
+      }
+    }
+    #expect(audited.compared > 500_000 && audited.firing > 50_000)
+  }
+
+  /// The bound on the drift holds: the distance of the weight from its anchor, computed from the weights.
+  @Test(arguments: momenta)
+  func stepsAreNoLongerThanTheirBound(momentum: GradientDescent.Momentum) {
+    var random = SeededGenerator(seed: 77)
+    let points = DataPoints.dense(random.unitRows(30, columns: 12)),
+      targets = random.matrix(rows: 30, columns: 2)
+    let network = Network(neurons: 60, dimension: 12, outputs: 2, threshold: 0.8, seed: 1)
+    var engine = GramEngine(
+      network: network, points: points, optimizer: GradientDescent(learningRate: 0.3, momentum: momentum),
+      workers: .all)
+    var before = network.hiddenWeights
+    var moved = 0
+    for _ in 0..<50 {
+      _ = engine.advance(outputGradient: SquaredLoss().gradient(outputs: engine.outputs, targets: targets))
+      let after = engine.network.hiddenWeights
+      for neuron in 0..<60 {
+        let length = zip(before.row(neuron), after.row(neuron)).reduce(0.0) {
+          $0 + (Double($1.0) - Double($1.1)) * (Double($1.0) - Double($1.1))
+        }.squareRoot()
+        // Computing the weights rounds them by about 1e-6.
+        if length > 1e-5 {
+          moved += 1
+          #expect(Double(engine.stepLength(of: neuron)) > length - 3e-6)
+          #expect(Double(engine.stepLength(of: neuron)) < 1.01 * length + 1e-3)
+        }
+      }
+      before = after
+    }
+    #expect(moved > 500)
+  }
+}
