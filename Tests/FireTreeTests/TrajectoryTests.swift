@@ -26,7 +26,7 @@ import Testing
     let expected = try losses(of: &dense, targets: problem.targets, iterations: Self.iterations)
     let last = Self.iterations
     #expect(expected.count == last + 1 && expected[last] < expected[0] / 2)
-    for kind in EngineKind.allCases where kind != .dense {
+    for kind in [EngineKind.dataTree, .weightTree] {
       var engine = try problem.makeEngine(kind, learningRate: rate)
       let found = try losses(of: &engine, targets: problem.targets, iterations: Self.iterations)
       let differences = zip(found, expected).map { abs($0 - $1) / $1 }
