@@ -54,7 +54,8 @@ extension Model {
   public func outputs(for features: DataPoints, workers: Workers = .all) throws(FireTreeError) -> Matrix {
     guard features.dimension == preprocessing.inputDimension else {
       throw .usage(
-        "the model needs points of \(preprocessing.inputDimension) features, these have \(features.dimension)")
+        "the model needs points of \(preprocessing.inputDimension) features, these have \(features.dimension)"
+      )
     }
     return network.outputs(for: try preprocessing.apply(to: features), workers: workers)
   }
