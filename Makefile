@@ -42,7 +42,7 @@ bench-peers: build .venv/bin/python
 
 lint: dependencies
 	$(SWIFT) format lint --strict --recursive $(SOURCES)
-	$(SWIFT) build -c release --scratch-path .build-lint -Xswiftc -warnings-as-errors
+	$(SWIFT) build -c release --build-tests --scratch-path .build-lint -Xswiftc -warnings-as-errors
 
 format:
 	$(SWIFT) format --in-place --recursive $(SOURCES)
