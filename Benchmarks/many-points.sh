@@ -4,12 +4,15 @@
 #
 #     Benchmarks/many-points.sh [FIRETREE]
 #
-# FIRETREE is the command to run (default .build/release/firetree). STEPS is the number of steps timed (5). Times are
-# medians over the steps. Nothing else should run on the machine meanwhile.
+# FIRETREE is the command to run (default .build/release/firetree). The environment chooses the rest:
+#     ENGINES  separated by commas  (dense,data-tree,weight-tree)
+#     STEPS    steps timed          (5)
+# Times are medians over the steps. Nothing else should run on the machine meanwhile.
 set -eu
 cd "$(dirname "$0")/.."
 
 firetree=${1:-.build/release/firetree}
+engines=${ENGINES:-dense,data-tree,weight-tree}
 steps=${STEPS:-5}
 images=Examples/data/t10k-images-idx3-ubyte.gz
 labels=Examples/data/t10k-labels-idx1-ubyte.gz
@@ -18,7 +21,7 @@ lines=$(mktemp)
 trap 'rm -f "$lines"' EXIT
 measure() {
   echo "$*" >&2
-  "$firetree" benchmark $images --labels $labels --steps "$steps" --json "$@" 2>/dev/null >>"$lines" || {
+  "$firetree" benchmark $images --labels $labels --engines "$engines" --steps "$steps" --json "$@" 2>/dev/null >>"$lines" || {
     echo "many-points.sh: the benchmark failed; run it without --json to see why" >&2
     exit 1
   }

@@ -35,9 +35,9 @@ import Testing
   /// `make demo` and `make test` take minutes and are not run here; a README may name only targets that exist.
   @Test func theMakeTargetsExist() throws {
     let makefile = try Repository.text("Makefile")
-    let targets = Set(makefile.matches(of: /(?m)^([a-z]+):/).map { String($0.output.1) })
+    let targets = Set(makefile.matches(of: /(?m)^([a-z-]+):/).map { String($0.output.1) })
     for page in LinkTests.pages {
-      for match in try Repository.text(page).matches(of: /(?:`|(?m)^)make ([a-z]+)/) {
+      for match in try Repository.text(page).matches(of: /(?:`|(?m)^)make ([a-z-]+)/) {
         #expect(targets.contains(String(match.output.1)), "\(page): make \(match.output.1)")
       }
     }
