@@ -24,22 +24,23 @@ public struct DenseEngine: TrainingEngine {
   private var velocities = Velocities()
   private let workers: Workers
 
-  public init(network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers) {
+  public init(network: consuming Network, points: DataPoints, optimizer: GradientDescent, workers: Workers) {
     self.init(
       network: network, points: points, optimizer: optimizer, workers: workers, bitBudget: Self.bitBudget)
   }
 
   package init(
-    network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers, bitBudget: ByteCount
+    network: consuming Network, points: DataPoints, optimizer: GradientDescent, workers: Workers, bitBudget: ByteCount
   ) {
-    self.network = network
-    self.points = points
-    self.optimizer = optimizer
-    self.workers = workers
     let words = DensePass.words(points: points.count) * network.neuronCount
     bits = ByteCount(8) * words <= bitBudget ? [UInt64](repeating: 0, count: words) : []
     outputs = Matrix(rows: points.count, columns: network.outputCount)
     firingPairs = 0
+    self.points = points
+    self.optimizer = optimizer
+    self.workers = workers
+    // Last, so that the weights have one owner and the sweep may write them in place.
+    self.network = network
     sweep(outputGradient: nil)
   }
 

@@ -18,7 +18,7 @@ public struct TreeEngine<Detector: FiringDetector>: TrainingEngine {
   private var velocities = Velocities()
   private let workers: Workers
 
-  public init(network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers) {
+  public init(network: consuming Network, points: DataPoints, optimizer: GradientDescent, workers: Workers) {
     self.network = network
     self.optimizer = optimizer
     self.workers = workers
