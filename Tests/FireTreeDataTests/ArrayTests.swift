@@ -287,7 +287,7 @@ private let corruptNPY: [([UInt8], String)] = [
 
 private let corruptIDX: [([UInt8], String)] = [
   ([1, 0, 8, 1, 0, 0, 0, 1, 5], "t-idx: not an IDX file: it starts with 01 00 08 01, not with 00 00"),
-  ([0, 0], "t-idx: not an IDX file: it starts with 00 00, not with 00 00"),
+  ([0, 0], "t-idx: not an IDX file: expected a header of at least 8 bytes, found 2"),
   ([0, 0, 10, 1, 0, 0, 0, 1, 5], "t-idx: unknown IDX element type 0a"),
   ([0, 0, 8, 0, 5], "t-idx: the IDX header states no dimensions"),
   ([0, 0, 8, 2, 0, 0, 0, 1, 5], "t-idx: the IDX header ends early: 2 dimensions stated, 1 found"),
