@@ -1,6 +1,6 @@
 import FireTreeCore
 
-/// The Correlation DTree of arXiv 2211.14227 (section 4, "Correlation DTree data structure"): for each data point a
+/// The Correlation DTree of arXiv 2211.14227 ("Correlation DTree data structure"): for each data point a
 /// max-tree over its m correlations with the weights.
 ///
 /// The data point is the one that is asked: `neurons(of:atLeast:)` descends one large tree and never looks at the

@@ -1,7 +1,7 @@
 import FireTreeCore
 
 /// A data structure that keeps data points x_1 ... x_n and weights w_1 ... w_m under change and reports every pair
-/// whose correlation s_ri = <w_r, x_i> reaches a bound (the problem of arXiv 2211.14227, section 4).
+/// whose correlation s_ri = <w_r, x_i> reaches a bound (the problem of arXiv 2211.14227).
 ///
 /// All detectors give the same answers; they differ in what a change and a query cost. `LinearScan` is the plain
 /// one that others are compared with.

@@ -81,8 +81,7 @@ public struct MaxTreeNode: Sendable, Equatable {
 /// A max-tree in borrowed memory: every inner node holds the larger of its children, so that the leaves with a
 /// value of at least tau are found by descending only into nodes that reach tau.
 ///
-/// Source: arXiv 2211.14227, section 4 (Correlation DTree and WTree: "binary tree where each node stores the
-/// maximum of its children").
+/// Source: the trees of arXiv 2211.14227 ("Correlation DTree" and "Correlation WTree data structure").
 package struct MaxTree {
   package let shape: MaxTreeShape
   package let nodes: UnsafeMutablePointer<Float>

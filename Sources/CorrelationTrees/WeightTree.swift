@@ -1,6 +1,6 @@
 import FireTreeCore
 
-/// The Correlation WTree of arXiv 2211.14227 (section 4, "Correlation WTree data structure"): for each neuron a
+/// The Correlation WTree of arXiv 2211.14227 ("Correlation WTree data structure"): for each neuron a
 /// max-tree over its n correlations with the data points.
 ///
 /// The weight is the one that is asked: `points(of:atLeast:)` descends one small tree. When a neuron moves, its n

@@ -13,7 +13,7 @@ public protocol Loss: Sendable {
   var curvature: Double { get }
 }
 
-/// L = 1/2 sum_i |f_i - y_i|^2. Summed over all points, not averaged, as in arXiv 2211.14227, section 3.
+/// L = 1/2 sum_i |f_i - y_i|^2. Summed over all points, not averaged, as in arXiv 2211.14227.
 public struct SquaredLoss: Loss {
   public init() {}
 

@@ -1,7 +1,7 @@
 import CorrelationTrees
 import FireTreeCore
 
-/// The tangent kernel of a network at its present firing pattern (arXiv 2211.14227, section 3; "Gram matrix H"):
+/// The tangent kernel of a network at its present firing pattern (the matrix H of arXiv 2211.14227):
 ///
 ///     H_(i,c),(j,e) = 1 / m * <x_i, x_j> * sum over r that fire on both of a_rc a_re        (nC x nC)
 ///

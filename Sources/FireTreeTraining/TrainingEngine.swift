@@ -8,7 +8,7 @@ import FireTreeCore
 /// the loss only through the gradient at the outputs, and it neither prints nor keeps a history.
 public protocol TrainingEngine: Sendable {
   /// Prepares training of `network` on `points` and computes its outputs.
-  init(network: consuming Network, points: DataPoints, optimizer: GradientDescent, workers: Workers)
+  init(network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers)
 
   var points: DataPoints { get }
   var optimizer: GradientDescent { get set }

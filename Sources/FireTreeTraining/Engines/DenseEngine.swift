@@ -24,13 +24,13 @@ public struct DenseEngine: TrainingEngine {
   private var velocities = Velocities()
   private let workers: Workers
 
-  public init(network: consuming Network, points: DataPoints, optimizer: GradientDescent, workers: Workers) {
+  public init(network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers) {
     self.init(
       network: network, points: points, optimizer: optimizer, workers: workers, bitBudget: Self.bitBudget)
   }
 
   package init(
-    network: consuming Network, points: DataPoints, optimizer: GradientDescent, workers: Workers, bitBudget: ByteCount
+    network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers, bitBudget: ByteCount
   ) {
     let words = DensePass.words(points: points.count) * network.neuronCount
     bits = ByteCount(8) * words <= bitBudget ? [UInt64](repeating: 0, count: words) : []
@@ -39,9 +39,8 @@ public struct DenseEngine: TrainingEngine {
     self.points = points
     self.optimizer = optimizer
     self.workers = workers
-    // Last, so that the weights have one owner and the sweep may write them in place.
     self.network = network
-    sweep(outputGradient: nil)
+    start()
   }
 
   public var firingSet: FiringSet {
@@ -56,56 +55,70 @@ public struct DenseEngine: TrainingEngine {
 
   public mutating func advance(outputGradient: Matrix) -> StepReport {
     var report = StepReport(firingPairs: firingPairs, neuronsMoved: 0)
-    report.neuronsMoved = report.phases.measure("sweep") { sweep(outputGradient: outputGradient) }
+    report.neuronsMoved = report.phases.measure("sweep") { sweep(along: outputGradient) }
     report.counts.innerProducts = network.neuronCount * points.count
     return report
   }
 
-  /// Moves the weights along the gradient, if there is one, and computes outputs and firing pattern of the result.
+  /// The forward pass over the initial network, which it only reads: its weights may still have another owner.
+  private mutating func start() {
+    let pass = DensePass(network: network, points: points)
+    let (network, workers) = (network, workers)
+    let results = bits.withUnsafeMutableBufferPointer { bits in
+      network.hiddenWeights.withView { weights in
+        let sweep = DenseSweep(pass: pass, bits: bits.isEmpty ? nil : bits.baseAddress)
+        let shards = Tiles.neuronShards(of: weights.rows)
+        return workers.map(shards: shards.count) { shard in sweep.run(shards[shard], weights) { _, _, _ in 0 }
+        }
+      }
+    }
+    finish(results)
+  }
+
+  /// Moves the weights along the gradient and computes outputs and firing pattern of the result.
   ///
   /// Returns the number of neurons that moved.
-  @discardableResult
-  private mutating func sweep(outputGradient: Matrix?) -> Int {
+  private mutating func sweep(along outputGradient: Matrix) -> Int {
     let pass = DensePass(network: network, points: points)
-    let (optimizer, workers, snapshot) = (optimizer, workers, (network.outputWeights, network.outputScale))
+    let (optimizer, workers) = (optimizer, workers)
+    let (outputWeights, outputScale) = (network.outputWeights, network.outputScale)
     let (neurons, dimension) = (network.neuronCount, network.dimension)
-    let shards = Tiles.neuronShards(of: neurons)
     let results = network.hiddenWeights.withMutableView { weights in
       velocities.withView(of: optimizer, neurons: neurons, dimension: dimension) { velocities in
         bits.withUnsafeMutableBufferPointer { bits in
-          snapshot.0.withView { outputWeights in
-            (outputGradient ?? Matrix(rows: 0, columns: 0)).withView { gradient in
-              let step = DenseStep(
-                pass: pass, weights: weights, velocities: velocities,
-                bits: bits.isEmpty ? nil : bits.baseAddress,
-                gradient: outputGradient == nil
-                  ? nil
-                  : PairGradient(
-                    outputWeights: outputWeights, outputGradient: gradient, outputScale: snapshot.1),
+          outputWeights.withView { outputWeights in
+            outputGradient.withView { outputGradient in
+              let sweep = DenseSweep(pass: pass, bits: bits.isEmpty ? nil : bits.baseAddress)
+              let move = DenseMove(
+                pass: pass, weights: weights, velocities: velocities, isPatternKept: !bits.isEmpty,
+                gradient: PairGradient(
+                  outputWeights: outputWeights, outputGradient: outputGradient, outputScale: outputScale),
                 optimizer: optimizer)
-              return workers.map(shards: shards.count) { step.run(shards[$0]) }
+              let shards = Tiles.neuronShards(of: neurons)
+              return workers.map(shards: shards.count) {
+                sweep.run(shards[$0], weights.view, before: move.run)
+              }
             }
           }
         }
       }
     }
+    finish(results)
+    return results.reduce(0) { $0 + $1.neuronsMoved }
+  }
+
+  private mutating func finish(_ results: [DenseSweep.Result]) {
     outputs = OutputSums(shards: results.map(\.sums), network: network, points: points.count)
       .reduced(workers: workers)
     firingPairs = results.reduce(0) { $0 + $1.firingPairs }
-    return results.reduce(0) { $0 + $1.neuronsMoved }
   }
 }
 
-/// One sweep, shard by shard.
-private struct DenseStep {
+/// The forward pass over one shard, tile by tile; what happens to a tile before it is the caller's choice.
+private struct DenseSweep {
   let pass: DensePass
-  let weights: MutableMatrixView
-  let velocities: Velocities.View?
   /// The whole firing pattern, or nil when it is not kept.
   let bits: UnsafeMutablePointer<UInt64>?
-  /// Nil for the first pass, which only goes forward.
-  let gradient: PairGradient?
-  let optimizer: GradientDescent
 
   struct Result {
     var sums: [Double]
@@ -113,52 +126,60 @@ private struct DenseStep {
     var neuronsMoved = 0
   }
 
-  private var wordsPerNeuron: Int { DensePass.words(points: pass.points.count) }
-
-  func run(_ shard: Range<Int>) -> Result {
+  /// Calls `before(neurons, scratch, bits)` for every tile, which may move its weights and returns how many it moved,
+  /// and then computes the tile's outputs and bits.
+  func run(
+    _ shard: Range<Int>, _ weights: MatrixView,
+    before: (Range<Int>, MutableMatrixView, UnsafeMutablePointer<UInt64>) -> Int
+  ) -> Result {
     var result = Result(
       sums: OutputSums.zeros(points: pass.points.count, outputs: pass.outputWeights.columns))
-    let words = wordsPerNeuron
+    let words = DensePass.words(points: pass.points.count)
     let localCount = bits == nil ? DataPoints.weightsPerTile * words : 1
     withUnsafeTemporaryAllocation(of: UInt64.self, capacity: localCount) { local in
       result.sums.withUnsafeMutableBufferPointer { sums in
         guard let local = local.baseAddress, let sums = sums.baseAddress else { return }
         pass.forEachTile(of: shard) { neurons, scratch in
           let bits = self.bits.map { $0 + neurons.lowerBound * words } ?? local
-          let rows = weights.rows(neurons)
-          if let gradient {
-            if self.bits == nil { mark(rows.view, scratch: scratch, bits: bits) }
-            result.neuronsMoved += move(rows, neurons: neurons, along: gradient, scratch: scratch, bits: bits)
-          }
-          pass.forward(rows.view, neurons: neurons, scratch: scratch, bits: bits, sums: sums)
+          result.neuronsMoved += before(neurons, scratch, bits)
+          pass.forward(weights.rows(neurons), neurons: neurons, scratch: scratch, bits: bits, sums: sums)
           for word in 0..<neurons.count * words { result.firingPairs += bits[word].nonzeroBitCount }
         }
       }
     }
     return result
   }
+}
 
-  private func mark(_ weights: MatrixView, scratch: MutableMatrixView, bits: UnsafeMutablePointer<UInt64>) {
-    pass.forEachCorrelationTile(of: weights, scratch: scratch) { tile, correlations in
-      pass.mark(correlations, firstPoint: tile.lowerBound, in: bits, wordsPerNeuron: wordsPerNeuron)
-    }
-  }
+/// The backward pass of one tile.
+private struct DenseMove {
+  let pass: DensePass
+  let weights: MutableMatrixView
+  let velocities: Velocities.View?
+  /// Whether `bits` holds the pattern already; otherwise it is computed again from the weights.
+  let isPatternKept: Bool
+  let gradient: PairGradient
+  let optimizer: GradientDescent
 
-  /// The backward pass of one tile; returns the number of neurons that moved.
-  private func move(
-    _ rows: MutableMatrixView, neurons: Range<Int>, along gradient: PairGradient, scratch: MutableMatrixView,
-    bits: UnsafePointer<UInt64>
-  ) -> Int {
+  private var wordsPerNeuron: Int { DensePass.words(points: pass.points.count) }
+
+  /// Moves the tile's neurons; returns how many moved.
+  func run(_ neurons: Range<Int>, _ scratch: MutableMatrixView, _ bits: UnsafeMutablePointer<UInt64>) -> Int {
     let words = wordsPerNeuron
+    let rows = weights.rows(neurons)
+    if !isPatternKept {
+      pass.forEachCorrelationTile(of: rows.view, scratch: scratch) { tile, correlations in
+        pass.mark(correlations, firstPoint: tile.lowerBound, in: bits, wordsPerNeuron: words)
+      }
+    }
     let fires = (0..<rows.rows).map { r in (0..<words).contains { bits[r * words + $0] != 0 } }
     guard let velocities else {
-      accumulate(
-        -optimizer.learningRate, gradient, neurons: neurons, scratch: scratch, bits: bits, into: rows)
+      accumulate(-optimizer.learningRate, neurons: neurons, scratch: scratch, bits: bits, into: rows)
       return fires.count { $0 }
     }
     return Scratch.withMatrix(rows: rows.rows, columns: rows.columns) { gradients in
       gradients.fill(0)
-      accumulate(1, gradient, neurons: neurons, scratch: scratch, bits: bits, into: gradients)
+      accumulate(1, neurons: neurons, scratch: scratch, bits: bits, into: gradients)
       return (0..<rows.rows).count { r in
         optimizer.move(
           neuron: neurons.lowerBound + r, weights: rows.row(r), velocities: velocities,
@@ -169,8 +190,8 @@ private struct DenseStep {
 
   /// `result += scale * dL/dw` for a tile of neurons, a tile of points at a time.
   private func accumulate(
-    _ scale: Float, _ gradient: PairGradient, neurons: Range<Int>, scratch: MutableMatrixView,
-    bits: UnsafePointer<UInt64>, into result: MutableMatrixView
+    _ scale: Float, neurons: Range<Int>, scratch: MutableMatrixView, bits: UnsafePointer<UInt64>,
+    into result: MutableMatrixView
   ) {
     let tiles = pass.points.tiles
     for tile in 0..<tiles.count {

@@ -42,7 +42,7 @@ public struct GramEngine: TrainingEngine {
 
   private let skins: SkinModel
 
-  public init(network: consuming Network, points: DataPoints, optimizer: GradientDescent, workers: Workers) {
+  public init(network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers) {
     precondition(
       points.count <= CandidateLists.maximumPoints, "\(points.count) points do not fit 16-bit indices")
     self.points = points

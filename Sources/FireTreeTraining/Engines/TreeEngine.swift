@@ -1,7 +1,7 @@
 import CorrelationTrees
 import FireTreeCore
 
-/// Training with a detector of firing pairs (arXiv 2211.14227, section 5 and algorithm 1): the step looks only at
+/// Training with a detector of firing pairs (the training algorithm of arXiv 2211.14227): the step looks only at
 /// the pairs that fire.
 ///
 /// A step moves the weights of the neurons that fire somewhere (and of those that momentum still carries),
@@ -18,7 +18,7 @@ public struct TreeEngine<Detector: FiringDetector>: TrainingEngine {
   private var velocities = Velocities()
   private let workers: Workers
 
-  public init(network: consuming Network, points: DataPoints, optimizer: GradientDescent, workers: Workers) {
+  public init(network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers) {
     self.network = network
     self.optimizer = optimizer
     self.workers = workers
