@@ -34,6 +34,10 @@ public struct TrainingProblem: Sendable {
     kind = dataset.kind
     points = try preprocessing.apply(to: dataset.features)
     targets = try encoding.encode(target)
+    if case .classification(let names) = encoding, names.count > 20, 2 * names.count > points.count {
+      notes.append(
+        "there are \(names.count) classes for \(points.count) points: is the target the right column?")
+    }
     switch configuration.threshold {
     case .automatic:
       threshold = Network.paperThreshold(neurons: configuration.neurons)

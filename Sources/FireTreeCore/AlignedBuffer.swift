@@ -20,26 +20,25 @@ public final class AlignedBuffer: @unchecked Sendable {
   private let allocation: UnsafeMutableRawPointer
 
   static let alignment = 64
-  private static let pageSize = 4096
-  private static let hugePageThreshold = 16 << 20
+  /// Large pages, and the size from which on a buffer starts on one.
+  private static let hugePage = 2 << 20
 
   /// Precondition: the memory can be had. Plan large allocations with `ByteCount` first.
   public init(count: Int) {
     precondition(count >= 0, "a buffer cannot have \(count) elements")
-    let bytes = count * MemoryLayout<Float>.stride + Self.alignment
-    guard let allocation = calloc(bytes, 1) else {
-      preconditionFailure("no memory for a buffer of \(bytes) bytes")
+    let size = count * MemoryLayout<Float>.stride
+    let alignment = size >= Self.hugePage ? Self.hugePage : Self.alignment
+    guard let allocation = calloc(size + alignment, 1) else {
+      preconditionFailure("no memory for a buffer of \(size) bytes")
     }
     self.allocation = allocation
+    let start = allocation.alignedUp(toMultipleOf: alignment)
     #if os(Linux)
-      // Rows of a wide network are visited at random; large pages spare most of the address translation.
-      if bytes >= Self.hugePageThreshold {
-        let start = allocation.alignedUp(toMultipleOf: Self.pageSize)
-        madvise(start, bytes - (start - allocation), Int32(MADV_HUGEPAGE))
-      }
+      // Rows of weights and of Gram matrices are visited at random; large pages spare most of the address
+      // translation.
+      if size >= Self.hugePage { madvise(start, size, Int32(MADV_HUGEPAGE)) }
     #endif
-    self.base = allocation.alignedUp(toMultipleOf: Self.alignment)
-      .bindMemory(to: Float.self, capacity: count)
+    self.base = start.bindMemory(to: Float.self, capacity: count)
     self.count = count
   }
 

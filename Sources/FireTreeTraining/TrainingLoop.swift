@@ -99,6 +99,10 @@ public struct TrainingLoop: Sendable {
     _ record: TrainingRecord, start: Double, learningRate: Float
   ) throws(FireTreeError) {
     guard !record.loss.isFinite || record.loss > Self.divergenceFactor * max(start, 1e-30) else { return }
+    guard record.iteration > 0 else {
+      throw .failure(
+        "the initial network's loss is \(record.loss): the threshold, the weights or the data are too large")
+    }
     throw .failure(
       "training diverged at iteration \(record.iteration) (loss \(record.loss), at the start \(start)): "
         + "the learning rate \(learningRate) is too large")

@@ -40,6 +40,9 @@ struct TrainCommand: ParsableCommand {
       "training \(problem.configuration.neurons) neurons on \(problem.points.count) points of "
         + "\(problem.points.dimension) inputs, engine \(configuration.engine.rawValue), "
         + "learning rate \(engine.optimizer.learningRate)")
+    if engine.firingPairs == 0 {
+      Message.note("no neuron fires on any point, so nothing can be learned: lower the threshold")
+    }
     Interrupt.catchOnce()
     let progress = ProgressLine(iterations: iterations)
     var observers: [any TrainingObserver] = [progress]
