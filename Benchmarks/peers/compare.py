@@ -93,7 +93,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--firetree", default=".build/release/firetree")
     parser.add_argument("--engines", default="dense,weight-tree,gram")
-    parser.add_argument("--shapes", default="16x10000,1000x20000,8000x5000", help="points x neurons, comma-separated")
+    parser.add_argument("--shapes", default="16x10000,16x100000,1000x20000,8000x5000", help="points x neurons, comma-separated")
     parser.add_argument("--steps", type=int, default=15)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--skip", type=int, default=5, help="first steps that are not counted")
