@@ -132,7 +132,7 @@ public struct GramEngine: TrainingEngine {
   /// Advances every neuron; those whose certificate ends get their weight and velocity computed, to be anchored.
   private mutating func sweep(along outputGradient: Matrix) -> [GramPart] {
     let (points, optimizer, threshold, skins) = (points, optimizer, threshold, skins)
-    let (norms, scale) = (anchoring.norms, 1 / Float(neuronCount).squareRoot())
+    let (norms, rounding, scale) = (anchoring.norms, anchoring.rounding, 1 / Float(neuronCount).squareRoot())
     let (outputWeights, gram, workers) = (outputWeights, gram, workers)
     return borrowed(outputWeights, outputGradient, gram) { outputWeights, outputGradient, gram in
       norms.withUnsafeBufferPointer { norms in
@@ -142,7 +142,8 @@ public struct GramEngine: TrainingEngine {
             gram: gram,
             gradient: PairGradient(
               outputWeights: outputWeights, outputGradient: outputGradient, outputScale: scale),
-            optimizer: optimizer, threshold: threshold, norms: norms, largestNorm: largestNorm, skins: skins)
+            optimizer: optimizer, threshold: threshold, norms: norms, largestNorm: largestNorm,
+            rounding: rounding, skins: skins)
           return anchors.withMutableView { anchors in
             anchoredVelocities.withMutableView { velocities in
               states.withUnsafeMutableBufferPointer { states in

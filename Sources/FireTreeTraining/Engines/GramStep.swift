@@ -22,6 +22,8 @@ struct GramStep {
   /// |x_i| (n), and the largest of them.
   let norms: UnsafePointer<Float>
   let largestNorm: Float
+  /// Relative rounding of an inner product, so of an entry of G.
+  let rounding: Float
   let skins: SkinModel
 
   /// Working memory of one shard, for up to n points and a few more.
@@ -65,12 +67,26 @@ struct GramStep {
       applyPlain(list, state: &state, firing: firing, magnitude: magnitude, buffers)
     }
     state.nearDrift += state.stepLength
-    // One step rounds s once at its own size, and its change as a sum of `firing` products.
-    state.error +=
-      Self.unit
-      * (state.weightNorm + state.skin + Float(firing + 6) * largestNorm * optimizer.learningRate * magnitude)
-      + Self.unit * state.stepLength * Float(firing + 6)
+    accountForRounding(&state, firing: firing, magnitude: magnitude)
     return true
+  }
+
+  /// Adds to the bounds what rounding may have done in one step.
+  ///
+  /// A sum of `firing` products with entries of G, each within `rounding` |x_i| |x_j| of <x_i, x_j>, changes s and,
+  /// with momentum, u, whose error is carried on; s, alpha and kappa are each rounded at their own size.
+  @inline(__always)
+  private func accountForRounding(_ state: inout NeuronState, firing: Int, magnitude: Float) {
+    let (p, q) = optimizer.weightsOfGradientAndVelocity
+    let (rate, mu) = (optimizer.learningRate, optimizer.momentum.coefficient)
+    let sum = (Self.unit * Float(firing + 6) + rounding) * magnitude * largestNorm
+    state.velocityError = mu * state.velocityError + sum + Self.unit * state.velocitySquared.squareRoot()
+    state.betaMagnitude = mu * state.betaMagnitude + magnitude
+    state.alphaMagnitude += rate * (p * magnitude + q * state.betaMagnitude)
+    let carried = abs(state.kappa) * state.anchoredVelocitySquared.squareRoot()
+    state.error +=
+      Self.unit * (state.weightNorm + state.skin + 2 * state.alphaMagnitude * largestNorm + 2 * carried)
+      + rate * (p * sum + q * state.velocityError)
   }
 
   /// `changes[q] = sum_t coefficients[t] rows[t][point of q]` for the candidates in `range`.
@@ -197,6 +213,7 @@ extension GramStep {
       _ = combineFar(list, plane: GramPlane.beta, near: near, buffers)
       let velocity = list.plane(GramPlane.velocity)
       for k in near..<list.count { velocity[k] = state.decay * anchoredVelocity[k] + buffers.changes[k] }
+      state.velocityError += Self.unit * Float(support + 8) * state.betaMagnitude * largestNorm
     }
     for k in 0..<list.count {
       squared += alpha[k] * (current[k] - anchored[k])

@@ -106,6 +106,7 @@ struct GramSweep {
       Self.add(list, plane: GramPlane.beta, points: points, to: velocity)
       next.velocitySquared = LinearAlgebra.dot(velocity, velocity, count: count)
       next.anchoredVelocitySquared = next.velocitySquared
+      next.velocityError = step.rounding * next.velocitySquared.squareRoot()
     }
     next.weightNorm = LinearAlgebra.dot(row, row, count: count).squareRoot()
     let current = list.plane(GramPlane.current)

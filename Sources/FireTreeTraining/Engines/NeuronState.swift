@@ -18,6 +18,10 @@ struct NeuronState: Sendable {
   var stepLength: Float = 0
   /// An upper bound of |s - <w_r, x>| / |x| over the candidates: what rounding has done since the anchor.
   var error: Float = 0
+  /// The same bound for u = <v_r, x>, and upper bounds of sum |alpha| and sum |beta| (see `GramEngine`).
+  var velocityError: Float = 0
+  var alphaMagnitude: Float = 0
+  var betaMagnitude: Float = 0
   /// |w_r(t0)|.
   var weightNorm: Float = 0
   /// |v_r|^2 now, and at the anchor; v_r = decay v_r(t0) + ..., w_r = w_r(t0) + kappa v_r(t0) + ...
