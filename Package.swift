@@ -18,10 +18,13 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CLibCSV", providers: [.apt(["libcsv-dev"])]),
 
+    // Inner loops in C.
+    .target(name: "CKernels"),
+
     // The library, from the ground up. `ImportRuleTests` holds who may import whom.
     .target(
       name: "FireTreeCore",
-      dependencies: ["COpenBLAS", .product(name: "RealModule", package: "swift-numerics")]),
+      dependencies: ["COpenBLAS", "CKernels", .product(name: "RealModule", package: "swift-numerics")]),
     .target(name: "CorrelationTrees", dependencies: ["FireTreeCore"]),
     .target(
       name: "FireTreeTraining",

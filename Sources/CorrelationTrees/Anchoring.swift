@@ -9,6 +9,8 @@ public struct Anchoring: Sendable {
   public let threshold: Float
   /// |x_i| (n), rounded up.
   public let norms: [Float]
+  /// The largest of them.
+  public let largestNorm: Float
   /// The relative rounding of a computed correlation, 2 gamma_d.
   public let rounding: Float
 
@@ -18,6 +20,7 @@ public struct Anchoring: Sendable {
     rounding = 2 * u / max(1 - u, 0.5)
     let inflation = 1 + rounding
     norms = points.norms().map { $0 * inflation }
+    largestNorm = norms.max() ?? 0
   }
 
   /// Appends the candidates of one neuron from all its correlations (n); returns how many there are.
@@ -65,17 +68,32 @@ public struct AnchoredLists: Sendable {
   public internal(set) var offsets: [Int] = [0]
   public internal(set) var points: [UInt16] = []
   public internal(set) var correlations: [Float] = []
+  /// |w_r| of the neurons.
+  public internal(set) var weightNorms: [Float] = []
 
   public init() {}
+
+  /// Calls `body(points, correlations)` with the candidates of the neuron in row `row`.
+  public func withCandidates(
+    of row: Int, _ body: (UnsafeBufferPointer<UInt16>, UnsafeBufferPointer<Float>) -> Void
+  ) {
+    let range = offsets[row]..<offsets[row + 1]
+    points.withUnsafeBufferPointer { points in
+      correlations.withUnsafeBufferPointer { correlations in
+        body(
+          UnsafeBufferPointer(rebasing: points[range]), UnsafeBufferPointer(rebasing: correlations[range]))
+      }
+    }
+  }
 }
 
 extension Anchoring {
   /// Computes the correlations of weights (R x d) with all points, by matrix product, and chooses the candidates of
-  /// each; `skins` and `weightNorms` have R elements.
+  /// each; `skins` has R elements.
   ///
   /// Complexity: 2 R n d flops; memory beyond the result is 64 rows of n correlations.
   public func candidates(
-    of weights: MatrixView, points: DataPoints, skins: UnsafePointer<Float>, weightNorms: UnsafePointer<Float>
+    of weights: MatrixView, points: DataPoints, skins: UnsafePointer<Float>
   ) -> AnchoredLists {
     var result = AnchoredLists()
     let blocks = Tiles(of: weights.rows, size: 64)
@@ -91,9 +109,11 @@ extension Anchoring {
                 weights.rows(blocks[block]), points: tiles[tile], into: rows.columns(tiles[tile]))
             }
             for (slot, r) in blocks[block].enumerated() {
+              let weight = weights.row(r)
+              let norm = LinearAlgebra.dot(weight, weight, count: weights.columns).squareRoot()
               let count = select(
-                rows.view.row(slot), skin: skins[r], weightNorm: weightNorms[r], points: chosenBase,
-                kept: keptBase)
+                rows.view.row(slot), skin: skins[r], weightNorm: norm, points: chosenBase, kept: keptBase)
+              result.weightNorms.append(norm)
               result.points += chosen[0..<count]
               result.correlations += kept[0..<count]
               result.offsets.append(result.points.count)

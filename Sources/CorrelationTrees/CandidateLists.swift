@@ -109,18 +109,36 @@ extension CandidateLists {
     /// Calls `body` with access to every list of the shard, in place.
     @inline(__always)
     public mutating func withLists<Result>(_ body: (Lists) -> Result) -> Result {
-      let planes = planes
-      return points.withUnsafeMutableBufferPointer { points in
-        values.withUnsafeMutableBufferPointer { values in
-          starts.withUnsafeBufferPointer { starts in
-            counts.withUnsafeBufferPointer { counts in
-              capacities.withUnsafeBufferPointer { capacities in
-                body(
-                  Lists(
-                    planes: planes, starts: starts, counts: counts, capacities: capacities, points: points,
-                    values: values))
-              }
-            }
+      // This makes the storage unique; what is only read needs no care.
+      points.withUnsafeMutableBufferPointer { _ in }
+      values.withUnsafeMutableBufferPointer { _ in }
+      return readLists(body)
+    }
+
+    /// Calls `body` with the lists, to be read only.
+    @inline(__always)
+    public func readLists<Result>(_ body: (Lists) -> Result) -> Result {
+      points.withUnsafeBufferPointer { points in
+        values.withUnsafeBufferPointer { values in
+          withLists(
+            points: UnsafeMutablePointer(mutating: points.baseAddress),
+            values: UnsafeMutablePointer(mutating: values.baseAddress), body)
+        }
+      }
+    }
+
+    @inline(__always)
+    private func withLists<Result>(
+      points: UnsafeMutablePointer<UInt16>?, values: UnsafeMutablePointer<Float>?, _ body: (Lists) -> Result
+    ) -> Result {
+      guard let points, let values else { preconditionFailure("the arena is never empty") }
+      return starts.withUnsafeBufferPointer { starts in
+        counts.withUnsafeBufferPointer { counts in
+          capacities.withUnsafeBufferPointer { capacities in
+            body(
+              Lists(
+                planes: planes, starts: starts, counts: counts, capacities: capacities, points: points,
+                values: values))
           }
         }
       }
@@ -133,16 +151,13 @@ extension CandidateLists {
     let starts: UnsafeBufferPointer<Int>
     let counts: UnsafeBufferPointer<Int32>
     let capacities: UnsafeBufferPointer<Int32>
-    let points: UnsafeMutableBufferPointer<UInt16>
-    let values: UnsafeMutableBufferPointer<Float>
+    let points: UnsafeMutablePointer<UInt16>
+    let values: UnsafeMutablePointer<Float>
 
     /// The list of the shard's neuron `local`.
     @inline(__always)
     public subscript(local: Int) -> List {
-      guard let points = points.baseAddress, let values = values.baseAddress else {
-        preconditionFailure("the arena is never empty")
-      }
-      return List(
+      List(
         count: Int(counts[local]), points: points + starts[local], values: values + starts[local] * planes,
         capacity: Int(capacities[local]), planes: planes)
     }
@@ -171,27 +186,19 @@ extension CandidateLists {
     @inline(__always)
     public var points: UnsafePointer<UInt16> { UnsafePointer(mutablePoints) }
 
+    /// Exchanges two candidates.
+    @inline(__always)
+    public func exchange(_ a: Int, _ b: Int) {
+      guard a != b else { return }
+      (mutablePoints[a], mutablePoints[b]) = (mutablePoints[b], mutablePoints[a])
+      for index in 0..<planes {
+        let plane = plane(index)
+        (plane[a], plane[b]) = (plane[b], plane[a])
+      }
+    }
+
     /// `count` numbers that belong to the candidates; plane 0 holds the anchored correlations.
     @inline(__always)
     public func plane(_ index: Int) -> UnsafeMutablePointer<Float> { values + index * capacity }
-
-    /// Moves the candidates that satisfy `belongs(position)` to the front; returns their number.
-    ///
-    /// Complexity: O(count + planes times exchanges).
-    @inline(__always)
-    public func partition(by belongs: (Int) -> Bool) -> Int {
-      var front = 0
-      for position in 0..<count where belongs(position) {
-        if position != front {
-          swap(&mutablePoints[position], &mutablePoints[front])
-          for index in 0..<planes {
-            let plane = plane(index)
-            (plane[position], plane[front]) = (plane[front], plane[position])
-          }
-        }
-        front += 1
-      }
-      return front
-    }
   }
 }

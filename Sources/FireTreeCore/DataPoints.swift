@@ -242,6 +242,36 @@ public enum DataPointsView {
     }
   }
 
+  /// `vector += sum_k coefficients[k] x_(points[k])` for `count` points, in an order of the kernel's choice.
+  ///
+  /// `vector` is a row of a `Matrix` of d columns. Complexity: 2 nnz flops a point.
+  @inline(__always)
+  public func add(
+    _ coefficients: UnsafePointer<Float>, timesPoints points: UnsafePointer<UInt32>, count: Int,
+    to vector: UnsafeMutablePointer<Float>
+  ) {
+    guard case .dense(let matrix) = self else {
+      for k in 0..<count { add(coefficients[k], timesPoint: Int(points[k]), to: vector) }
+      return
+    }
+    Kernels.addRows(of: matrix, points, coefficients: coefficients, terms: count, to: vector)
+  }
+
+  /// `result[k] = <vector, x_(points[k])>` for `count` points.
+  ///
+  /// `vector` is a row of a `Matrix` of d columns. Complexity: 2 nnz flops a point.
+  @inline(__always)
+  public func dots(
+    _ vector: UnsafePointer<Float>, withPoints points: UnsafePointer<UInt32>, count: Int,
+    into result: UnsafeMutablePointer<Float>
+  ) {
+    guard case .dense(let matrix) = self else {
+      for k in 0..<count { result[k] = dot(vector, withPoint: Int(points[k])) }
+      return
+    }
+    Kernels.dotRows(of: matrix, points, count: count, with: vector, into: result)
+  }
+
   /// `<vector, x_i>`; `vector` has d elements. Complexity: 2 nnz(x_i) flops.
   @inline(__always)
   public func dot(_ vector: UnsafePointer<Float>, withPoint index: Int) -> Float {

@@ -76,6 +76,20 @@ public struct Matrix: Sendable {
     return try body(MutableMatrixView(base: buffer.base, rows: rows, columns: columns, stride: stride))
   }
 
+  /// Calls `body` with views of several matrices, valid during the call.
+  public static func withViews<Result>(
+    _ a: Matrix, _ b: Matrix, _ c: Matrix, _ body: (MatrixView, MatrixView, MatrixView) -> Result
+  ) -> Result {
+    a.withView { a in b.withView { b in c.withView { c in body(a, b, c) } } }
+  }
+
+  /// Calls `body` with views of two matrices, valid during the call.
+  public static func withViews<Result>(
+    _ a: Matrix, _ b: Matrix, _ body: (MatrixView, MatrixView) -> Result
+  ) -> Result {
+    a.withView { a in b.withView { b in body(a, b) } }
+  }
+
   private mutating func makeUnique() {
     if !isKnownUniquelyReferenced(&buffer) { buffer = buffer.copy() }
   }

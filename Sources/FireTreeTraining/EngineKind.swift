@@ -7,6 +7,7 @@ public enum EngineKind: String, CaseIterable, Sendable {
   case dataTree = "data-tree"
   case weightTree = "weight-tree"
   case gram
+  case weights
 
   /// The engine type. A new engine is one line here.
   public var type: any TrainingEngine.Type {
@@ -15,6 +16,7 @@ public enum EngineKind: String, CaseIterable, Sendable {
     case .dataTree: TreeEngine<DataTree>.self
     case .weightTree: TreeEngine<WeightTree>.self
     case .gram: GramEngine.self
+    case .weights: WeightEngine.self
     }
   }
 }

@@ -22,8 +22,13 @@ struct OutputSums {
     self.init(shards: shards, points: points, outputs: network.outputCount, scale: network.outputScale)
   }
 
+  /// Distance between the rows of two points, in doubles: whole vectors of eight once there are a few outputs.
+  static func stride(outputs: Int) -> Int { outputs < 4 ? outputs : (outputs + 7) / 8 * 8 }
+
   /// The sums of a network without a firing pair, for one shard.
-  static func zeros(points: Int, outputs: Int) -> [Double] { [Double](repeating: 0, count: points * outputs) }
+  static func zeros(points: Int, outputs: Int) -> [Double] {
+    [Double](repeating: 0, count: points * stride(outputs: outputs))
+  }
 
   /// `sums[point] += a * excess`, where `excess` = s_ri - b of a firing pair.
   @inline(__always)
@@ -31,20 +36,26 @@ struct OutputSums {
     _ excess: Float, times outputWeights: UnsafePointer<Float>, to sums: UnsafeMutablePointer<Double>,
     point: Int, outputs: Int
   ) {
-    let row = sums + point * outputs
+    let row = sums + point * stride(outputs: outputs)
     for c in 0..<outputs { row[c] += Double(outputWeights[c] * excess) }
   }
 
   /// f: all shards, in order, divided by sqrt(m) (n x C).
   func reduced(workers: Workers) -> Matrix {
     var result = Matrix(rows: points, columns: outputs)
-    let tiles = Tiles(of: points, size: 256)
+    let (tiles, stride) = (Tiles(of: points, size: 256), Self.stride(outputs: outputs))
     result.withMutableView { result in
       workers.forEachShard(of: tiles.count) { tile in
-        for point in tiles[tile] {
-          for c in 0..<outputs {
-            let sum = shards.reduce(0.0) { $0 + $1[point * outputs + c] }
-            result[point, c] = Float(sum * Double(outputScale))
+        let range = tiles[tile].lowerBound * stride..<tiles[tile].upperBound * stride
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: range.count) { total in
+          total.initialize(repeating: 0)
+          for shard in shards {
+            shard.withUnsafeBufferPointer { shard in
+              for position in range { total[position - range.lowerBound] += shard[position] }
+            }
+          }
+          for (row, point) in tiles[tile].enumerated() {
+            for c in 0..<outputs { result[point, c] = Float(total[row * stride + c] * Double(outputScale)) }
           }
         }
       }

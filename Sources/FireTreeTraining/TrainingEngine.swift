@@ -62,7 +62,7 @@ public struct ProblemShape: Sendable, Equatable {
   var baseMemory: ByteCount {
     let weights = ByteCount.matrix(rows: neurons, columns: dimension) * (usesVelocity ? 2 : 1)
     let outputWeights = ByteCount.matrix(rows: neurons, columns: outputs)
-    let sums = ByteCount(MemoryLayout<Double>.stride * 64) * points * outputs
+    let sums = ByteCount(MemoryLayout<Double>.stride * 64) * points * OutputSums.stride(outputs: outputs)
     return weights + outputWeights + sums + ByteCount(8) * storedElements
   }
 }

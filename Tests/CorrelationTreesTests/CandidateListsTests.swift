@@ -57,28 +57,6 @@ import Testing
     }
   }
 
-  @Test func partitionMovesWholeCandidates() {
-    for subset in 0..<64 {
-      var lists = CandidateLists(neurons: 1, planes: 2)
-      let points = (0..<6).map { UInt16($0) }, correlations = (0..<6).map { Float($0) + 10 }
-      points.withUnsafeBufferPointer { points in
-        correlations.withUnsafeBufferPointer { lists.shards[0].replace(0, points: points, correlations: $0) }
-      }
-      lists.shards[0].withLists { lists in
-        let list = lists[0]
-        for k in 0..<6 { list.plane(1)[k] = Float(k) + 20 }
-        let front = list.partition { subset >> Int(list.points[$0]) & 1 == 1 }
-        #expect(front == subset.nonzeroBitCount)
-        #expect(Set((0..<6).map { list.points[$0] }) == Set(points))
-        for k in 0..<6 {
-          let point = Int(list.points[k])
-          #expect((subset >> point & 1 == 1) == (k < front))
-          #expect(list.plane(0)[k] == Float(point) + 10 && list.plane(1)[k] == Float(point) + 20)
-        }
-      }
-    }
-  }
-
   /// After any drift within the skin, every pair that fires is a candidate: random drifts, drifts along one point,
   /// duplicates, zero points, points of very different norm, sizes around sixteen.
   @Test(arguments: [1, 2, 15, 16, 17, 33, 300], [0.01, 0.3, 2] as [Float])
@@ -93,13 +71,10 @@ import Testing
     let threshold: Float = 0.7
     let anchoring = Anchoring(points: points, threshold: threshold)
     let weights = random.matrix(rows: 20, columns: 6)
-    let norms = DataPoints.dense(weights).norms()
     let lists = weights.withView { view in
       [Float](repeating: skin, count: 20).withUnsafeBufferPointer { skins in
-        norms.withUnsafeBufferPointer { norms in
-          guard let skins = skins.baseAddress, let norms = norms.baseAddress else { return AnchoredLists() }
-          return anchoring.candidates(of: view, points: points, skins: skins, weightNorms: norms)
-        }
+        guard let skins = skins.baseAddress else { return AnchoredLists() }
+        return anchoring.candidates(of: view, points: points, skins: skins)
       }
     }
     var firing = 0

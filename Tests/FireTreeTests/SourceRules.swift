@@ -9,7 +9,7 @@ enum SourceRules {
 
   /// Modules of this package that a target may import. A target that is not listed here is a mistake too.
   static let allowed: [String: Set<String>] = [
-    "FireTreeCore": ["COpenBLAS"],
+    "FireTreeCore": ["COpenBLAS", "CKernels"],
     "CorrelationTrees": ["FireTreeCore"],
     "FireTreeTraining": ["FireTreeCore", "CorrelationTrees"],
     "FireTreeData": ["FireTreeCore", "CZlib", "CLibCSV"],
@@ -17,7 +17,7 @@ enum SourceRules {
     "FireTreeCLI": ["FireTree"],
   ]
   private static let command = "FireTreeCLI"
-  private static let ours = Set(allowed.keys).union(["COpenBLAS", "CZlib", "CLibCSV"])
+  private static let ours = Set(allowed.keys).union(["COpenBLAS", "CKernels", "CZlib", "CLibCSV"])
 
   /// What prints, ends the process, or reads the environment: for the command alone.
   private static let commandOnly: Set<String> = [

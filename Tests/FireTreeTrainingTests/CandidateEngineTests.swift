@@ -6,12 +6,23 @@ import Testing
 
 /// Engines with certificates, on many small problems: every step, every pair.
 @Suite struct CandidateEngineTests {
+  static let kinds: [EngineKind] = [.gram, .weights]
   static let momenta: [GradientDescent.Momentum] = [.none, .heavyBall(0.8), .nesterov(0.9)]
 
   /// Learning rates from tiny to the edge of divergence, so that few or many pairs change state in a step; data with
   /// duplicates, zero points, whole numbers that meet the threshold, and very different norms.
-  @Test(arguments: momenta, [0.01, 0.3, 1.2] as [Float])
-  func noPairIsMissed(momentum: GradientDescent.Momentum, rateFactor: Float) throws {
+  @Test(arguments: kinds, momenta)
+  func noPairIsMissed(kind: EngineKind, momentum: GradientDescent.Momentum) {
+    var audited = FiringAudit()
+    for rateFactor in [0.01, 0.3, 1.2] as [Float] {
+      audited += audit(kind, momentum, rateFactor: rateFactor)
+    }
+    #expect(audited.compared > 1_500_000 && audited.firing > 150_000)
+  }
+
+  private func audit(
+    _ kind: EngineKind, _ momentum: GradientDescent.Momentum, rateFactor: Float
+  ) -> FiringAudit {
     var audited = FiringAudit()
     for seed in 1...40 as ClosedRange<UInt64> {
       var random = SeededGenerator(seed: seed)
@@ -25,7 +36,7 @@ import Testing
       let targets = random.matrix(rows: n, columns: outputs)
       let network = Network(
         neurons: m, dimension: d, outputs: outputs, threshold: Float(seed % 4) * 0.4, seed: seed)
-      var engine = EngineKind.gram.make(network, points, rate: 0, momentum: momentum)
+      var engine = kind.make(network, points, rate: 0, momentum: momentum)
       let kernel = TangentKernel(network: network, points: points, firing: engine.firingSet, workers: .all)
       engine.optimizer.learningRate = rateFactor / Float(max(kernel.largestEigenvalue(), 0.1))
       for step in 0..<40 {
@@ -42,7 +53,37 @@ import Testing
         guard scale < 1e6 else { break }
       }
     }
-    #expect(audited.compared > 500_000 && audited.firing > 50_000)
+    return audited
+  }
+
+  /// With skins from far too narrow to far too wide the answer is the same, and what the model predicts as cheapest is.
+  @Test(arguments: [0.001, 0.02, 0.2, 1.5] as [Float])
+  func everySkinGivesTheSameAnswer(skin: Float) {
+    var random = SeededGenerator(seed: 5)
+    let points = DataPoints.dense(random.unitRows(40, columns: 10)),
+      targets = random.matrix(rows: 40, columns: 2)
+    let network = Network(neurons: 100, dimension: 10, outputs: 2, threshold: 0.9, seed: 2)
+    var engine = GramEngine(
+      network: network, points: points, optimizer: GradientDescent(learningRate: 0.5), workers: .all,
+      fixedSkin: skin)
+    for step in 0..<60 {
+      _ = engine.advance(outputGradient: SquaredLoss().gradient(outputs: engine.outputs, targets: targets))
+      let audit = FiringAudit(of: engine, workers: .all)
+      #expect(audit.missed == 0 && audit.extra == 0, "step \(step)")
+    }
+  }
+
+  /// The model's skin costs at most a fifth more than the best of a grid of fixed ones, by the model of its cost.
+  @Test(arguments: [1e-4, 1e-3, 1e-2, 5e-2] as [Float], [2, 20, 200])
+  func chosenSkinIsNearTheBestFixedOne(stepLength: Float, firing: Int) {
+    var random = SeededGenerator(seed: 1)
+    let model = SkinModel(points: .dense(random.unitRows(500, columns: 100)), threshold: 2)
+    let chosen = model.skin(firing: firing, stepLength: stepLength)
+    let best = sequence(first: Float(0.002)) { $0 * 1.03 }.prefix(200).filter {
+      $0 >= 2 * stepLength && $0 <= 0.56
+    }
+    .map { model.cost(skin: $0, firing: firing, stepLength: stepLength) }.min()
+    #expect(model.cost(skin: chosen, firing: firing, stepLength: stepLength) <= 1.2 * (best ?? .infinity))
   }
 
   /// The bound on the drift holds: the distance of the weight from its anchor, computed from the weights.

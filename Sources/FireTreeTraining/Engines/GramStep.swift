@@ -1,22 +1,78 @@
 import CorrelationTrees
 import FireTreeCore
 
-/// The planes of a candidate in Gram space: s(t0), s, alpha and, with momentum, u, u(t0), beta (see `GramEngine`).
+/// The planes of a candidate in Gram space: after those of every engine s(t0), alpha and, with momentum, beta and
+/// u(t0) (see `GramEngine`).
 enum GramPlane {
-  static let anchored = 0
-  static let current = 1
-  static let alpha = 2
-  static let velocity = 3
-  static let anchoredVelocity = 4
-  static let beta = 5
+  static let ceiling = CandidatePlane.ceiling
+  static let current = CandidatePlane.current
+  static let anchored = 2
+  static let alpha = 3
+  static let beta = 4
+  static let anchoredVelocity = 5
 
-  static func count(usesVelocity: Bool) -> Int { usesVelocity ? 6 : 3 }
+  static func count(usesVelocity: Bool) -> Int { usesVelocity ? 6 : 4 }
 }
 
-/// A step of one neuron in Gram space: see `GramEngine` and `NeuronState`.
+/// What momentum adds to a neuron's certificate in Gram space: v_r = decay v_r(t0) + ..., w_r = w_r(t0) + kappa
+/// v_r(t0) + ...
+struct MomentumState: Sendable {
+  /// An upper bound of |v_r(t0)|.
+  var anchoredNorm: Float = 0
+  var decay: Float = 1
+  var kappa: Float = 0
+  /// Upper bounds of |u - <v_r(t0), x>| / |x| for the anchored u, and of sum |beta|, the anchored part included.
+  var error: Float = 0
+  var betaMagnitude: Float = 0
+}
+
+/// Working memory of one shard, for up to n points.
+struct GramWorkspace {
+  /// Points as rows and columns of G, and as rows of X.
+  let rows: UnsafeMutablePointer<UInt16>
+  let columns: UnsafeMutablePointer<UInt16>
+  let positions: UnsafeMutablePointer<UInt16>
+  let terms: UnsafeMutablePointer<UInt32>
+  let coefficients: UnsafeMutablePointer<Float>
+  let changes: UnsafeMutablePointer<Float>
+  let steps: UnsafeMutablePointer<Float>
+
+  static func with<Result>(points: Int, _ body: (GramWorkspace) -> Result?) -> Result? {
+    let room = points + 16
+    return withUnsafeTemporaryAllocation(of: UInt16.self, capacity: 3 * room) { short in
+      withUnsafeTemporaryAllocation(of: UInt32.self, capacity: room) { terms in
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: 3 * room) { floats in
+          guard let short = short.baseAddress, let terms = terms.baseAddress, let floats = floats.baseAddress
+          else { return nil }
+          return body(
+            GramWorkspace(
+              rows: short, columns: short + room, positions: short + 2 * room, terms: terms,
+              coefficients: floats, changes: floats + room, steps: floats + 2 * room))
+        }
+      }
+    }
+  }
+
+  /// The nonzero elements of a plane, as `terms` and `coefficients`; returns their number.
+  func gather(_ plane: UnsafePointer<Float>, of list: CandidateLists.List) -> Int {
+    var count = 0
+    for k in 0..<list.count where plane[k] != 0 {
+      terms[count] = UInt32(list.points[k])
+      coefficients[count] = plane[k]
+      count += 1
+    }
+    return count
+  }
+}
+
+/// A step of one neuron in Gram space: see `GramEngine` and `Certificate`.
 struct GramStep {
   let gram: MatrixView
-  let gradient: PairGradient
+  /// a_r (m x C) and g_i (n x C).
+  let outputWeights: MatrixView
+  let outputGradient: MatrixView
+  /// 1 / sqrt(m).
+  let outputScale: Float
   let optimizer: GradientDescent
   let threshold: Float
   /// |x_i| (n), and the largest of them.
@@ -24,242 +80,206 @@ struct GramStep {
   let largestNorm: Float
   /// Relative rounding of an inner product, so of an entry of G.
   let rounding: Float
-  let skins: SkinModel
-
-  /// Working memory of one shard, for up to n points and a few more.
-  struct Buffers {
-    let rows: UnsafeMutablePointer<UnsafePointer<Float>>
-    let positions: UnsafeMutablePointer<Int32>
-    let coefficients: UnsafeMutablePointer<Float>
-    let changes: UnsafeMutablePointer<Float>
-  }
 
   /// One unit of rounding, of two roundings in sequence.
   private static let unit: Float = 0x1p-23
 
-  /// Advances the near candidates of one neuron; false when it is at rest.
+  /// The first candidates of the list are those that have fired since the anchor, so all that have a coefficient and
+  /// all that fire. Advances them by one step and brings the certificate up to date; false when the neuron is at rest.
   @inline(__always)
   func advance(
-    _ list: CandidateLists.List, neuron: Int, state: inout NeuronState, buffers: Buffers
+    _ list: CandidateLists.List, neuron: Int, certificate: inout Certificate,
+    momentum: UnsafeMutablePointer<MomentumState>?, _ workspace: GramWorkspace
   ) -> Bool {
-    let current = list.plane(GramPlane.current)
-    let near = Int(state.near)
-    var firing = 0
-    var magnitude: Float = 0
-    for q in 0..<near where current[q] > threshold {
-      let point = Int(list.points[q])
-      let coefficient = gradient.coefficient(neuron: neuron, point: point)
-      buffers.rows[firing] = gram.row(point)
-      buffers.positions[firing] = Int32(q)
-      buffers.coefficients[firing] = coefficient
-      magnitude += abs(coefficient)
-      firing += 1
+    let support = Int(certificate.support)
+    guard moveCoefficients(list, neuron: neuron, support: support, &certificate, momentum, workspace) else {
+      return false
     }
-    if optimizer.usesVelocity {
-      guard firing > 0 || isCarried(list, state) else { return false }
-    } else {
-      guard firing > 0 else { return false }
-    }
-    combine(list, range: 0..<near, terms: firing, buffers)
-    if optimizer.usesVelocity {
-      applyWithVelocity(list, state: &state, firing: firing, magnitude: magnitude, buffers)
-    } else {
-      applyPlain(list, state: &state, firing: firing, magnitude: magnitude, buffers)
-    }
-    state.nearDrift += state.stepLength
-    accountForRounding(&state, firing: firing, magnitude: magnitude)
-    return true
-  }
-
-  /// Adds to the bounds what rounding may have done in one step.
-  ///
-  /// A sum of `firing` products with entries of G, each within `rounding` |x_i| |x_j| of <x_i, x_j>, changes s and,
-  /// with momentum, u, whose error is carried on; s, alpha and kappa are each rounded at their own size.
-  @inline(__always)
-  private func accountForRounding(_ state: inout NeuronState, firing: Int, magnitude: Float) {
-    let (p, q) = optimizer.weightsOfGradientAndVelocity
-    let (rate, mu) = (optimizer.learningRate, optimizer.momentum.coefficient)
-    let sum = (Self.unit * Float(firing + 6) + rounding) * magnitude * largestNorm
-    state.velocityError = mu * state.velocityError + sum + Self.unit * state.velocitySquared.squareRoot()
-    state.betaMagnitude = mu * state.betaMagnitude + magnitude
-    state.alphaMagnitude += rate * (p * magnitude + q * state.betaMagnitude)
-    let carried = abs(state.kappa) * state.anchoredVelocitySquared.squareRoot()
-    state.error +=
-      Self.unit * (state.weightNorm + state.skin + 2 * state.alphaMagnitude * largestNorm + 2 * carried)
-      + rate * (p * sum + q * state.velocityError)
-  }
-
-  /// `changes[q] = sum_t coefficients[t] rows[t][point of q]` for the candidates in `range`.
-  @inline(__always)
-  private func combine(_ list: CandidateLists.List, range: Range<Int>, terms: Int, _ buffers: Buffers) {
-    let (rows, coefficients, changes, points) = (
-      buffers.rows, buffers.coefficients, buffers.changes, list.points
-    )
-    var q = range.lowerBound
-    let last = range.upperBound - 1
-    // Four candidates at a time: four independent sums hide the latency of additions.
-    while q <= last {
-      let a = Int(points[q]), b = Int(points[min(q + 1, last)])
-      let c = Int(points[min(q + 2, last)]), d = Int(points[min(q + 3, last)])
-      var sum = SIMD4<Float>()
-      for t in 0..<terms {
-        let row = rows[t]
-        sum += coefficients[t] * SIMD4(row[a], row[b], row[c], row[d])
-      }
-      UnsafeMutableRawPointer(changes + q).storeBytes(of: sum, as: SIMD4<Float>.self)
-      q += 4
-    }
-  }
-
-  @inline(__always)
-  private func applyPlain(
-    _ list: CandidateLists.List, state: inout NeuronState, firing: Int, magnitude: Float, _ buffers: Buffers
-  ) {
-    let rate = optimizer.learningRate
-    let (current, alpha) = (list.plane(GramPlane.current), list.plane(GramPlane.alpha))
-    var squared: Float = 0
-    for t in 0..<firing {
-      let q = Int(buffers.positions[t])
-      alpha[q] -= rate * buffers.coefficients[t]
-      squared += buffers.coefficients[t] * buffers.changes[q]
-    }
-    for q in 0..<Int(state.near) { current[q] -= rate * buffers.changes[q] }
-    state.stepLength =
-      rate * raised(squared, of: magnitude * magnitude * largestNorm * largestNorm, terms: firing)
-  }
-
-  @inline(__always)
-  private func applyWithVelocity(
-    _ list: CandidateLists.List, state: inout NeuronState, firing: Int, magnitude: Float, _ buffers: Buffers
-  ) {
-    let (rate, mu) = (optimizer.learningRate, optimizer.momentum.coefficient)
-    let (p, q) = optimizer.weightsOfGradientAndVelocity
-    let (current, alpha) = (list.plane(GramPlane.current), list.plane(GramPlane.alpha))
-    let (velocity, beta) = (list.plane(GramPlane.velocity), list.plane(GramPlane.beta))
-    // <g, g> and <g, v> with the old velocity, from the firing points.
-    var (own, crossing) = (Float(0), Float(0))
-    for t in 0..<firing {
-      let k = Int(buffers.positions[t])
-      own += buffers.coefficients[t] * buffers.changes[k]
-      crossing += buffers.coefficients[t] * velocity[k]
-    }
-    for k in 0..<list.count { beta[k] *= mu }
-    for t in 0..<firing {
-      let k = Int(buffers.positions[t])
-      beta[k] += buffers.coefficients[t]
-      alpha[k] -= rate * p * buffers.coefficients[t]
-    }
-    for k in 0..<list.count { alpha[k] -= rate * q * beta[k] }
-    state.decay *= mu
-    state.kappa -= rate * q * state.decay
-    for k in 0..<Int(state.near) {
-      velocity[k] = mu * velocity[k] + buffers.changes[k]
-      current[k] -= rate * (p * buffers.changes[k] + q * velocity[k])
-    }
-    // |v|^2 of the new velocity, then |p g + q v|^2.
-    let reach = magnitude * largestNorm
-    let speed = state.velocitySquared.squareRoot()
-    let scale = (mu * speed + reach) * (mu * speed + reach)
-    state.velocitySquared = square(
-      raised(mu * mu * state.velocitySquared + 2 * mu * crossing + own, of: scale, terms: firing))
-    let gradientWithVelocity = mu * crossing + own
-    state.stepLength =
-      rate
-      * raised(
-        p * p * own + 2 * p * q * gradientWithVelocity + q * q * state.velocitySquared, of: 4 * scale,
-        terms: firing)
-  }
-
-  private func square(_ x: Float) -> Float { x * x }
-
-  /// sqrt(x), raised by what rounding may have taken from x, a sum of so many terms of total size `scale`.
-  @inline(__always)
-  private func raised(_ x: Float, of scale: Float, terms: Int) -> Float {
-    (max(x, 0) + Self.unit * Float(terms + 8) * scale).squareRoot()
-  }
-
-  /// Whether momentum still moves the neuron; a velocity below 1e-30 counts as none.
-  private func isCarried(_ list: CandidateLists.List, _ state: NeuronState) -> Bool {
-    if state.decay * state.anchoredVelocitySquared.squareRoot() >= 1e-30 { return true }
-    let beta = list.plane(GramPlane.beta)
-    return (0..<list.count).contains { abs(beta[$0]) >= 1e-30 }
-  }
-}
-
-// MARK: - The near candidates
-
-extension GramStep {
-  /// Whether the near candidates must be chosen anew before the next step.
-  @inline(__always)
-  func needsLook(_ state: NeuronState) -> Bool { !(state.nearDrift + state.error <= state.nearSkin) }
-
-  /// Looks through the whole list: computes the correlations of the far candidates and chooses the near ones anew.
-  ///
-  /// Returns false when the neuron must be anchored instead. Complexity: O(support times count).
-  func look(_ list: CandidateLists.List, state: inout NeuronState, buffers: Buffers) -> Bool {
+    // s_j = s_j(t0) + kappa u_j(t0) + sum_i alpha_i G_ij for the support.
+    combine(list.points, count: support, list, terms: support, workspace)
+    let kappa = momentum?.pointee.kappa ?? 0
     let (current, anchored, alpha) = (
       list.plane(GramPlane.current), list.plane(GramPlane.anchored), list.plane(GramPlane.alpha)
     )
-    let near = Int(state.near)
-    let support = combineFar(list, plane: GramPlane.alpha, near: near, buffers)
-    for k in near..<list.count { current[k] = anchored[k] + buffers.changes[k] }
-    var (squared, magnitude, firing) = (Float(0), Float(0), 0)
-    if optimizer.usesVelocity {
+    // |w(t+1) - w(t)|^2 and |w - w(t0)|^2, from what they do to the correlations of the points they consist of.
+    var (stepSquared, driftSquared, stepMagnitude) = (Float(0), Float(0), Float(0))
+    if let momentum, kappa != 0 {
       let anchoredVelocity = list.plane(GramPlane.anchoredVelocity)
-      for k in near..<list.count { current[k] += state.kappa * anchoredVelocity[k] }
-      for k in 0..<list.count { squared += state.kappa * alpha[k] * anchoredVelocity[k] }
-      squared += state.kappa * state.kappa * state.anchoredVelocitySquared
-      magnitude = abs(state.kappa) * state.anchoredVelocitySquared.squareRoot() / max(largestNorm, 1e-30)
-      _ = combineFar(list, plane: GramPlane.beta, near: near, buffers)
-      let velocity = list.plane(GramPlane.velocity)
-      for k in near..<list.count { velocity[k] = state.decay * anchoredVelocity[k] + buffers.changes[k] }
-      state.velocityError += Self.unit * Float(support + 8) * state.betaMagnitude * largestNorm
+      for k in 0..<support { workspace.changes[k] += kappa * anchoredVelocity[k] }
+      let kappaStep =
+        optimizer.learningRate * optimizer.weightsOfGradientAndVelocity.1 * momentum.pointee.decay
+      let squared = momentum.pointee.anchoredNorm * momentum.pointee.anchoredNorm
+      for k in 0..<support {
+        driftSquared += kappa * alpha[k] * anchoredVelocity[k]
+        stepSquared -= kappaStep * workspace.steps[k] * anchoredVelocity[k]
+      }
+      driftSquared += kappa * kappa * squared
+      stepSquared += kappaStep * kappaStep * squared
+      stepMagnitude += kappaStep * momentum.pointee.anchoredNorm / max(largestNorm, 1e-30)
     }
-    for k in 0..<list.count {
-      squared += alpha[k] * (current[k] - anchored[k])
-      magnitude += abs(alpha[k])
-      if current[k] > threshold { firing += 1 }
+    for k in 0..<support {
+      let updated = anchored[k] + workspace.changes[k]
+      stepSquared += workspace.steps[k] * (updated - current[k])
+      stepMagnitude += abs(workspace.steps[k])
+      driftSquared += alpha[k] * workspace.changes[k]
+      current[k] = updated
     }
-    let reach = magnitude * largestNorm
-    let drift =
-      (max(squared, 0) + reach
-      * (2 * state.error + Self.unit * (2 * state.weightNorm + Float(list.count + 8) * reach))).squareRoot()
-    // The far correlations are sums of their own, with their own rounding.
-    state.error += Self.unit * (state.weightNorm + Float(support + 8) * reach)
-    let wanted = skins.nearSkin(
-      firing: firing, support: support, count: list.count, stepLength: state.stepLength)
-    let skin = min(wanted, state.skin - drift)
-    guard skin > state.error + 1.5 * state.stepLength, state.error < NeuronState.largestError else {
-      return false
-    }
-    list.chooseNear(&state, skin: skin, threshold: threshold, norms: norms)
+    certify(
+      &certificate, momentum, stepSquared: stepSquared, driftSquared: driftSquared,
+      stepMagnitude: stepMagnitude)
     return true
   }
 
-  /// `changes[q] = sum_i plane_i G_(i, j)` over the far candidates; returns the number of terms.
-  private func combineFar(_ list: CandidateLists.List, plane: Int, near: Int, _ buffers: Buffers) -> Int {
-    let values = list.plane(plane)
-    var terms = 0
-    for k in 0..<list.count where values[k] != 0 {
-      buffers.rows[terms] = gram.row(Int(list.points[k]))
-      buffers.coefficients[terms] = values[k]
-      terms += 1
+  /// Computes the correlations of the other candidates whose ceilings are too high, and takes those that fire into
+  /// the support. Returns how many were computed.
+  @inline(__always)
+  func lookAtUncertain(
+    _ list: CandidateLists.List, certificate: inout Certificate,
+    momentum: UnsafeMutablePointer<MomentumState>?, _ workspace: GramWorkspace
+  ) -> Int {
+    let support = Int(certificate.support)
+    let count = Kernels.selectUncertain(
+      ceilings: list.plane(GramPlane.ceiling) + support, points: list.points + support, norms: norms,
+      count: list.count - support, reach: certificate.reach, threshold: threshold, into: workspace.positions)
+    guard count > 0 else { return 0 }
+    for t in 0..<count {
+      workspace.positions[t] += UInt16(truncatingIfNeeded: support)
+      workspace.columns[t] = list.points[Int(workspace.positions[t])]
     }
-    combine(list, range: near..<list.count, terms: terms, buffers)
-    return terms
+    combine(workspace.columns, count: count, list, terms: support, workspace)
+    let kappa = momentum?.pointee.kappa ?? 0
+    let (current, anchored, ceiling) = (
+      list.plane(GramPlane.current), list.plane(GramPlane.anchored), list.plane(GramPlane.ceiling)
+    )
+    var next = support
+    // Positions ascend, so what is exchanged with the end of the support has been dealt with.
+    for t in 0..<count {
+      let position = Int(workspace.positions[t])
+      var s = anchored[position] + workspace.changes[t]
+      if kappa != 0 { s += kappa * list.plane(GramPlane.anchoredVelocity)[position] }
+      current[position] = s
+      ceiling[position] = s - certificate.path * norms[Int(list.points[position])]
+      if s > threshold {
+        list.exchange(position, next)
+        next += 1
+      }
+    }
+    certificate.support = Int32(next)
+    return count
+  }
+
+  /// `changes[q] = sum_t alpha_t G[point t, columns[q]]` over the first `terms` candidates.
+  @inline(__always)
+  private func combine(
+    _ columns: UnsafePointer<UInt16>, count: Int, _ list: CandidateLists.List, terms: Int,
+    _ workspace: GramWorkspace
+  ) {
+    Kernels.combineRows(
+      of: gram, list.points, coefficients: list.plane(GramPlane.alpha), terms: terms, columns: columns,
+      count: count, into: workspace.changes)
+  }
+
+  /// Raises the step's length and the drift by what rounding may have taken from their squares.
+  @inline(__always)
+  private func certify(
+    _ certificate: inout Certificate, _ momentum: UnsafeMutablePointer<MomentumState>?, stepSquared: Float,
+    driftSquared: Float, stepMagnitude: Float
+  ) {
+    let carried = momentum.map { abs($0.pointee.kappa) * ($0.pointee.anchoredNorm + $0.pointee.error) } ?? 0
+    let reach = certificate.alphaMagnitude * largestNorm + carried
+    // Sums over the support with entries of G, each within `rounding` of <x_i, x_j>, and the sums that take them up.
+    let relative = Self.unit * Float(certificate.support + 8) + rounding
+    let sum = relative * reach + (momentum.map { abs($0.pointee.kappa) * $0.pointee.error } ?? 0)
+    let correlation = Self.unit * (certificate.weightNorm + certificate.skin + reach)
+    let step = stepMagnitude * largestNorm * (1 + relative)
+    let length = (max(stepSquared, 0) + step * (4 * (sum + correlation) + relative * step)).squareRoot()
+    certificate.step(by: min(length, step))
+    certificate.drift = (max(driftSquared, 0) + 2 * reach * (sum + relative * reach)).squareRoot()
+    certificate.error = rounding * (certificate.weightNorm + 1) + sum + correlation
   }
 }
 
-extension CandidateLists.List {
-  /// The candidates within `skin` of firing become the near ones.
+// MARK: - Coefficients
+
+extension GramStep {
+  /// alpha of the support after the step, with its changes in `workspace.steps`; false when the neuron is at rest.
+  ///
+  /// gamma_i = <a_r, g_i> / sqrt(m) for the points that fire.
   @inline(__always)
-  func chooseNear(
-    _ state: inout NeuronState, skin: Float, threshold: Float, norms: UnsafePointer<Float>
+  private func moveCoefficients(
+    _ list: CandidateLists.List, neuron: Int, support: Int, _ certificate: inout Certificate,
+    _ momentum: UnsafeMutablePointer<MomentumState>?, _ workspace: GramWorkspace
+  ) -> Bool {
+    let current = list.plane(GramPlane.current)
+    Kernels.shortProducts(
+      outputWeights.row(neuron), with: outputGradient, rows: list.points, count: support, scale: outputScale,
+      into: workspace.coefficients)
+    var magnitude: Float = 0
+    for k in 0..<support {
+      let gamma = current[k] > threshold ? workspace.coefficients[k] : 0
+      workspace.coefficients[k] = gamma
+      magnitude += abs(gamma)
+    }
+    let (alpha, rate) = (list.plane(GramPlane.alpha), optimizer.learningRate)
+    guard let momentum else {
+      guard magnitude > 0 else { return false }
+      for k in 0..<support {
+        workspace.steps[k] = -rate * workspace.coefficients[k]
+        alpha[k] += workspace.steps[k]
+      }
+      certificate.alphaMagnitude += rate * magnitude
+      return true
+    }
+    guard magnitude > 0 || momentum.pointee.betaMagnitude > 1e-30 else { return false }
+    let (p, q) = optimizer.weightsOfGradientAndVelocity
+    let mu = optimizer.momentum.coefficient
+    let beta = list.plane(GramPlane.beta)
+    for k in 0..<support {
+      beta[k] = mu * beta[k] + workspace.coefficients[k]
+      workspace.steps[k] = -rate * (p * workspace.coefficients[k] + q * beta[k])
+      alpha[k] += workspace.steps[k]
+    }
+    momentum.pointee.decay *= mu
+    momentum.pointee.kappa -= rate * q * momentum.pointee.decay
+    momentum.pointee.betaMagnitude = mu * momentum.pointee.betaMagnitude + magnitude
+    certificate.alphaMagnitude += rate * (p * magnitude + q * momentum.pointee.betaMagnitude)
+    return true
+  }
+
+  /// The planes of a list that has just been anchored, of which the other planes are 0: the candidates that fire come
+  /// first. With momentum `terms` coefficients of v(t0) are in `workspace.rows` and `workspace.coefficients`.
+  func start(
+    _ list: CandidateLists.List, certificate: inout Certificate,
+    momentum: UnsafeMutablePointer<MomentumState>?, terms: Int, _ workspace: GramWorkspace
   ) {
-    let current = plane(GramPlane.current)
-    let points = points
-    state.near = Int32(partition { current[$0] + skin * norms[Int(points[$0])] > threshold })
-    state.nearSkin = skin
-    state.nearDrift = 0
+    let current = list.plane(GramPlane.current)
+    list.plane(GramPlane.anchored).update(from: current, count: list.count)
+    var next = 0
+    for k in 0..<list.count where current[k] > threshold {
+      list.exchange(k, next)
+      next += 1
+    }
+    certificate.support = Int32(next)
+    guard let momentum else { return }
+    // u_j(t0) = sum_i beta_i(t0) G_ij
+    Kernels.combineRows(
+      of: gram, workspace.rows, coefficients: workspace.coefficients, terms: terms, columns: list.points,
+      count: list.count, into: list.plane(GramPlane.anchoredVelocity))
+    var magnitude: Float = 0
+    for t in 0..<terms { magnitude += abs(workspace.coefficients[t]) }
+    momentum.pointee = MomentumState(
+      anchoredNorm: velocityNorm(terms: terms, magnitude: magnitude, workspace), decay: 1, kappa: 0,
+      error: (Self.unit * Float(terms + 6) + rounding) * magnitude * largestNorm, betaMagnitude: magnitude)
+  }
+
+  /// An upper bound of |v(t0)|.
+  private func velocityNorm(terms: Int, magnitude: Float, _ workspace: GramWorkspace) -> Float {
+    Kernels.combineRows(
+      of: gram, workspace.rows, coefficients: workspace.coefficients, terms: terms, columns: workspace.rows,
+      count: terms, into: workspace.changes)
+    var squared: Float = 0
+    for t in 0..<terms { squared += workspace.coefficients[t] * workspace.changes[t] }
+    let scale = magnitude * largestNorm
+    return (max(squared, 0) + (2 * Self.unit * Float(terms + 8) + rounding) * scale * scale).squareRoot()
   }
 }

@@ -1,0 +1,174 @@
+#include "CKernels.h"
+
+// The loader picks the clone for the processor. Thread sanitizer is not up yet when it does, so then there is one.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define ONE_CLONE 1
+#endif
+#endif
+#if defined(__x86_64__) && !defined(ONE_CLONE)
+#define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define CLONES
+#endif
+
+/// Sixteen floats; loads and stores need 64-byte alignment.
+typedef float Lanes __attribute__((vector_size(64)));
+typedef float HalfLanes __attribute__((vector_size(32)));
+typedef float QuarterLanes __attribute__((vector_size(16)));
+/// Of arrays whose alignment is not known.
+typedef double DoubleLanes __attribute__((vector_size(64), aligned(8)));
+
+/// Keeps the compiler from packing scalars into vectors, where that would need gathers.
+#if defined(__x86_64__)
+#define SEPARATE(x) __asm__("" : "+x"(x))
+#else
+#define SEPARATE(x) (void)(x)
+#endif
+
+#define AT(pointer) (*(const Lanes *)(pointer))
+
+/// By address: vectors as arguments would need one instruction set for caller and callee.
+static inline __attribute__((always_inline)) float total(const Lanes *sum) {
+  Lanes x = *sum;
+  HalfLanes h = __builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7) +
+                __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15);
+  QuarterLanes q = __builtin_shufflevector(h, h, 0, 1, 2, 3) + __builtin_shufflevector(h, h, 4, 5, 6, 7);
+  return (q[0] + q[2]) + (q[1] + q[3]);
+}
+
+CLONES void firetree_combine_rows(const float *matrix, size_t stride, const uint16_t *rows,
+                                  const float *coefficients, size_t terms, const uint16_t *columns, size_t count,
+                                  float *result) {
+#pragma clang fp contract(fast)
+  size_t q = 0;
+  // Eight columns at a time: independent sums hide the latency of additions. Scalar loads beat gathers.
+  for (; q + 8 <= count; q += 8) {
+    const uint16_t *c = columns + q;
+    const float *m0 = matrix + c[0], *m1 = matrix + c[1], *m2 = matrix + c[2], *m3 = matrix + c[3];
+    const float *m4 = matrix + c[4], *m5 = matrix + c[5], *m6 = matrix + c[6], *m7 = matrix + c[7];
+    float s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
+    for (size_t t = 0; t < terms; t++) {
+      size_t row = rows[t] * stride;
+      float x = coefficients[t];
+      s0 += x * m0[row];
+      s1 += x * m1[row];
+      s2 += x * m2[row];
+      s3 += x * m3[row];
+      s4 += x * m4[row];
+      s5 += x * m5[row];
+      s6 += x * m6[row];
+      s7 += x * m7[row];
+      SEPARATE(s0); SEPARATE(s1); SEPARATE(s2); SEPARATE(s3);
+      SEPARATE(s4); SEPARATE(s5); SEPARATE(s6); SEPARATE(s7);
+    }
+    float *r = result + q;
+    r[0] = s0, r[1] = s1, r[2] = s2, r[3] = s3, r[4] = s4, r[5] = s5, r[6] = s6, r[7] = s7;
+  }
+  for (; q < count; q += 2) {
+    const float *m0 = matrix + columns[q], *m1 = matrix + columns[q + 1 < count ? q + 1 : q];
+    float s0 = 0, s1 = 0;
+    for (size_t t = 0; t < terms; t++) {
+      size_t row = rows[t] * stride;
+      s0 += coefficients[t] * m0[row];
+      s1 += coefficients[t] * m1[row];
+    }
+    result[q] = s0;
+    if (q + 1 < count) result[q + 1] = s1;
+  }
+}
+
+CLONES void firetree_short_products(const float *vector, const float *matrix, size_t stride, size_t columns,
+                                    const uint16_t *rows, size_t count, float scale, float *result) {
+#pragma clang fp contract(fast)
+  Lanes v = AT(vector) * scale;
+  for (size_t t = 0; t < count; t++) {
+    const float *row = matrix + rows[t] * stride;
+    Lanes sum = v * AT(row);
+    for (size_t j = 16; j < columns; j += 16) sum += AT(vector + j) * scale * AT(row + j);
+    result[t] = total(&sum);
+  }
+}
+
+CLONES size_t firetree_add_excess(double *sums, size_t stride, size_t columns, const float *weights,
+                                  const uint16_t *points, const float *values, size_t count, float threshold) {
+  size_t found = 0;
+  for (size_t q = 0; q < count; q++) {
+    float excess = values[q] - threshold;
+    if (!(excess > 0)) continue;
+    found++;
+    double *row = sums + points[q] * stride;
+    if (stride % 8 == 0) {
+      for (size_t j = 0; j < stride; j += 8) {
+        HalfLanes product = *(const HalfLanes *)(weights + j) * excess;
+        DoubleLanes *target = (DoubleLanes *)(row + j);
+        *target += __builtin_convertvector(product, DoubleLanes);
+      }
+    } else {
+      for (size_t j = 0; j < columns; j++) row[j] += (double)(weights[j] * excess);
+    }
+  }
+  return found;
+}
+
+CLONES size_t firetree_select_uncertain(const float *ceilings, const uint16_t *points, const float *norms,
+                                        size_t count, float reach, float threshold, uint16_t *positions) {
+  size_t found = 0;
+  // Without a branch: the position is written always and kept only when it counts.
+  for (size_t q = 0; q < count; q++) {
+    positions[found] = (uint16_t)q;
+    found += ceilings[q] + reach * norms[points[q]] > threshold;
+  }
+  return found;
+}
+
+CLONES void firetree_add_rows(float *vector, const float *matrix, size_t stride, size_t columns,
+                              const uint32_t *rows, const float *coefficients, size_t terms) {
+#pragma clang fp contract(fast)
+  size_t t = 0;
+  // Four rows at a time, so that the vector is read and written once for them.
+  for (; t + 4 <= terms; t += 4) {
+    const float *a = matrix + rows[t] * stride, *b = matrix + rows[t + 1] * stride;
+    const float *c = matrix + rows[t + 2] * stride, *d = matrix + rows[t + 3] * stride;
+    float x = coefficients[t], y = coefficients[t + 1], z = coefficients[t + 2], w = coefficients[t + 3];
+    for (size_t j = 0; j < columns; j += 16) {
+      Lanes *target = (Lanes *)(vector + j);
+      *target += (x * AT(a + j) + y * AT(b + j)) + (z * AT(c + j) + w * AT(d + j));
+    }
+  }
+  for (; t < terms; t++) {
+    const float *a = matrix + rows[t] * stride;
+    for (size_t j = 0; j < columns; j += 16) *(Lanes *)(vector + j) += coefficients[t] * AT(a + j);
+  }
+}
+
+CLONES void firetree_dot_rows(const float *vector, const float *matrix, size_t stride, size_t columns,
+                              const uint32_t *rows, size_t count, float *result) {
+#pragma clang fp contract(fast)
+  size_t t = 0;
+  for (; t + 4 <= count; t += 4) {
+    const float *a = matrix + rows[t] * stride, *b = matrix + rows[t + 1] * stride;
+    const float *c = matrix + rows[t + 2] * stride, *d = matrix + rows[t + 3] * stride;
+    Lanes x = {0}, y = {0}, z = {0}, w = {0};
+    for (size_t j = 0; j < columns; j += 16) {
+      Lanes v = AT(vector + j);
+      x += v * AT(a + j);
+      y += v * AT(b + j);
+      z += v * AT(c + j);
+      w += v * AT(d + j);
+    }
+    result[t] = total(&x), result[t + 1] = total(&y), result[t + 2] = total(&z), result[t + 3] = total(&w);
+  }
+  for (; t < count; t++) {
+    const float *a = matrix + rows[t] * stride;
+    Lanes x = {0}, y = {0};
+    size_t j = 0;
+    for (; j + 32 <= columns; j += 32) {
+      x += AT(vector + j) * AT(a + j);
+      y += AT(vector + j + 16) * AT(a + j + 16);
+    }
+    for (; j < columns; j += 16) x += AT(vector + j) * AT(a + j);
+    x += y;
+    result[t] = total(&x);
+  }
+}

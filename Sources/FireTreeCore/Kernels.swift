@@ -1,0 +1,74 @@
+import CKernels
+
+/// Inner loops for which C is at least 1.3 times faster than Swift: see `CKernels.h`.
+///
+/// These are the only places of relaxed arithmetic beside OpenBLAS: sums are reassociated and multiplications fused
+/// with additions. Rows come from `Matrix`: aligned to 64 bytes and padded with zeros.
+public enum Kernels {
+  /// `result[q] = sum_t coefficients[t] matrix[rows[t], columns[q]]` for `terms` rows and `count` columns.
+  ///
+  /// Complexity: 2 `terms` `count` flops.
+  @inline(__always)
+  public static func combineRows(
+    of matrix: MatrixView, _ rows: UnsafePointer<UInt16>, coefficients: UnsafePointer<Float>, terms: Int,
+    columns: UnsafePointer<UInt16>, count: Int, into result: UnsafeMutablePointer<Float>
+  ) {
+    firetree_combine_rows(
+      matrix.base, matrix.stride, rows, coefficients, terms, columns, count, result)
+  }
+
+  /// `result[t] = scale <vector, matrix[rows[t]]>` for short rows such as those of outputs.
+  ///
+  /// `vector` is a row of a `Matrix` too. Complexity: 2 `count` columns flops.
+  @inline(__always)
+  public static func shortProducts(
+    _ vector: UnsafePointer<Float>, with matrix: MatrixView, rows: UnsafePointer<UInt16>, count: Int,
+    scale: Float, into result: UnsafeMutablePointer<Float>
+  ) {
+    firetree_short_products(
+      vector, matrix.base, matrix.stride, matrix.columns, rows, count, scale, result)
+  }
+
+  /// `sums[points[q]] += weights (values[q] - threshold)`, rounded to `Float`, wherever a value exceeds the threshold;
+  /// returns how many do.
+  ///
+  /// Rows of `sums` have `stride` elements; `weights` (`columns`) is a row of a `Matrix`.
+  @inline(__always)
+  public static func addExcess(
+    to sums: UnsafeMutablePointer<Double>, stride: Int, weights: UnsafePointer<Float>, columns: Int,
+    points: UnsafePointer<UInt16>, values: UnsafePointer<Float>, count: Int, threshold: Float
+  ) -> Int {
+    firetree_add_excess(sums, stride, columns, weights, points, values, count, threshold)
+  }
+
+  /// Stores, ascending, the positions q with `ceilings[q] + reach * norms[points[q]] > threshold`; returns how many.
+  @inline(__always)
+  public static func selectUncertain(
+    ceilings: UnsafePointer<Float>, points: UnsafePointer<UInt16>, norms: UnsafePointer<Float>, count: Int,
+    reach: Float, threshold: Float, into positions: UnsafeMutablePointer<UInt16>
+  ) -> Int {
+    firetree_select_uncertain(ceilings, points, norms, count, reach, threshold, positions)
+  }
+
+  /// `vector += sum_t coefficients[t] matrix[rows[t]]`; `vector` is a row of a `Matrix` too.
+  ///
+  /// Complexity: 2 `terms` columns flops.
+  @inline(__always)
+  public static func addRows(
+    of matrix: MatrixView, _ rows: UnsafePointer<UInt32>, coefficients: UnsafePointer<Float>, terms: Int,
+    to vector: UnsafeMutablePointer<Float>
+  ) {
+    firetree_add_rows(vector, matrix.base, matrix.stride, matrix.columns, rows, coefficients, terms)
+  }
+
+  /// `result[t] = <vector, matrix[rows[t]]>`; `vector` is a row of a `Matrix` too.
+  ///
+  /// Complexity: 2 `count` columns flops.
+  @inline(__always)
+  public static func dotRows(
+    of matrix: MatrixView, _ rows: UnsafePointer<UInt32>, count: Int, with vector: UnsafePointer<Float>,
+    into result: UnsafeMutablePointer<Float>
+  ) {
+    firetree_dot_rows(vector, matrix.base, matrix.stride, matrix.columns, rows, count, result)
+  }
+}

@@ -1,0 +1,206 @@
+import CorrelationTrees
+import FireTreeCore
+
+/// The planes that the candidates of every engine have; see `CandidateLists`.
+enum CandidatePlane {
+  /// s(t1) - P(t1) |x|, see `Certificate`.
+  static let ceiling = 0
+  /// s when it was last computed: exceeds b exactly when the pair fires now.
+  static let current = 1
+}
+
+/// What the sweep over one shard leaves.
+struct SweepPart {
+  var sums: [Double]
+  /// Neurons whose certificate ended, ascending; they are anchored before the step is over.
+  var expired: [Int32] = []
+  var firing = 0
+  var moved = 0
+  /// Candidates that were looked at.
+  var candidates = 0
+
+  init(points: Int, outputs: Int, expired: [Int32] = []) {
+    sums = OutputSums.zeros(points: points, outputs: outputs)
+    self.expired = expired
+  }
+
+  /// Adds what a neuron contributes to the outputs: its first `count` candidates, as far as they fire.
+  @inline(__always)
+  mutating func addOutputs(
+    of list: CandidateLists.List, first count: Int, outputWeights: UnsafePointer<Float>, outputs: Int,
+    threshold: Float
+  ) {
+    firing += sums.withUnsafeMutableBufferPointer { sums in
+      guard let sums = sums.baseAddress else { return 0 }
+      return Kernels.addExcess(
+        to: sums, stride: OutputSums.stride(outputs: outputs), weights: outputWeights, columns: outputs,
+        points: list.points, values: list.plane(CandidatePlane.current), count: count,
+        threshold: threshold)
+    }
+  }
+}
+
+/// Candidate lists with their certificates, and how neurons are anchored: in batches, by matrix products.
+struct CertifiedLists: Sendable {
+  var lists: CandidateLists
+  var certificates: [Certificate]
+  let points: DataPoints
+  let anchoring: Anchoring
+  let threshold: Float
+  let workers: Workers
+
+  init(neurons: Int, planes: Int, points: DataPoints, threshold: Float, workers: Workers) {
+    lists = CandidateLists(neurons: neurons, planes: planes)
+    certificates = [Certificate](repeating: Certificate(), count: neurons)
+    anchoring = Anchoring(points: points, threshold: threshold)
+    self.points = points
+    self.threshold = threshold
+    self.workers = workers
+  }
+
+  var shardCount: Int { lists.shards.count }
+
+  /// A part for each shard, in which every neuron is to be anchored.
+  func unanchoredParts(outputs: Int) -> [SweepPart] {
+    lists.shards.map {
+      SweepPart(points: points.count, outputs: outputs, expired: $0.neurons.map(Int32.init))
+    }
+  }
+
+  /// Calls `body` for every shard, in parallel, with its lists and all certificates, and returns the results in order.
+  mutating func mapShards<Result>(
+    _ body: (Int, inout CandidateLists.Shard, UnsafeMutablePointer<Certificate>) -> Result
+  ) -> [Result] {
+    let workers = workers
+    return certificates.withUnsafeMutableBufferPointer { certificates in
+      lists.shards.withUnsafeMutableBufferPointer { shards in
+        guard let certificates = certificates.baseAddress else { return [] }
+        return workers.map(shards: shards.count) { body($0, &shards[$0], certificates) }
+      }
+    }
+  }
+
+  // MARK: - Anchoring
+
+  /// Neurons whose candidates are held between being found and being put into their lists.
+  private static let round = 1 << 16
+
+  /// Anchors the expired neurons of `parts`: finds their candidates, renews their certificates, and adds their outputs.
+  ///
+  /// `rows(chosen, body)` calls `body` with the weights of the chosen neurons, one below the other; `start(shard,
+  /// neuron, list, certificate)` fills the engine's own planes. Complexity: 2 n d flops a neuron.
+  mutating func anchor(
+    _ parts: inout [SweepPart], outputWeights: Matrix,
+    rows: (UnsafeBufferPointer<Int32>, (MatrixView) -> Void) -> Void,
+    start: (Int, Int, CandidateLists.List, inout Certificate) -> Void
+  ) {
+    let neurons = parts.flatMap(\.expired)
+    let rounds = Tiles(of: neurons.count, size: Self.round)
+    for round in 0..<rounds.count {
+      let found = candidates(of: Array(neurons[rounds[round]]), rows: rows)
+      install(found, &parts, outputWeights: outputWeights, start: start)
+    }
+  }
+
+  /// The candidates of `neurons`, ascending, by tiles of matrix products.
+  private func candidates(
+    of neurons: [Int32], rows: (UnsafeBufferPointer<Int32>, (MatrixView) -> Void) -> Void
+  ) -> AnchoredTiles {
+    // Four tiles at least, so that all threads have one, whatever their number.
+    let size = max(16, min(DataPoints.weightsPerTile, (neurons.count + 63) / 64 * 16))
+    let tiles = Tiles(of: neurons.count, size: size)
+    let skins = neurons.map { certificates[Int($0)].skin }
+    let lists = neurons.withUnsafeBufferPointer { neurons in
+      skins.withUnsafeBufferPointer { skins in
+        workers.map(shards: tiles.count) { tile in
+          var result = AnchoredLists()
+          guard let skins = skins.baseAddress else { return result }
+          rows(UnsafeBufferPointer(rebasing: neurons[tiles[tile]])) { rows in
+            result = anchoring.candidates(of: rows, points: points, skins: skins + tiles[tile].lowerBound)
+          }
+          return result
+        }
+      }
+    }
+    return AnchoredTiles(neurons: neurons, tiles: tiles, lists: lists)
+  }
+
+  /// Puts candidates into their lists.
+  private mutating func install(
+    _ found: AnchoredTiles, _ parts: inout [SweepPart], outputWeights: Matrix,
+    start: (Int, Int, CandidateLists.List, inout Certificate) -> Void
+  ) {
+    let (threshold, rounding) = (threshold, anchoring.rounding)
+    parts.withUnsafeMutableBufferPointer { parts in
+      outputWeights.withView { outputWeights in
+        _ = mapShards { index, shard, certificates in
+          for position in found.positions(of: shard.neurons) {
+            let neuron = Int(found.neurons[position])
+            let local = neuron - shard.neurons.lowerBound
+            found.withCandidates(at: position) { points, correlations, weightNorm in
+              shard.replace(local, points: points, correlations: correlations)
+              certificates[neuron].renew(weightNorm: weightNorm, error: rounding * (weightNorm + 1))
+            }
+            shard.withLists { lists in
+              let list = lists[local]
+              list.plane(CandidatePlane.current).update(
+                from: list.plane(CandidatePlane.ceiling), count: list.count)
+              start(index, neuron, list, &certificates[neuron])
+              parts[index].addOutputs(
+                of: list, first: list.count, outputWeights: outputWeights.row(neuron),
+                outputs: outputWeights.columns, threshold: threshold)
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// The pairs that fire: candidates whose current correlation exceeds the threshold.
+  var firingSet: FiringSet {
+    FiringSet(
+      shards: lists.shards.map { shard in
+        var result = FiringSet.Shard()
+        shard.readLists { lists in
+          for (local, neuron) in shard.neurons.enumerated() {
+            let list = lists[local]
+            let current = list.plane(CandidatePlane.current)
+            let firing = (0..<list.count).filter { current[$0] > threshold }
+            for k in firing.sorted(by: { list.points[$0] < list.points[$1] }) {
+              result.append(point: Int(list.points[k]), correlation: current[k])
+            }
+            result.endRow(of: neuron)
+          }
+        }
+        return result
+      })
+  }
+}
+
+/// Candidates of a list of neurons, tile by tile.
+private struct AnchoredTiles {
+  let neurons: [Int32]
+  let tiles: Tiles
+  let lists: [AnchoredLists]
+
+  /// The positions in `neurons`, which ascend, of those in `range`.
+  func positions(of range: Range<Int>) -> Range<Int> {
+    firstPosition(notBelow: range.lowerBound)..<firstPosition(notBelow: range.upperBound)
+  }
+
+  private func firstPosition(notBelow neuron: Int) -> Int {
+    var (low, high) = (0, neurons.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if Int(neurons[middle]) < neuron { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  func withCandidates(
+    at position: Int, _ body: (UnsafeBufferPointer<UInt16>, UnsafeBufferPointer<Float>, Float) -> Void
+  ) {
+    let (tile, row) = (position / tiles.size, position % tiles.size)
+    lists[tile].withCandidates(of: row) { body($0, $1, lists[tile].weightNorms[row]) }
+  }
+}

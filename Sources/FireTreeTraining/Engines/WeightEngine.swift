@@ -1,0 +1,109 @@
+import CorrelationTrees
+import FireTreeCore
+
+/// Exact training whose cost follows the neurons that fire, in the space of the weights.
+///
+/// A step adds c x_i to the weight of a neuron for every point i on which it fires, and then computes its correlations
+/// with those candidates alone (`CandidateLists`) that may fire now (`Certificate`): the ones that fired, and a few
+/// others near the threshold. While the length of the neuron's path since its anchor stays within its skin, no point
+/// outside the list can fire. Then its correlations with all points are computed, and it is anchored anew.
+///
+/// One sweep over neurons does the backward pass of this step and the forward pass of the next.
+///
+/// Complexity of a step: O(nnz(x)) for each firing pair and each candidate that is looked at, so that sparse data stay
+/// cheap; n d for each neuron that is anchored anew. Memory: the weights (m d, twice with momentum), and 10 bytes a
+/// candidate.
+public struct WeightEngine: TrainingEngine {
+  public let points: DataPoints
+  public var optimizer: GradientDescent
+  public private(set) var outputs: Matrix
+  public private(set) var firingPairs = 0
+  public private(set) var network: Network
+  private var velocities = Velocities()
+  private var certified: CertifiedLists
+  private let skins: SkinModel
+
+  public init(network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers) {
+    precondition(
+      points.count <= CandidateLists.maximumPoints, "\(points.count) points do not fit 16-bit indices")
+    self.points = points
+    self.optimizer = optimizer
+    self.network = network
+    certified = CertifiedLists(
+      neurons: network.neuronCount, planes: Self.planes, points: points, threshold: network.threshold,
+      workers: workers)
+    skins = SkinModel(points: points, threshold: network.threshold)
+    outputs = Matrix(rows: points.count, columns: network.outputCount)
+    var parts = certified.unanchoredParts(outputs: network.outputCount)
+    anchor(&parts)
+    finish(parts)
+  }
+
+  private static let planes = 2
+
+  public static func limitation(for shape: ProblemShape) -> String? {
+    GramEngine.limitation(for: shape)
+  }
+
+  public static func requiredMemory(for shape: ProblemShape) -> ByteCount {
+    // Candidates are at most a quarter of all pairs for any threshold that is worth this engine.
+    let candidates = ByteCount(2 + 4 * planes) * shape.neurons * (shape.points / 4 + 8)
+    return shape.baseMemory + candidates + ByteCount(64) * shape.neurons
+  }
+
+  public var firingSet: FiringSet { certified.firingSet }
+
+  // MARK: - Steps
+
+  public mutating func advance(outputGradient: Matrix) -> StepReport {
+    var report = StepReport(firingPairs: firingPairs, neuronsMoved: 0)
+    var parts = report.phases.measure("sweep") { sweep(along: outputGradient) }
+    let expired = parts.reduce(0) { $0 + $1.expired.count }
+    report.phases.measure("anchor") { anchor(&parts) }
+    report.phases.measure("outputs") { finish(parts) }
+    report.neuronsMoved = parts.reduce(0) { $0 + $1.moved }
+    let candidates = parts.reduce(0) { $0 + $1.candidates }
+    report.counts = OperationCounts(
+      innerProducts: expired * points.count + candidates, nodesVisited: candidates, nodesWritten: expired,
+      pairsReported: firingPairs)
+    return report
+  }
+
+  private mutating func finish(_ parts: [SweepPart]) {
+    outputs = OutputSums(shards: parts.map(\.sums), network: network, points: points.count)
+      .reduced(workers: certified.workers)
+    firingPairs = parts.reduce(0) { $0 + $1.firing }
+  }
+
+  /// Moves every neuron and computes the correlations that may matter.
+  private mutating func sweep(along outputGradient: Matrix) -> [SweepPart] {
+    let (points, optimizer, skins, anchoring) = (points, optimizer, skins, certified.anchoring)
+    let (outputWeights, scale) = (network.outputWeights, network.outputScale)
+    let (neurons, dimension) = (network.neuronCount, network.dimension)
+    return Matrix.withViews(outputWeights, outputGradient) { outputWeights, outputGradient in
+      anchoring.norms.withUnsafeBufferPointer { norms in
+        points.withView { points in
+          network.hiddenWeights.withMutableView { weights in
+            velocities.withView(of: optimizer, neurons: neurons, dimension: dimension) { velocities in
+              guard let norms = norms.baseAddress else { return [] }
+              let sweep = WeightSweep(
+                weights: weights, velocities: velocities, points: points, outputWeights: outputWeights,
+                outputGradient: outputGradient, outputScale: scale, optimizer: optimizer,
+                threshold: anchoring.threshold, norms: norms, rounding: anchoring.rounding, skins: skins)
+              return certified.mapShards { sweep.run(&$1, $2) }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// Finds new candidates for every expired neuron.
+  private mutating func anchor(_ parts: inout [SweepPart]) {
+    let weights = network.hiddenWeights
+    certified.anchor(&parts, outputWeights: network.outputWeights) { chosen, body in
+      weights.withView { $0.forEachTile(of: chosen, size: max(chosen.count, 1)) { body($1) } }
+    } start: { _, _, _, _ in
+    }
+  }
+}

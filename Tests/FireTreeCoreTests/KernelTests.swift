@@ -1,0 +1,110 @@
+import FireTreeCore
+import TestSupport
+import Testing
+
+/// Every kernel in C against its plain twin, for all small sizes around the widths of vectors and unrolling.
+@Suite struct KernelTests {
+  private func indices(_ count: Int, below bound: Int, _ random: inout SeededGenerator) -> [Int] {
+    (0..<count).map { _ in Int.random(in: 0..<bound, using: &random) }
+  }
+
+  private func floats(_ count: Int, _ random: inout SeededGenerator) -> [Float] {
+    (0..<count).map { _ in Float.random(in: -1...1, using: &random) }
+  }
+
+  @Test func combiningRows() {
+    var random = SeededGenerator(seed: 11)
+    let matrix = random.matrix(rows: 37, columns: 41)
+    for count in 0...26 {
+      for terms in [0, 1, 2, 7, 30] {
+        let rows = indices(terms, below: 37, &random).map(UInt16.init)
+        let columns = indices(count, below: 41, &random).map(UInt16.init)
+        let coefficients = floats(terms, &random)
+        var result = [Float](repeating: .nan, count: count + 1)
+        matrix.withView {
+          Kernels.combineRows(
+            of: $0, rows, coefficients: coefficients, terms: terms, columns: columns, count: count,
+            into: &result)
+        }
+        let expected = PlainKernels.combineRows(
+          of: matrix, rows, coefficients: coefficients, columns: columns)
+        for q in 0..<count { #expect(abs(Double(result[q]) - expected[q]) < 1e-5, "\(count) x \(terms)") }
+        #expect(result[count].isNaN, "nothing is written behind the result")
+      }
+    }
+  }
+
+  @Test(arguments: 1...49)
+  func rowsTimesAVector(columns: Int) {
+    var random = SeededGenerator(seed: UInt64(columns))
+    let matrix = random.matrix(rows: 9, columns: columns)
+    var vectors = random.matrix(rows: 1, columns: columns)
+    let vector = vectors.row(0)
+    for count in 0...9 {
+      let rows = indices(count, below: 9, &random), coefficients = floats(count, &random)
+      var short = [Float](repeating: 0, count: count + 1), long = short
+      Matrix.withViews(matrix, vectors) { matrix, vectors in
+        Kernels.shortProducts(
+          vectors.row(0), with: matrix, rows: rows.map(UInt16.init), count: count, scale: 0.5, into: &short)
+        Kernels.dotRows(
+          of: matrix, rows.map(UInt32.init), count: count, with: vectors.row(0), into: &long)
+      }
+      let expected = PlainKernels.products(vector, with: matrix, rows: rows)
+      for t in 0..<count {
+        #expect(abs(Double(long[t]) - expected[t]) < 1e-5)
+        #expect(abs(Double(short[t]) - expected[t] / 2) < 1e-5)
+      }
+      vectors = Matrix([vector])
+      matrix.withView { matrix in
+        vectors.withMutableView {
+          Kernels.addRows(
+            of: matrix, rows.map(UInt32.init), coefficients: coefficients, terms: count, to: $0.row(0))
+        }
+      }
+      let sum = PlainKernels.addRows(of: matrix, rows, coefficients: coefficients, to: vector)
+      for j in 0..<columns { #expect(abs(Double(vectors[0, j]) - sum[j]) < 1e-5) }
+      vectors = Matrix([vector])
+    }
+  }
+
+  @Test(arguments: 1...18)
+  func addingExcess(outputs: Int) {
+    var random = SeededGenerator(seed: UInt64(outputs))
+    let weights = random.matrix(rows: 1, columns: outputs)
+    for count in [0, 1, 5, 12] {
+      for stride in Set([outputs, (outputs + 7) / 8 * 8]) {
+        let points = indices(count, below: 6, &random).map(UInt16.init)
+        var values = floats(count, &random)
+        if count > 2 { values[1] = 0.25 }  // exactly the threshold: does not fire
+        var sums = [Double](repeating: 1, count: 6 * stride)
+        let found = weights.withView {
+          Kernels.addExcess(
+            to: &sums, stride: stride, weights: $0.row(0), columns: outputs, points: points, values: values,
+            count: count, threshold: 0.25)
+        }
+        let (expected, expectedFound) = PlainKernels.addExcess(
+          to: [[Double]](repeating: [Double](repeating: 1, count: outputs), count: 6),
+          weights: weights.row(0),
+          points: points, values: values, threshold: 0.25)
+        #expect(found == expectedFound)
+        for i in 0..<6 {
+          for c in 0..<outputs { #expect(sums[i * stride + c] == expected[i][c]) }
+        }
+      }
+    }
+  }
+
+  @Test func selectingTheUncertain() {
+    var random = SeededGenerator(seed: 3)
+    let norms = floats(20, &random).map(abs)
+    for count in 0...40 {
+      let points = indices(count, below: 20, &random).map(UInt16.init), ceilings = floats(count, &random)
+      var positions = [UInt16](repeating: .max, count: count + 1)
+      let found = Kernels.selectUncertain(
+        ceilings: ceilings, points: points, norms: norms, count: count, reach: 0.3, threshold: 0.4,
+        into: &positions)
+      let expected = (0..<count).filter { ceilings[$0] + 0.3 * norms[Int(points[$0])] > 0.4 }
+      #expect(positions[0..<found].map(Int.init) == expected)
+    }
+  }
+}
