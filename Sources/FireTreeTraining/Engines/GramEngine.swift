@@ -50,7 +50,7 @@ public struct GramEngine: TrainingEngine {
     self.workers = workers
     outputWeights = network.outputWeights
     threshold = network.threshold
-    anchors = network.hiddenWeights
+    anchors = network.weights.materialized(workers: workers)
     anchoredVelocities = Matrix(
       rows: optimizer.usesVelocity ? network.neuronCount : 0, columns: network.dimension)
     lists = CandidateLists(
