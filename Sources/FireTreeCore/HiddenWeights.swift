@@ -49,13 +49,18 @@ public enum HiddenWeights: Sendable, Equatable {
   ///
   /// To be called on tiles, from inside a shard. Complexity: O(1) for stored weights; for seeded ones
   /// `neurons.count` x d floats of working memory and the cost of `SeededWeights.generate`.
-  public func withTile<Result>(_ neurons: Range<Int>, _ body: (MatrixView) -> Result) -> Result {
+  public func withTile<Result, Failure: Error>(
+    _ neurons: Range<Int>, _ body: (MatrixView) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
     switch self {
-    case .stored(let matrix): matrix.withView { body($0.rows(neurons)) }
+    case .stored(let matrix):
+      return try matrix.withView { (view) throws(Failure) in try body(view.rows(neurons)) }
     case .seeded(let weights):
-      Scratch.withMatrix(rows: neurons.count, columns: weights.columns) { tile in
+      return try Scratch.withMatrix(
+        rows: neurons.count, columns: weights.columns
+      ) { (tile) throws(Failure) in
         weights.generate(neurons, into: tile)
-        return body(tile.view)
+        return try body(tile.view)
       }
     }
   }
