@@ -68,26 +68,26 @@ extension FiringSet {
   /// The pairs that reach `bound`, by computing all n m correlations and keeping none of the others.
   ///
   /// Shapes: `weights` m x d. Complexity: O(n m d), in tiled matrix products; memory beyond the result is 64 rows of
-  /// n correlations a thread.
-  public init(scanning weights: Matrix, points: DataPoints, atLeast bound: Float, workers: Workers) {
+  /// n correlations a thread, and as many of d elements for seeded weights.
+  public init(scanning weights: HiddenWeights, points: DataPoints, atLeast bound: Float, workers: Workers) {
     let shards = Tiles.neuronShards(of: weights.rows)
     self.init(
-      shards: weights.withView { weights in
-        workers.map(shards: shards.count) { index in
-          var result = Shard()
-          let tiles = Tiles(of: shards[index].count, size: 64)
-          Scratch.withMatrix(rows: min(64, shards[index].count), columns: points.count) { scratch in
-            for tile in 0..<tiles.count {
-              let first = shards[index].lowerBound + tiles[tile].lowerBound
-              let rows = scratch.rows(0..<tiles[tile].count)
-              points.correlate(weights.rows(first..<first + rows.rows), points: 0..<points.count, into: rows)
-              for slot in 0..<rows.rows {
-                result.appendRow(of: first + slot, rows.view.row(slot), points.count, bound)
-              }
+      shards: workers.map(shards: shards.count) { index in
+        var result = Shard()
+        let tiles = Tiles(of: shards[index].count, size: 64)
+        Scratch.withMatrix(rows: min(64, shards[index].count), columns: points.count) { scratch in
+          for tile in 0..<tiles.count {
+            let first = shards[index].lowerBound + tiles[tile].lowerBound
+            let rows = scratch.rows(0..<tiles[tile].count)
+            weights.withTile(first..<first + rows.rows) {
+              points.correlate($0, points: 0..<points.count, into: rows)
+            }
+            for slot in 0..<rows.rows {
+              result.appendRow(of: first + slot, rows.view.row(slot), points.count, bound)
             }
           }
-          return result
         }
+        return result
       })
   }
 

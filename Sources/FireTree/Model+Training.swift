@@ -29,7 +29,7 @@ extension Model {
       case .nesterov: "nesterov"
       }
     self.init(
-      hiddenWeights: network.hiddenWeights, outputWeights: network.outputWeights,
+      weights: network.weights, outputWeights: network.outputWeights,
       threshold: network.threshold,
       preprocessing: problem.preprocessing, encoding: problem.encoding, schema: problem.schema,
       kind: problem.kind,
@@ -44,7 +44,7 @@ extension Model {
 
   /// The network of the model.
   public var network: Network {
-    Network(hiddenWeights: hiddenWeights, outputWeights: outputWeights, threshold: threshold)
+    Network(weights: weights, outputWeights: outputWeights, threshold: threshold)
   }
 
   /// The outputs for raw features (n x d): n x C, before `TargetEncoding.decode`.

@@ -9,15 +9,15 @@
 /// Working memory of one shard: allocated once before its loop, not initialised, not shared.
 public enum Scratch {
   /// Calls `body` with an uninitialised matrix whose rows start on 64-byte boundaries.
-  public static func withMatrix<Result>(
-    rows: Int, columns: Int, _ body: (MutableMatrixView) -> Result
-  ) -> Result {
+  public static func withMatrix<Result, Failure: Error>(
+    rows: Int, columns: Int, _ body: (MutableMatrixView) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
     let stride = Matrix.stride(columns: columns)
     let memory = UnsafeMutableRawPointer.allocate(
       byteCount: max(rows * stride, 1) * MemoryLayout<Float>.stride, alignment: AlignedBuffer.alignment)
     defer { memory.deallocate() }
     let base = memory.bindMemory(to: Float.self, capacity: max(rows * stride, 1))
-    return body(MutableMatrixView(base: base, rows: rows, columns: columns, stride: stride))
+    return try body(MutableMatrixView(base: base, rows: rows, columns: columns, stride: stride))
   }
 }
 

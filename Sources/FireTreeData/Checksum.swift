@@ -17,13 +17,12 @@ struct Checksum {
     bytes.withUnsafeBytes { update($0) }
   }
 
-  /// The elements row by row, without the padding.
-  mutating func update(_ matrix: Matrix) {
-    matrix.withView { view in
-      for row in 0..<view.rows {
-        update(UnsafeRawBufferPointer(start: view.row(row), count: view.columns * MemoryLayout<Float>.size))
-      }
-    }
+  /// The tensor's name and shape, `NAME 3 4` and a zero byte, then its elements.
+  mutating func update(_ name: String, _ tensor: SafetensorsTensor) throws(FireTreeError) {
+    update(([name] + tensor.shape.map(String.init)).joined(separator: " "))
+    var part = self
+    try tensor.forEachPiece { (bytes) throws(FireTreeError) in part.update(bytes) }
+    self = part
   }
 
   /// Eight hexadecimal digits.

@@ -13,30 +13,31 @@ import FireTreeCore
 //
 // Its tensors, all F32: hidden.weight (m x d'), output.weight (m x C), preprocessing.offset (d),
 // preprocessing.scale (d). Numbers in metadata are the shortest decimals that read back as the same bits.
+// Seeded weights have metadata and tensors of their own in the place of hidden.weight (`SeededWeightsFile`).
 extension Model {
   private static let format = "firetree"
   private static let trainingPrefix = "training."
-  private static let tensorNames = [
-    "hidden.weight", "output.weight", "preprocessing.offset", "preprocessing.scale",
-  ]
+  private static let tensorNames: Set = ["output.weight", "preprocessing.offset", "preprocessing.scale"]
 
   /// Writes a model file, which appears under its name only when it is complete.
   ///
-  /// The same model gives the same bytes. Throws a failure when the file cannot be written or when the model
-  /// holds numbers that are not finite. Complexity: two passes over the weights, no copy.
-  public func write(to path: String) throws(FireTreeError) {
+  /// Weights are written in the form that they have; with `fullWeights`, seeded ones too are written as a matrix, which
+  /// then takes 4 m d' bytes of disk, but no memory. The same model gives the same bytes. Throws a failure when the file
+  /// cannot be written or when the model holds numbers that are not finite. Complexity: two passes over the weights, no
+  /// copy.
+  public func write(to path: String, fullWeights: Bool = false) throws(FireTreeError) {
     if let problem = shapeProblem ?? finiteProblem {
       throw FireTreeError(.failure, file: path, "the model is not written: \(problem)")
     }
-    var metadata = self.metadata
-    metadata["checksum"] = checksum(of: metadata)
-    try SafetensorsWriter.write(
-      to: path, metadata: metadata,
-      tensors: [
-        "hidden.weight": .matrix(hiddenWeights), "output.weight": .matrix(outputWeights),
-        "preprocessing.offset": .vector(preprocessing.offsets),
-        "preprocessing.scale": .vector(preprocessing.scales),
-      ])
+    var (metadata, tensors) = (self.metadata, self.tensors)
+    switch weights {
+    case .seeded(let weights) where !fullWeights:
+      metadata.merge(SeededWeightsFile.metadata(of: weights)) { $1 }
+      tensors.merge(SeededWeightsFile.tensors(of: weights)) { $1 }
+    default: tensors["hidden.weight"] = .weights(weights)
+    }
+    metadata["checksum"] = try Self.checksum(of: metadata, tensors)
+    try SafetensorsWriter.write(to: path, metadata: metadata, tensors: tensors)
   }
 
   /// Reads a model file.
@@ -47,10 +48,16 @@ extension Model {
     let file = try SafetensorsReader(contentsOf: path)
     let fields = ModelFields(path: path, metadata: file.metadata)
     try Self.checkFormat(fields)
-    if let name = file.tensors.keys.sorted().first(where: { !Self.tensorNames.contains($0) }) {
+    let isSeeded = file.metadata[SeededWeightsFile.formKey] != nil
+    let names = Self.tensorNames.union(isSeeded ? SeededWeightsFile.tensorNames : ["hidden.weight"])
+    if let name = file.tensors.keys.sorted().first(where: { !names.contains($0) }) {
       throw .data(file: path, "tensor \(quoted(name)) does not belong to a FireTree model")
     }
-    hiddenWeights = try file.matrix("hidden.weight")
+    if isSeeded {
+      weights = .seeded(try SeededWeightsFile.read(file))
+    } else {
+      weights = .stored(try file.matrix("hidden.weight"))
+    }
     outputWeights = try file.matrix("output.weight")
     let (offsets, scales) = (try file.vector("preprocessing.offset"), try file.vector("preprocessing.scale"))
     guard offsets.count == scales.count else {
@@ -68,9 +75,13 @@ extension Model {
     for (key, value) in file.metadata where key.hasPrefix(Self.trainingPrefix) {
       training[String(key.dropFirst(Self.trainingPrefix.count))] = value
     }
-    var others = file.metadata
+    var (others, tensors) = (file.metadata, self.tensors)
     others["checksum"] = nil
-    guard try fields.text("checksum") == checksum(of: others) else {
+    switch weights {
+    case .seeded(let weights): tensors.merge(SeededWeightsFile.tensors(of: weights)) { $1 }
+    case .stored: tensors["hidden.weight"] = .weights(weights)
+    }
+    guard try fields.text("checksum") == Self.checksum(of: others, tensors) else {
       throw .data(file: path, "the model file was altered or damaged: its checksum does not match")
     }
     if let problem = shapeProblem ?? finiteProblem { throw .data(file: path, problem) }
@@ -89,6 +100,15 @@ extension Model {
     }
   }
 
+  /// Every tensor but those of the hidden weights.
+  private var tensors: [String: SafetensorsTensor] {
+    [
+      "output.weight": .matrix(outputWeights), "preprocessing.offset": .vector(preprocessing.offsets),
+      "preprocessing.scale": .vector(preprocessing.scales),
+    ]
+  }
+
+  /// Everything but the checksum and what is said of the hidden weights.
   private var metadata: [String: String] {
     var result = [
       "format": Self.format, "format_version": String(Self.formatVersion), "kind": kind.rawValue,
@@ -106,23 +126,16 @@ extension Model {
     return result
   }
 
-  /// A CRC-32 of the metadata in order, then of each tensor's name, shape and elements.
-  private func checksum(of metadata: [String: String]) -> String {
+  /// A CRC-32 of the metadata in order, then of each tensor's name, shape and elements, by name.
+  private static func checksum(
+    of metadata: [String: String], _ tensors: [String: SafetensorsTensor]
+  ) throws(FireTreeError) -> String {
     var checksum = Checksum()
     for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
       checksum.update(key)
       checksum.update(value)
     }
-    for (name, matrix) in [("hidden.weight", hiddenWeights), ("output.weight", outputWeights)] {
-      checksum.update("\(name) \(matrix.rows) \(matrix.columns)")
-      checksum.update(matrix)
-    }
-    for (name, values) in [
-      ("preprocessing.offset", preprocessing.offsets), ("preprocessing.scale", preprocessing.scales),
-    ] {
-      checksum.update("\(name) \(values.count)")
-      values.withUnsafeBytes { checksum.update($0) }
-    }
+    for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) { try checksum.update(name, tensor) }
     return checksum.text
   }
 }

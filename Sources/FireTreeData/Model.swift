@@ -5,8 +5,8 @@ public struct Model: Sendable, Equatable {
   /// The version of model files that this library writes, and the newest that it reads.
   public static let formatVersion = 1
 
-  /// One neuron a row (m x d').
-  public var hiddenWeights: Matrix
+  /// Hidden weights, one neuron a row (m x d'), stored or seeded.
+  public var weights: HiddenWeights
   /// Output weights of one neuron a row (m x C).
   public var outputWeights: Matrix
   /// The shift b of the ReLU.
@@ -23,10 +23,10 @@ public struct Model: Sendable, Equatable {
 
   /// Precondition: the shapes agree (see `shapeProblem`).
   public init(
-    hiddenWeights: Matrix, outputWeights: Matrix, threshold: Float, preprocessing: Preprocessing,
+    weights: HiddenWeights, outputWeights: Matrix, threshold: Float, preprocessing: Preprocessing,
     encoding: TargetEncoding, schema: FeatureSchema, kind: Dataset.Kind, training: [String: String] = [:]
   ) {
-    self.hiddenWeights = hiddenWeights
+    self.weights = weights
     self.outputWeights = outputWeights
     self.threshold = threshold
     self.preprocessing = preprocessing
@@ -39,7 +39,7 @@ public struct Model: Sendable, Equatable {
 
   /// Which shape does not fit the others, in one line, or nil.
   var shapeProblem: String? {
-    let (m, d) = (hiddenWeights.rows, preprocessing.outputDimension)
+    let (m, d) = (weights.rows, preprocessing.outputDimension)
     if m < 1 { return "the model has no neurons" }
     if schema.count != preprocessing.inputDimension {
       return
@@ -48,8 +48,10 @@ public struct Model: Sendable, Equatable {
     if let names = schema.names, names.count != schema.count {
       return "the model has \(schema.count) features and \(names.count) feature names"
     }
-    if hiddenWeights.columns != d {
-      return "tensor 'hidden.weight' has the shape \(m) x \(hiddenWeights.columns), not \(m) x \(d)"
+    if weights.columns != d {
+      return weights.form == .seeded
+        ? "the seeded weights' points have \(weights.columns) columns, not \(d)"
+        : "tensor 'hidden.weight' has the shape \(m) x \(weights.columns), not \(m) x \(d)"
     }
     if outputWeights.rows != m || outputWeights.columns != encoding.outputs {
       let found = "\(outputWeights.rows) x \(outputWeights.columns)"
@@ -58,10 +60,16 @@ public struct Model: Sendable, Equatable {
     return nil
   }
 
-  /// What in the model is not a finite number, in one line, or nil. Complexity: O(m (d' + C)).
+  /// What in the model is not a finite number, in one line, or nil. Complexity: O(m (d' + C)); for seeded weights, that of
+  /// `SeededWeights.isFinite` in place of m d'.
   var finiteProblem: String? {
     if !threshold.isFinite { return "the threshold is not finite" }
-    if !Self.isFinite(hiddenWeights) { return "tensor 'hidden.weight' has elements that are not finite" }
+    switch weights {
+    case .stored(let matrix):
+      if !Self.isFinite(matrix) { return "tensor 'hidden.weight' has elements that are not finite" }
+    case .seeded(let weights):
+      if !weights.isFinite { return "the seeded weights have elements that are not finite" }
+    }
     if !Self.isFinite(outputWeights) { return "tensor 'output.weight' has elements that are not finite" }
     if !preprocessing.offsets.allSatisfy(\.isFinite) || !preprocessing.scales.allSatisfy(\.isFinite) {
       return "the preprocessing has elements that are not finite"

@@ -1,22 +1,5 @@
 import FireTreeCore
 
-/// A tensor to write to a safetensors file, of element type F32.
-public enum SafetensorsTensor: Sendable {
-  /// Two dimensions: rows x columns.
-  case matrix(Matrix)
-  /// One dimension.
-  case vector([Float])
-
-  public var shape: [Int] {
-    switch self {
-    case .matrix(let matrix): [matrix.rows, matrix.columns]
-    case .vector(let values): [values.count]
-    }
-  }
-
-  var byteCount: Int { shape.reduce(MemoryLayout<Float>.size, *) }
-}
-
 /// Constants of the file format.
 enum SafetensorsFormat {
   static let longestHeader = 100_000_000
@@ -43,10 +26,13 @@ public enum SafetensorsWriter {
     let ordered = tensors.sorted { $0.key < $1.key }
     let file = try AtomicFile(path: path)
     let header = header(metadata, ordered)
-    var length = UInt64(header.utf8.count).littleEndian
-    try write(bytesOf: &length, to: file)
+    try [UInt64(header.utf8.count).littleEndian].withBytes { (bytes) throws(FireTreeError) in
+      try file.write(bytes)
+    }
     try file.write(header)
-    for (_, tensor) in ordered { try write(tensor, to: file) }
+    for (_, tensor) in ordered {
+      try tensor.forEachPiece { (bytes) throws(FireTreeError) in try file.write(bytes) }
+    }
     try file.commit()
   }
 
@@ -58,7 +44,7 @@ public enum SafetensorsWriter {
     for (name, tensor) in tensors {
       let end = offset + tensor.byteCount
       entries[name] = .object([
-        "dtype": .string("F32"), "shape": .array(tensor.shape.map(JSON.integer)),
+        "dtype": .string(tensor.type), "shape": .array(tensor.shape.map(JSON.integer)),
         "data_offsets": .array([.integer(offset), .integer(end)]),
       ])
       offset = end
@@ -66,31 +52,5 @@ public enum SafetensorsWriter {
     if !metadata.isEmpty { entries["__metadata__"] = .object(metadata.mapValues(JSON.string)) }
     let text = JSON.object(entries).text
     return text + String(repeating: " ", count: (8 - text.utf8.count % 8) % 8)
-  }
-
-  private static func write(bytesOf number: inout UInt64, to file: AtomicFile) throws(FireTreeError) {
-    var failure: FireTreeError?
-    withUnsafeBytes(of: &number) { bytes in
-      do throws(FireTreeError) { try file.write(bytes) } catch { failure = error }
-    }
-    if let failure { throw failure }
-  }
-
-  private static func write(_ tensor: SafetensorsTensor, to file: AtomicFile) throws(FireTreeError) {
-    switch tensor {
-    case .matrix(let matrix):
-      try matrix.withView { (view) throws(FireTreeError) in
-        for row in 0..<view.rows {
-          try file.write(
-            UnsafeRawBufferPointer(start: view.row(row), count: view.columns * MemoryLayout<Float>.size))
-        }
-      }
-    case .vector(let values):
-      var failure: FireTreeError?
-      values.withUnsafeBytes { bytes in
-        do throws(FireTreeError) { try file.write(bytes) } catch { failure = error }
-      }
-      if let failure { throw failure }
-    }
   }
 }

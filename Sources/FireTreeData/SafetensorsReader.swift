@@ -144,7 +144,7 @@ public final class SafetensorsReader {
   /// Throws a data error when it is missing, not F32 or not of two dimensions; a usage error when it does not
   /// fit the memory. Complexity: read straight into the rows of the matrix, without another copy.
   public func matrix(_ name: String) throws(FireTreeError) -> Matrix {
-    let tensor = try float32(name, rank: 2)
+    let tensor = try tensor(name, of: Float.self, rank: 2)
     let (rows, columns) = (tensor.shape[0], tensor.shape[1])
     try ByteCount.matrix(rows: rows, columns: columns).requireAvailable(
       for: "tensor \(quoted(name)) of '\(path)'")
@@ -178,25 +178,42 @@ public final class SafetensorsReader {
 
   /// A tensor of one dimension. Throws as `matrix` does.
   public func vector(_ name: String) throws(FireTreeError) -> [Float] {
-    let tensor = try float32(name, rank: 1)
-    try ByteCount(tensor.bytes.count).requireAvailable(for: "tensor \(quoted(name)) of '\(path)'")
-    var result = [Float](repeating: 0, count: tensor.shape[0])
+    let count = try tensor(name, of: Float.self, rank: 1).shape[0]
+    try (ByteCount(MemoryLayout<Float>.size) * count).requireAvailable(
+      for: "tensor \(quoted(name)) of '\(path)'")
+    return try elements(name, of: Float.self, in: 0..<count)
+  }
+
+  /// Elements `range` of a tensor of one dimension. Throws a data error when it is missing or of another kind.
+  ///
+  /// Precondition: the tensor has those elements, and there is memory for them.
+  func elements<Element: SafetensorsScalar>(
+    _ name: String, of type: Element.Type, in range: Range<Int>
+  ) throws(FireTreeError) -> [Element] {
+    let tensor = try tensor(name, of: type, rank: 1)
+    precondition(range.lowerBound >= 0 && range.upperBound <= tensor.shape[0], "elements of a tensor")
+    var result = [Element](repeating: .zero, count: range.count)
+    let offset = dataStart + tensor.bytes.lowerBound + range.lowerBound * MemoryLayout<Element>.size
     var failure: FireTreeError?
     result.withUnsafeMutableBytes { bytes in
       guard let base = bytes.baseAddress else { return }
       do throws(FireTreeError) {
-        try Self.read(
-          descriptor, path, at: dataStart + tensor.bytes.lowerBound, count: bytes.count, into: base)
+        try Self.read(descriptor, path, at: offset, count: bytes.count, into: base)
       } catch { failure = error }
     }
     if let failure { throw failure }
     return result
   }
 
-  private func float32(_ name: String, rank: Int) throws(FireTreeError) -> Tensor {
+  /// What the header says of a tensor. Throws a data error when it is missing, of another type or rank.
+  func tensor<Element: SafetensorsScalar>(
+    _ name: String, of type: Element.Type, rank: Int
+  ) throws(FireTreeError) -> Tensor {
     guard let tensor = tensors[name] else { throw .data(file: path, "there is no tensor \(quoted(name))") }
-    guard tensor.type == "F32" else {
-      throw .data(file: path, "tensor \(quoted(name)) has elements of type \(tensor.type), not F32")
+    guard tensor.type == type.safetensorsType else {
+      throw .data(
+        file: path,
+        "tensor \(quoted(name)) has elements of type \(tensor.type), not \(type.safetensorsType)")
     }
     guard tensor.shape.count == rank else {
       throw .data(

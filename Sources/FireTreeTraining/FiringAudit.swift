@@ -27,10 +27,10 @@ public struct FiringAudit: Sendable, Equatable {
     let norms = points.norms()
     let u = 0x1p-24 * Float(network.dimension)
     let unit = 2 * u / (1 - u)
-    let weightNorms = DataPoints.dense(network.hiddenWeights).norms()
+    let weightNorms = network.weights.norms(workers: workers)
     let widest = unit * (norms.max() ?? 0) * (weightNorms.max() ?? 0)
     let dense = FiringSet(
-      scanning: network.hiddenWeights, points: points, atLeast: network.threshold - widest, workers: workers)
+      scanning: network.weights, points: points, atLeast: network.threshold - widest, workers: workers)
     compared = points.count * network.neuronCount
     let parts = zip(dense.shards, engine.firingSet.shards).map { dense, engine in
       Self.compare(dense, with: engine, threshold: network.threshold) { neuron, point in

@@ -8,61 +8,80 @@ import RealModule
 ///
 /// (arXiv 2211.14227.) Training moves the hidden weights; the output weights stay as they are.
 public struct Network: Sendable, Equatable {
-  /// w_r, one neuron a row (m x d).
-  public var hiddenWeights: Matrix
+  /// w_r, one neuron a row (m x d), stored or seeded.
+  public var weights: HiddenWeights
   /// a_r, one neuron a row (m x C).
   public let outputWeights: Matrix
   /// b: a neuron fires on a point when their correlation exceeds it.
   public let threshold: Float
 
-  /// Precondition: both matrices have a row for every neuron.
-  public init(hiddenWeights: Matrix, outputWeights: Matrix, threshold: Float) {
-    precondition(hiddenWeights.rows == outputWeights.rows, "hidden and output weights differ in neurons")
-    self.hiddenWeights = hiddenWeights
+  /// Precondition: hidden and output weights have a row for every neuron.
+  public init(weights: HiddenWeights, outputWeights: Matrix, threshold: Float) {
+    precondition(weights.rows == outputWeights.rows, "hidden and output weights differ in neurons")
+    self.weights = weights
     self.outputWeights = outputWeights
     self.threshold = threshold
   }
 
+  /// A network of stored weights. Precondition: both matrices have a row for every neuron.
+  public init(hiddenWeights: Matrix, outputWeights: Matrix, threshold: Float) {
+    self.init(weights: .stored(hiddenWeights), outputWeights: outputWeights, threshold: threshold)
+  }
+
   /// The initial network of arXiv 2211.14227: w_r ~ N(0, I_d), a_rc uniform in {-1, +1}.
   ///
-  /// Row r depends on (`seed`, r) alone: a wider network begins with the rows of a narrower one.
-  /// Precondition: sizes of at least 1. Complexity: O(m d).
+  /// Row r depends on (`seed`, r) alone: a wider network begins with the rows of a narrower one. Both forms are the
+  /// same network. Precondition: sizes of at least 1. Complexity: O(m (d + C)) for stored weights; for seeded ones
+  /// O(m C), and no memory but that of the output weights.
   public init(
-    neurons: Int, dimension: Int, outputs: Int, threshold: Float, seed: UInt64, workers: Workers = .all
+    neurons: Int, dimension: Int, outputs: Int, threshold: Float, seed: UInt64,
+    form: HiddenWeights.Form = .stored, workers: Workers = .all
   ) {
     precondition(
       neurons >= 1 && dimension >= 1 && outputs >= 1, "a network needs neurons, inputs and outputs")
-    let hiddenGenerator = CounterGenerator(seed: seed, stream: 0)
-    let outputGenerator = CounterGenerator(seed: seed, stream: 1)
-    var hidden = Matrix(rows: neurons, columns: dimension)
-    var output = Matrix(rows: neurons, columns: outputs)
+    let generator = CounterGenerator(seed: seed, stream: 1)
+    var outputWeights = Matrix(rows: neurons, columns: outputs)
     let shards = Tiles.neuronShards(of: neurons)
-    hidden.withMutableView { hidden in
-      output.withMutableView { output in
-        workers.forEachShard(of: shards.count) { shard in
-          for neuron in shards[shard] {
-            hiddenGenerator.normals(row: neuron, into: hidden.row(neuron), count: dimension)
-            outputGenerator.signs(row: neuron, into: output.row(neuron), count: outputs)
-          }
+    outputWeights.withMutableView { outputWeights in
+      workers.forEachShard(of: shards.count) { shard in
+        for neuron in shards[shard] {
+          generator.signs(row: neuron, into: outputWeights.row(neuron), count: outputs)
         }
       }
     }
-    self.init(hiddenWeights: hidden, outputWeights: output, threshold: threshold)
+    let seeded = HiddenWeights.seeded(SeededWeights(seed: seed, rows: neurons, dimension: dimension))
+    self.init(
+      weights: form == .seeded ? seeded : .stored(seeded.materialized(workers: workers)),
+      outputWeights: outputWeights, threshold: threshold)
+  }
+
+  /// W as a matrix (m x d), which seeded weights do not have: for them it is computed, O(m d) time and memory. Setting it
+  /// makes the weights stored ones.
+  public var hiddenWeights: Matrix {
+    get { weights.materialized() }
+    set { weights = .stored(newValue) }
   }
 
   /// m.
-  public var neuronCount: Int { hiddenWeights.rows }
+  public var neuronCount: Int { weights.rows }
   /// d.
-  public var dimension: Int { hiddenWeights.columns }
+  public var dimension: Int { weights.columns }
   /// C.
   public var outputCount: Int { outputWeights.columns }
   /// 1 / sqrt(m).
   public var outputScale: Float { 1 / Float(neuronCount).squareRoot() }
 
+  /// The same network with stored weights. Complexity: O(1) when they are, O(m d) otherwise.
+  public func storing(workers: Workers = .all) -> Network {
+    Network(
+      weights: .stored(weights.materialized(workers: workers)), outputWeights: outputWeights,
+      threshold: threshold)
+  }
+
   /// f(x_i) for every point (n x C).
   ///
-  /// Correlations are computed in tiles of at most 256 x 256; memory beyond the result is O(n C). Complexity: 2 n m d
-  /// flops.
+  /// Correlations are computed in tiles of at most 256 x 256; memory beyond the result is O(n C), and for seeded weights
+  /// 256 d floats a thread. Complexity: 2 n m d flops.
   public func outputs(for points: DataPoints, workers: Workers = .all) -> Matrix {
     precondition(
       points.dimension == dimension, "points of \(points.dimension) inputs, a network of \(dimension)")

@@ -112,7 +112,7 @@ import Testing
     }
     let set = scan.firingSet(atLeast: 2, workers: .all).set
     #expect(set.pairCount == pairs)
-    #expect(FiringSet(scanning: weights, points: points, atLeast: 2, workers: .all) == set)
+    #expect(FiringSet(scanning: .stored(weights), points: points, atLeast: 2, workers: .all) == set)
     set.forEachPair { r, i, s in #expect(s >= 2 && s == scan.correlation(neuron: r, point: i)) }
   }
 

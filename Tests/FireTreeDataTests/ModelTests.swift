@@ -14,7 +14,7 @@ enum Sample {
       for c in classes.indices { output[r, c] = (r + c) % 2 == 0 ? 1 : -1 }
     }
     return Model(
-      hiddenWeights: hidden, outputWeights: output, threshold: 1.1,
+      weights: .stored(hidden), outputWeights: output, threshold: 1.1,
       preprocessing: Preprocessing(
         offsets: (0..<features).map { Float($0) / 3 }, scales: (0..<features).map { 1 / Float($0 + 1) },
         constant: 0.1, unitNorm: true),
@@ -26,7 +26,7 @@ enum Sample {
 
   static func regression() -> Model {
     Model(
-      hiddenWeights: Matrix([[1, 2], [3, 4]]), outputWeights: Matrix([[1], [-1]]), threshold: -0.0,
+      weights: .stored(Matrix([[1, 2], [3, 4]])), outputWeights: Matrix([[1], [-1]]), threshold: -0.0,
       preprocessing: Preprocessing(offsets: [0, 0], scales: [1, 1], unitNorm: false),
       encoding: .regression(mean: Float(bitPattern: 700), scale: 3.4e38), schema: FeatureSchema(count: 2),
       kind: .sparse)
@@ -40,7 +40,9 @@ enum Sample {
       Sample.model(), Sample.model(neurons: 1, features: 1, classes: ["a"]),
       Sample.model(neurons: 17, features: 16),
       Sample.model(neurons: 3000, features: 100), Sample.model(neurons: 40, features: 31),
-      Sample.regression(),
+      Sample.regression(), Sample.seeded(), Sample.seeded(isSparse: true),
+      Sample.seeded(neurons: 1, share: 0),
+      Sample.seeded(neurons: 5000, share: 0.2),
     ])
   func roundTrip(model: Model) throws {
     let folder = try TestFolder()
@@ -49,7 +51,7 @@ enum Sample {
     #expect(read == model)
     #expect(read.threshold.sign == model.threshold.sign)
     // The padding of the rows is zero again.
-    read.hiddenWeights.withView { view in
+    read.weights.materialized().withView { view in
       let padding = (0..<view.rows).flatMap { row in (view.columns..<view.stride).map { view.row(row)[$0] } }
       #expect(padding.allSatisfy { $0 == 0 })
     }
@@ -65,9 +67,9 @@ enum Sample {
     #expect(try folder.read("a") == folder.read("c"))
   }
 
-  @Test func everyAlteredByteIsFound() throws {
+  @Test(arguments: [Sample.model(), Sample.seeded(neurons: 3, isSparse: true)])
+  func everyAlteredByteIsFound(model: Model) throws {
     let folder = try TestFolder()
-    let model = Sample.model()
     try model.write(to: folder["m"])
     let bytes = try folder.read("m")
     var found = 0
@@ -88,9 +90,9 @@ enum Sample {
     #expect(found > 7 * bytes.count)
   }
 
-  @Test func everyTruncationIsFound() throws {
+  @Test(arguments: [Sample.model(), Sample.seeded()]) func everyTruncationIsFound(model: Model) throws {
     let folder = try TestFolder()
-    try Sample.model().write(to: folder["m"])
+    try model.write(to: folder["m"])
     let bytes = try folder.read("m")
     for end in bytes.indices {
       let path = try folder.write("n", Array(bytes[..<end]))
@@ -167,7 +169,7 @@ enum Sample {
     let folder = try TestFolder()
     for value in [Float.nan, .infinity, -.infinity] {
       var model = Sample.model()
-      model.hiddenWeights[2, 2] = value
+      model.weights.withMutableView { $0[2, 2] = value }
       #expect(
         folder.message { try model.write(to: folder["m"]) }
           == "m: the model is not written: tensor 'hidden.weight' has elements that are not finite")

@@ -24,8 +24,9 @@ struct InspectCommand: ParsableCommand {
     let model = try Model(contentsOf: file)
     var rows = [
       ("model", file), ("task", model.encoding.task.rawValue), ("trained on", model.kind.rawValue),
-      ("neurons", "\(model.hiddenWeights.rows)"), ("features", "\(model.schema.count)"),
-      ("inputs", "\(model.hiddenWeights.columns) (after preprocessing)"),
+      ("neurons", "\(model.weights.rows)"), ("weights", Self.description(of: model.weights)),
+      ("features", "\(model.schema.count)"),
+      ("inputs", "\(model.weights.columns) (after preprocessing)"),
       ("outputs", "\(model.outputWeights.columns)"), ("threshold", "\(model.threshold)"),
     ]
     if case .classification(let names) = model.encoding {
@@ -37,6 +38,14 @@ struct InspectCommand: ParsableCommand {
       rows.append(("training \(key)", value))
     }
     return rows
+  }
+
+  private static func description(of weights: HiddenWeights) -> String {
+    switch weights {
+    case .stored: "stored"
+    case .seeded(let weights):
+      "seeded (seed \(weights.seed), \(weights.combinations.count) coefficients of \(weights.points.count) points)"
+    }
   }
 
   private func dataset() throws -> [(String, String)] {

@@ -9,7 +9,8 @@ import FireTreeCore
 /// a bit a pair. When those bits would exceed `bitBudget`, they are recomputed from the weights instead, which
 /// makes three products of two.
 ///
-/// Memory beyond network and points: n m / 8 bytes, at most `bitBudget`, and a tile of 256 x 256 a thread.
+/// Memory beyond network and points: n m / 8 bytes, at most `bitBudget`, and a tile of 256 x 256 a thread. It trains
+/// stored weights; those of a seeded network are computed when it begins.
 public struct DenseEngine: TrainingEngine {
   /// Bytes that the firing pattern may take.
   public static let bitBudget = ByteCount(1 << 30)
@@ -39,13 +40,13 @@ public struct DenseEngine: TrainingEngine {
     self.points = points
     self.optimizer = optimizer
     self.workers = workers
-    self.network = network
+    self.network = network.storing(workers: workers)
     start()
   }
 
   public var firingSet: FiringSet {
     FiringSet(
-      scanning: network.hiddenWeights, points: points, atLeast: network.threshold.nextUp, workers: workers)
+      scanning: network.weights, points: points, atLeast: network.threshold.nextUp, workers: workers)
   }
 
   public static func requiredMemory(for shape: ProblemShape) -> ByteCount {
@@ -65,7 +66,7 @@ public struct DenseEngine: TrainingEngine {
     let pass = DensePass(network: network, points: points)
     let (network, workers) = (network, workers)
     let results = bits.withUnsafeMutableBufferPointer { bits in
-      network.hiddenWeights.withView { weights in
+      network.weights.withTile(0..<network.neuronCount) { weights in
         let sweep = DenseSweep(pass: pass, bits: bits.isEmpty ? nil : bits.baseAddress)
         let shards = Tiles.neuronShards(of: weights.rows)
         return workers.map(shards: shards.count) { shard in sweep.run(shards[shard], weights) { _, _, _ in 0 }
@@ -83,7 +84,7 @@ public struct DenseEngine: TrainingEngine {
     let (optimizer, workers) = (optimizer, workers)
     let (outputWeights, outputScale) = (network.outputWeights, network.outputScale)
     let (neurons, dimension) = (network.neuronCount, network.dimension)
-    let results = network.hiddenWeights.withMutableView { weights in
+    let results = network.weights.withMutableView { weights in
       velocities.withView(of: optimizer, neurons: neurons, dimension: dimension) { velocities in
         bits.withUnsafeMutableBufferPointer { bits in
           outputWeights.withView { outputWeights in

@@ -118,20 +118,20 @@ extension DensePass {
   /// f of the network with these hidden weights on every point (n x C).
   func outputs(of network: Network, workers: Workers) -> Matrix {
     let shards = Tiles.neuronShards(of: network.neuronCount)
-    let sums = network.hiddenWeights.withView { weights in
-      workers.map(shards: shards.count) { shard in
-        var sums = OutputSums.zeros(points: points.count, outputs: network.outputCount)
-        var bits = [UInt64](repeating: 0, count: DataPoints.weightsPerTile * Self.words(points: points.count))
-        sums.withUnsafeMutableBufferPointer { sums in
-          bits.withUnsafeMutableBufferPointer { bits in
-            guard let sums = sums.baseAddress, let bits = bits.baseAddress else { return }
-            forEachTile(of: shards[shard]) { neurons, scratch in
-              forward(weights.rows(neurons), neurons: neurons, scratch: scratch, bits: bits, sums: sums)
+    let sums = workers.map(shards: shards.count) { shard in
+      var sums = OutputSums.zeros(points: points.count, outputs: network.outputCount)
+      var bits = [UInt64](repeating: 0, count: DataPoints.weightsPerTile * Self.words(points: points.count))
+      sums.withUnsafeMutableBufferPointer { sums in
+        bits.withUnsafeMutableBufferPointer { bits in
+          guard let sums = sums.baseAddress, let bits = bits.baseAddress else { return }
+          forEachTile(of: shards[shard]) { neurons, scratch in
+            network.weights.withTile(neurons) { weights in
+              forward(weights, neurons: neurons, scratch: scratch, bits: bits, sums: sums)
             }
           }
         }
-        return sums
       }
+      return sums
     }
     return OutputSums(shards: sums, network: network, points: points.count).reduced(workers: workers)
   }

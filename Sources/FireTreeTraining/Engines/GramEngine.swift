@@ -49,7 +49,8 @@ public struct GramEngine: TrainingEngine {
     self.points = points
     self.optimizer = optimizer
     outputWeights = network.outputWeights
-    anchors = AnchoredWeights(network: network, usesVelocity: optimizer.usesVelocity)
+    anchors = AnchoredWeights(
+      network: network, points: points, usesVelocity: optimizer.usesVelocity, workers: workers)
     certified = CertifiedLists(
       neurons: network.neuronCount, planes: GramPlane.count(usesVelocity: optimizer.usesVelocity),
       points: points, threshold: network.threshold, workers: workers)
@@ -131,19 +132,16 @@ public struct GramEngine: TrainingEngine {
 
   /// Advances every neuron; the anchors of those whose certificate ends are moved to where they are now.
   private mutating func sweep(along outputGradient: Matrix) -> [SweepPart] {
-    let (points, skins) = (points, skins)
+    let skins = skins
     return Self.withStep(
       along: outputGradient, gram: gram, outputWeights: outputWeights, optimizer: optimizer,
       anchoring: certified.anchoring
     ) { step in
-      points.withView { points in
-        momenta.withUnsafeMutableBufferPointer { momenta in
-          anchors.withView { anchors in
-            let sweep = GramSweep(
-              step: step, skins: skins, points: points, anchors: anchors,
-              momenta: momenta.isEmpty ? nil : momenta.baseAddress)
-            return certified.mapShards { sweep.run(shard: $0, &$1, $2) }
-          }
+      momenta.withUnsafeMutableBufferPointer { momenta in
+        anchors.withView { anchors in
+          let sweep = GramSweep(
+            step: step, skins: skins, anchors: anchors, momenta: momenta.isEmpty ? nil : momenta.baseAddress)
+          return certified.mapShards { sweep.run(shard: $0, &$1, $2) }
         }
       }
     }
@@ -176,27 +174,11 @@ public struct GramEngine: TrainingEngine {
 // MARK: - What the engine knows in other forms
 
 extension GramEngine {
-  /// Computes w_r = w_r(t0) + kappa_r v_r(t0) + sum_i alpha_ri x_i for every neuron.
+  /// Computes w_r = w_r(t0) + kappa_r v_r(t0) + sum_i alpha_ri x_i for every neuron, or of a seeded network the
+  /// coefficients alone.
   public var network: Network {
-    var (anchors, certified) = (anchors, certified)
-    let (points, momenta) = (points, momenta)
-    points.withView { view in
-      anchors.withView { anchors in
-        _ = certified.mapShards { index, shard, _ in
-          let neurons = shard.neurons
-          shard.withLists { lists in
-            _ = GramWorkspace.with(points: points.count) { workspace in
-              for (local, neuron) in neurons.enumerated() {
-                anchors.addDrift(
-                  of: neuron, shard: index, list: lists[local],
-                  momentum: momenta.isEmpty ? nil : momenta[neuron], points: view, workspace)
-              }
-            }
-          }
-        }
-      }
-    }
-    return Network(
-      hiddenWeights: anchors.weights, outputWeights: outputWeights, threshold: certified.threshold)
+    Network(
+      weights: anchors.moved(by: certified, momenta: momenta), outputWeights: outputWeights,
+      threshold: certified.threshold)
   }
 }

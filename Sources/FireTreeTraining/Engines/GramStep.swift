@@ -52,17 +52,6 @@ struct GramWorkspace {
       }
     }
   }
-
-  /// The nonzero elements of a plane, as `terms` and `coefficients`; returns their number.
-  func gather(_ plane: UnsafePointer<Float>, of list: CandidateLists.List) -> Int {
-    var count = 0
-    for k in 0..<list.count where plane[k] != 0 {
-      terms[count] = UInt32(list.points[k])
-      coefficients[count] = plane[k]
-      count += 1
-    }
-    return count
-  }
 }
 
 /// A step of one neuron in Gram space: see `GramEngine` and `Certificate`.

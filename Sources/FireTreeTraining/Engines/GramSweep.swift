@@ -5,7 +5,6 @@ import FireTreeCore
 struct GramSweep {
   let step: GramStep
   let skins: SkinModel
-  let points: DataPointsView
   let anchors: AnchoredWeights.View
   /// One a neuron; nil without momentum.
   let momenta: UnsafeMutablePointer<MomentumState>?
@@ -52,7 +51,8 @@ struct GramSweep {
     _ momentum: UnsafeMutablePointer<MomentumState>?, _ workspace: GramWorkspace
   ) {
     anchors.moveAnchor(
-      of: neuron, shard: shard, list: list, momentum: momentum?.pointee, points: points, workspace)
+      of: neuron, shard: shard, list: list, support: Int(certificate.support), momentum: momentum?.pointee,
+      workspace)
     let current = list.plane(GramPlane.current)
     let firing = (0..<Int(certificate.support)).count { current[$0] > step.threshold }
     certificate.skin = skins.skin(firing: firing, stepLength: certificate.stepLength)

@@ -7,6 +7,8 @@ import FireTreeCore
 /// A step moves the weights of the neurons that fire somewhere (and of those that momentum still carries),
 /// refreshes their correlations in the detector, and asks it for the pairs that fire now.
 ///
+/// It trains stored weights; those of a seeded network are computed when it begins.
+///
 /// Complexity of a step with k firing pairs and q moved neurons: O(k (d + C)) for the gradient, `detector.update`
 /// of q neurons (O(q n d)) and one query of the firing set.
 public struct TreeEngine<Detector: FiringDetector>: TrainingEngine {
@@ -19,6 +21,7 @@ public struct TreeEngine<Detector: FiringDetector>: TrainingEngine {
   private let workers: Workers
 
   public init(network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers) {
+    let network = network.storing(workers: workers)
     self.network = network
     self.optimizer = optimizer
     self.workers = workers
@@ -60,7 +63,7 @@ public struct TreeEngine<Detector: FiringDetector>: TrainingEngine {
     let (points, optimizer, workers) = (detector.points, optimizer, workers)
     let (firing, outputWeights, scale) = (firingSet, network.outputWeights, network.outputScale)
     let (neurons, dimension) = (network.neuronCount, network.dimension)
-    let moved = network.hiddenWeights.withMutableView { weights in
+    let moved = network.weights.withMutableView { weights in
       velocities.withView(of: optimizer, neurons: neurons, dimension: dimension) { velocities in
         outputWeights.withView { outputWeights in
           outputGradient.withView { outputGradient in

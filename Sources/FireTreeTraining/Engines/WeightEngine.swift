@@ -28,7 +28,7 @@ public struct WeightEngine: TrainingEngine {
       points.count <= CandidateLists.maximumPoints, "\(points.count) points do not fit 16-bit indices")
     self.points = points
     self.optimizer = optimizer
-    self.network = network
+    self.network = network.storing(workers: workers)
     certified = CertifiedLists(
       neurons: network.neuronCount, planes: Self.planes, points: points, threshold: network.threshold,
       workers: workers)
@@ -83,7 +83,7 @@ public struct WeightEngine: TrainingEngine {
     return Matrix.withViews(outputWeights, outputGradient) { outputWeights, outputGradient in
       anchoring.norms.withUnsafeBufferPointer { norms in
         points.withView { points in
-          network.hiddenWeights.withMutableView { weights in
+          network.weights.withMutableView { weights in
             velocities.withView(of: optimizer, neurons: neurons, dimension: dimension) { velocities in
               guard let norms = norms.baseAddress else { return [] }
               let sweep = WeightSweep(

@@ -1,0 +1,135 @@
+/// Hidden weights of which only the seed is kept, and what training has added to them:
+///
+///     w_r = normals(seed, row r) + sum_i alpha_ri x_i
+///
+/// Gradient descent moves a weight by data points alone, so nothing else is needed to make any row again, at any
+/// time, on any thread: the normals come from `CounterGenerator` (stream 0), the points are added in ascending order,
+/// and every product and sum is rounded for itself. The same seed, points and coefficients give the same bits on every
+/// machine.
+///
+/// Memory: that of the combinations, 6 bytes an entry; no m x d. The points are shared with whoever else has them.
+public struct SeededWeights: Sendable, Equatable {
+  /// The stream of `CounterGenerator` that hidden weights are drawn from.
+  public static let stream: UInt32 = 0
+
+  public let seed: UInt64
+  /// x_i (n x d); none are needed while no combination has an entry.
+  public let points: DataPoints
+  /// alpha, one neuron a row (m x n, sparse).
+  public let combinations: PointCombinations
+
+  /// Precondition: at most `PointCombinations.maximumPoints` points; entries ascend by point within a row and lie below
+  /// n. Complexity: O(entries).
+  public init(seed: UInt64, points: DataPoints, combinations: PointCombinations) {
+    precondition(
+      points.count <= PointCombinations.maximumPoints, "\(points.count) points do not fit 16-bit indices")
+    precondition(
+      combinations.shards.allSatisfy { $0.isOrdered(below: points.count) },
+      "the points of a row must ascend and lie below \(points.count)")
+    self.seed = seed
+    self.points = points
+    self.combinations = combinations
+  }
+
+  /// The initial weights of `rows` neurons of `dimension` inputs: w_r ~ N(0, I_d). Complexity: O(1).
+  public init(seed: UInt64, rows: Int, dimension: Int) {
+    self.init(
+      seed: seed, points: .dense(Matrix(rows: 0, columns: dimension)),
+      combinations: PointCombinations(rows: rows))
+  }
+
+  /// Number of neurons, m.
+  public var rows: Int { combinations.rows }
+  /// d.
+  public var columns: Int { points.dimension }
+  /// Bytes held, the points included.
+  public var memoryBytes: Int { combinations.memoryBytes + points.memoryBytes }
+
+  /// Whether every weight is certain to be a finite number: points and coefficients are, and no sum can overflow.
+  ///
+  /// Complexity: O(entries + stored elements of the points).
+  public var isFinite: Bool {
+    let largest = points.largestMagnitude
+    guard largest.isFinite else { return false }
+    // Half of the range leaves room for the normal, which lies within 6.7 of 0, and for rounding.
+    let limit = Double(Float.greatestFiniteMagnitude) / 2
+    return combinations.shards.allSatisfy { shard in
+      (0..<(shard.points.isEmpty ? 0 : shard.rows)).allSatisfy { row in
+        let sum = shard.entries(of: row).reduce(0) { $0 + abs(Double(shard.coefficients[$1])) }
+        return sum.isFinite && sum * Double(largest) <= limit
+      }
+    }
+  }
+
+  /// Computes the weights of `neurons` into `result`, one neuron a row.
+  ///
+  /// Shapes: `result` is `neurons.count` x d. Complexity: O(d) for each neuron, 2 nnz(x_i) flops for each entry.
+  public func generate(_ neurons: Range<Int>, into result: MutableMatrixView) {
+    precondition(neurons.lowerBound >= 0 && neurons.upperBound <= rows, "neurons \(neurons) of \(rows)")
+    precondition(result.rows == neurons.count && result.columns == columns, "shapes do not match")
+    generate(neurons, into: result) { $0 }
+  }
+
+  /// Computes the weights of the neurons in `chosen` into the rows of `result`, as `generate(_:into:)` does.
+  public func generate(_ chosen: Slice<UnsafeBufferPointer<Int32>>, into result: MutableMatrixView) {
+    precondition(result.rows == chosen.count && result.columns == columns, "shapes do not match")
+    generate(chosen, into: result) { Int($0) }
+  }
+
+  private func generate<Neurons: Sequence>(
+    _ neurons: Neurons, into result: MutableMatrixView, _ number: (Neurons.Element) -> Int
+  ) {
+    let generator = CounterGenerator(seed: seed, stream: Self.stream)
+    let size = Tiles.neuronShards(of: rows).size
+    points.withView { points in
+      for (slot, neuron) in neurons.lazy.map(number).enumerated() {
+        let row = result.row(slot)
+        generator.normals(row: neuron, into: row, count: result.columns)
+        let shard = combinations.shards[neuron / size]
+        for position in shard.entries(of: neuron % size) {
+          points.addRounded(shard.coefficients[position], timesPoint: Int(shard.points[position]), to: row)
+        }
+      }
+    }
+  }
+}
+
+extension DataPoints {
+  /// The largest |x_ij|; infinite or not a number when one of them is.
+  var largestMagnitude: Float {
+    // Without the sign, magnitudes are ordered as bit patterns, infinities and NaNs above all others.
+    var largest: UInt32 = 0
+    switch self {
+    case .dense(let matrix):
+      matrix.withView { view in
+        for row in 0..<view.rows {
+          for column in 0..<view.columns { largest = max(largest, view[row, column].magnitude.bitPattern) }
+        }
+      }
+    case .sparse(let rows):
+      for value in rows.values { largest = max(largest, value.magnitude.bitPattern) }
+    }
+    return Float(bitPattern: largest)
+  }
+}
+
+extension DataPointsView {
+  /// `vector += scale * x_i`, each product and each sum rounded: the same bits on every machine, which `add` leaves to
+  /// the processor.
+  @inline(__always)
+  func addRounded(_ scale: Float, timesPoint index: Int, to vector: UnsafeMutablePointer<Float>) {
+    guard case .dense(let matrix) = self else { return add(scale, timesPoint: index, to: vector) }
+    let point = matrix.row(index)
+    var column = 0
+    while column + 16 <= matrix.columns {
+      let x = UnsafeRawPointer(point + column).loadUnaligned(as: SIMD16<Float>.self)
+      let w = UnsafeRawPointer(vector + column).loadUnaligned(as: SIMD16<Float>.self)
+      UnsafeMutableRawPointer(vector + column).storeBytes(of: w + scale * x, as: SIMD16<Float>.self)
+      column += 16
+    }
+    while column < matrix.columns {
+      vector[column] += scale * point[column]
+      column += 1
+    }
+  }
+}

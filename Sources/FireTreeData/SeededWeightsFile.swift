@@ -1,0 +1,121 @@
+import FireTreeCore
+
+/// Seeded weights in a model file: metadata
+///
+///     weights                     "seeded"
+///     weights.seed                the seed
+///     weights.generator           "philox4x32-10 box-muller"
+///     weights.generator_version   "1": of the elementary functions, on which bits depend
+///
+/// and tensors: the combinations as compressed rows, alpha.offsets (I64, m + 1), alpha.points (U16), alpha.values (F32);
+/// the points, dense as points.values (F32, n x d'), sparse as compressed rows, points.offsets (I64, n + 1),
+/// points.columns (I32), points.values (F32).
+enum SeededWeightsFile {
+  static let formKey = "weights"
+  static let tensorNames: Set = [
+    "alpha.offsets", "alpha.points", "alpha.values", "points.offsets", "points.columns", "points.values",
+  ]
+  private static let generator = "philox4x32-10 box-muller"
+  private static let generatorVersion = "1"
+
+  // MARK: Writing
+
+  static func metadata(of weights: SeededWeights) -> [String: String] {
+    [
+      formKey: "seeded", "weights.seed": "\(weights.seed)", "weights.generator": generator,
+      "weights.generator_version": generatorVersion,
+    ]
+  }
+
+  static func tensors(of weights: SeededWeights) -> [String: SafetensorsTensor] {
+    let alpha = weights.combinations
+    let count = alpha.count
+    let starts = alpha.shards.reduce(into: [0]) { $0.append(($0.last ?? 0) + $1.points.count) }
+    var result: [String: SafetensorsTensor] = [
+      // The first element, then the ends of the rows, shard by shard.
+      "alpha.offsets": .pieces(count: alpha.rows + 1, of: alpha.shards.count + 1) { part in
+        guard part > 0 else { return [0] }
+        let shard = alpha.shards[part - 1]
+        return (0..<shard.rows).map { starts[part - 1] + shard.entries(of: $0).upperBound }
+      },
+      "alpha.points": .pieces(count: count, of: alpha.shards.count) { alpha.shards[$0].points },
+      "alpha.values": .pieces(count: count, of: alpha.shards.count) { alpha.shards[$0].coefficients },
+    ]
+    switch weights.points {
+    case .dense(let points): result["points.values"] = .matrix(points)
+    case .sparse(let points):
+      result["points.offsets"] = .elements(points.offsets)
+      result["points.columns"] = .elements(points.columnIndices)
+      result["points.values"] = .elements(points.values)
+    }
+    return result
+  }
+
+  // MARK: Reading
+
+  /// Throws a data error for the first thing that cannot be; a usage error when it does not fit the memory.
+  static func read(_ file: SafetensorsReader) throws(FireTreeError) -> SeededWeights {
+    guard file.metadata[formKey] == "seeded" else { throw malformed(formKey, file) }
+    guard let seed = UInt64(try text("weights.seed", file)) else { throw malformed("weights.seed", file) }
+    let (generator, version) = (
+      try text("weights.generator", file), try text("weights.generator_version", file)
+    )
+    guard generator == Self.generator, version == Self.generatorVersion else {
+      throw .data(
+        file: file.path, expected: "weights of the generator \(Self.generator), version \(generatorVersion)",
+        found: "\(quoted(generator)), version \(quoted(version))")
+    }
+    let points = try points(file)
+    guard points.count <= PointCombinations.maximumPoints else {
+      throw .data(
+        file: file.path, expected: "at most \(PointCombinations.maximumPoints) points in seeded weights",
+        found: points.count)
+    }
+    return SeededWeights(
+      seed: seed, points: points, combinations: try combinations(file, points: points.count))
+  }
+
+  private static func combinations(
+    _ file: SafetensorsReader, points: Int
+  ) throws(FireTreeError) -> PointCombinations {
+    let rows = try CompressedRowsFile<UInt16>(
+      file, offsets: "alpha.offsets", indices: "alpha.points", values: "alpha.values")
+    let shards = Tiles.neuronShards(of: rows.rows)
+    var result: [PointCombinations.Shard] = []
+    for shard in 0..<shards.count {
+      let part = try rows.read(shards[shard], indicesBelow: points)
+      result.append(
+        PointCombinations.Shard(
+          rows: shards[shard].count, offsets: part.offsets, points: part.indices, coefficients: part.values))
+    }
+    return PointCombinations(rows: rows.rows, shards: result)
+  }
+
+  private static func points(_ file: SafetensorsReader) throws(FireTreeError) -> DataPoints {
+    guard file.tensors["points.offsets"] != nil || file.tensors["points.columns"] != nil else {
+      return .dense(try file.matrix("points.values"))
+    }
+    let rows = try CompressedRowsFile<Int32>(
+      file, offsets: "points.offsets", indices: "points.columns", values: "points.values")
+    let columns = try dimension(file)
+    let all = try rows.read(0..<rows.rows, indicesBelow: columns)
+    return .sparse(
+      SparseRows(columns: columns, offsets: all.offsets, columnIndices: all.indices, values: all.values))
+  }
+
+  /// d', which sparse points do not tell.
+  private static func dimension(_ file: SafetensorsReader) throws(FireTreeError) -> Int {
+    let features = try file.tensor("preprocessing.offset", of: Float.self, rank: 1).shape[0]
+    guard features < Int(Int32.max) else { throw .data(file: file.path, "there are too many features") }
+    return features + (file.metadata["preprocessing.constant"] == nil ? 0 : 1)
+  }
+
+  private static func text(_ key: String, _ file: SafetensorsReader) throws(FireTreeError) -> String {
+    guard let text = file.metadata[key] else { throw .data(file: file.path, "the model has no \(key)") }
+    return text
+  }
+
+  private static func malformed(_ key: String, _ file: SafetensorsReader) -> FireTreeError {
+    .data(file: file.path, "the model's \(key) is malformed")
+  }
+}
