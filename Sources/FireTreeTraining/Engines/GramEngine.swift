@@ -68,7 +68,11 @@ public struct GramEngine: TrainingEngine {
       ? "it takes at most \(CandidateLists.maximumPoints) points, not \(shape.points)" : nil
   }
 
+  public static var supportsSeededWeights: Bool { true }
+
   public static func requiredMemory(for shape: ProblemShape) -> ByteCount {
+    var shape = shape
+    shape.isSeeded = false
     // Candidates are at most a quarter of all pairs for any threshold that is worth this engine.
     let candidates =
       ByteCount(2 + 4 * GramPlane.count(usesVelocity: shape.usesVelocity)) * shape.neurons
