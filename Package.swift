@@ -59,7 +59,8 @@ let package = Package(
     .testTarget(name: "DocumentationTests", dependencies: ["FireTree", "FireTreeCLI", "TenLines"]),
     .testTarget(name: "FireTreeDataTests", dependencies: ["FireTreeData", "FireTreeCore", "CZlib"]),
     .testTarget(name: "FireTreeTests", dependencies: ["FireTree", "TestSupport"]),
-    .testTarget(name: "FireTreeCLITests", dependencies: ["FireTreeCLI", "CZlib"], exclude: ["Snapshots"]),
+    .testTarget(
+      name: "FireTreeCLITests", dependencies: ["FireTree", "FireTreeCLI", "CZlib"], exclude: ["Snapshots"]),
   ],
   swiftLanguageModes: [.v6]
 )

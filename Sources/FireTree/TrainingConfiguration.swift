@@ -1,7 +1,8 @@
 /// Everything that decides how a model is trained, with the defaults of the command line.
 ///
 /// Training is a function of the data, this value and the library's version: the same configuration gives the same
-/// model, bit by bit, on any number of threads.
+/// model, bit by bit, on any number of threads. Automatic weights depend on the machine's memory besides: their two forms
+/// agree within rounding, not in every bit.
 public struct TrainingConfiguration: Sendable, Equatable {
   /// How the threshold b of the neurons is chosen.
   public enum Threshold: Sendable, Equatable {
@@ -19,6 +20,13 @@ public struct TrainingConfiguration: Sendable, Equatable {
     case value(Float)
   }
 
+  /// In which form the hidden weights are held (`HiddenWeights`).
+  public enum Weights: Sendable, Equatable {
+    /// Stored, unless they are too large for this machine: see `TrainingProblem.weights(for:)`.
+    case automatic
+    case value(HiddenWeights.Form)
+  }
+
   /// m.
   public var neurons: Int
   public var engine: EngineKind
@@ -29,6 +37,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
   /// Training stops early at this loss.
   public var targetLoss: Double?
   public var seed: UInt64
+  public var weights: Weights
   public var preprocessing: PreprocessingOptions
   public var workers: Workers
 
@@ -36,6 +45,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
     neurons: Int = 5000, engine: EngineKind = .dense, threshold: Threshold = .automatic,
     learningRate: LearningRate = .automatic, momentum: GradientDescent.Momentum = .nesterov(0.9),
     iterations: Int = 60, targetLoss: Double? = nil, seed: UInt64 = 0,
+    weights: Weights = .automatic,
     preprocessing: PreprocessingOptions = PreprocessingOptions(), workers: Workers = .all
   ) {
     self.neurons = neurons
@@ -46,6 +56,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
     self.iterations = iterations
     self.targetLoss = targetLoss
     self.seed = seed
+    self.weights = weights
     self.preprocessing = preprocessing
     self.workers = workers
   }

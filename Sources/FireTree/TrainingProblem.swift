@@ -13,6 +13,10 @@ public struct TrainingProblem: Sendable {
   public let encoding: TargetEncoding
   public let schema: FeatureSchema
   public let kind: Dataset.Kind
+  /// Share of all pairs that is expected to fire in the initial network.
+  public let firingShare: Double
+  /// What this machine could give when the problem was made.
+  let availableMemory: ByteCount
   /// One line for each choice that a default made.
   public private(set) var notes: [String]
 
@@ -38,22 +42,25 @@ public struct TrainingProblem: Sendable {
       notes.append(
         "there are \(names.count) classes for \(points.count) points: is the target the right column?")
     }
+    let norms = points.norms()
     switch configuration.threshold {
     case .automatic:
       threshold = Network.paperThreshold(neurons: configuration.neurons)
       notes.append("threshold: \(threshold) (sqrt(0.4 ln \(configuration.neurons)))")
     case .value(let value): threshold = value
     case .firingShare(let share):
-      threshold = Float(NormalDistribution.threshold(firingShare: share, norms: points.norms()))
+      threshold = Float(NormalDistribution.threshold(firingShare: share, norms: norms))
       notes.append("threshold: \(threshold) (a firing share of \(share))")
     }
+    firingShare = NormalDistribution.firingShare(threshold: Double(threshold), norms: norms)
+    availableMemory = ByteCount.available
   }
 
-  /// n, d, m, C as the engines plan with them.
+  /// n, d, m, C as the engines plan with them, weights stored.
   public var shape: ProblemShape {
     ProblemShape(
       points: points, neurons: configuration.neurons, outputs: encoding.outputs,
-      usesVelocity: configuration.momentum.coefficient > 0)
+      usesVelocity: configuration.momentum.coefficient > 0, firingShare: firingShare)
   }
 
   /// Throws a usage error when `kind` cannot train this problem, or needs more memory than this machine has: then with
@@ -62,15 +69,15 @@ public struct TrainingProblem: Sendable {
     if let limitation = kind.type.limitation(for: shape) {
       throw .usage("the engine \(kind.rawValue) does not fit: \(limitation)")
     }
-    try kind.type.requiredMemory(for: shape).requireAvailable(
+    try kind.type.requiredMemory(for: try shape(for: kind)).requireAvailable(
       for: "the engine \(kind.rawValue) with \(configuration.neurons) neurons")
   }
 
-  /// The initial network. Complexity: O(m d).
-  public func initialNetwork() -> Network {
+  /// The initial network. Complexity: O(m d), for seeded weights O(m C).
+  public func initialNetwork(form: HiddenWeights.Form = .stored) -> Network {
     Network(
       neurons: configuration.neurons, dimension: points.dimension, outputs: encoding.outputs,
-      threshold: threshold, seed: configuration.seed, workers: configuration.workers)
+      threshold: threshold, seed: configuration.seed, form: form, workers: configuration.workers)
   }
 
   /// An engine at iteration 0, with `learningRate` or, when that is nil, the configured or automatic one.
@@ -82,7 +89,7 @@ public struct TrainingProblem: Sendable {
   ) throws(FireTreeError) -> any TrainingEngine {
     try requireFit(of: kind)
     var engine = kind.type.init(
-      network: initialNetwork(), points: points,
+      network: initialNetwork(form: try weights(for: kind).form), points: points,
       optimizer: GradientDescent(learningRate: learningRate ?? 0, momentum: configuration.momentum),
       workers: configuration.workers)
     if learningRate == nil { engine.optimizer.learningRate = self.learningRate(for: engine) }

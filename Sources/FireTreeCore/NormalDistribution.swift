@@ -22,10 +22,14 @@ public enum NormalDistribution {
     var (low, high) = (-40 * largest, 40 * largest)
     for _ in 0..<100 where high > low {
       let middle = (low + high) / 2
-      let mean = norms.reduce(0.0) { $0 + tail(of: Double($1), above: middle) } / Double(norms.count)
-      if mean > share { low = middle } else { high = middle }
+      if firingShare(threshold: middle, norms: norms) > share { low = middle } else { high = middle }
     }
     return (low + high) / 2
+  }
+
+  /// The mean over `norms` of P[N(0, norm^2) > `threshold`]; 0 without norms. Complexity: O(n) evaluations of `tail`.
+  public static func firingShare(threshold: Double, norms: [Float]) -> Double {
+    norms.reduce(0.0) { $0 + tail(of: Double($1), above: threshold) } / Double(max(norms.count, 1))
   }
 
   private static func tail(of norm: Double, above threshold: Double) -> Double {

@@ -36,6 +36,10 @@ public protocol TrainingEngine: Sendable {
 
   /// Why the engine cannot train a problem of this size at all, whatever the memory; nil when it can.
   static func limitation(for shape: ProblemShape) -> String?
+
+  /// Whether training a seeded network can spare its weights' memory. Every engine takes a seeded network; one that says
+  /// no here computes its weights first.
+  static var supportsSeededWeights: Bool { get }
 }
 
 /// The sizes that decide what an engine needs.
@@ -48,27 +52,49 @@ public struct ProblemShape: Sendable, Equatable {
   public var usesVelocity: Bool
   /// Elements that the data points store, n d when dense.
   public var storedElements: Int
+  /// Whether the weights are seeded ones.
+  public var isSeeded: Bool
+  /// Share of the n m pairs that is expected to fire, from which the size of seeded weights is estimated.
+  public var firingShare: Double
 
-  public init(points: DataPoints, neurons: Int, outputs: Int, usesVelocity: Bool) {
+  public init(
+    points: DataPoints, neurons: Int, outputs: Int, usesVelocity: Bool, isSeeded: Bool = false,
+    firingShare: Double = 0.05
+  ) {
     self.points = points.count
     self.dimension = points.dimension
     self.neurons = neurons
     self.outputs = outputs
     self.usesVelocity = usesVelocity
     self.storedElements = points.storedElements
+    self.isSeeded = isSeeded
+    self.firingShare = firingShare
+  }
+
+  /// What the weights take with their velocity. Stored ones: m d floats each.
+  ///
+  /// Seeded ones: an entry of alpha, and one of the velocity's combination, for each pair that has fired so far. That is
+  /// taken as twice what is expected to fire at a time.
+  public var weightsMemory: ByteCount {
+    let copies = usesVelocity ? 2 : 1
+    guard isSeeded else { return ByteCount.matrix(rows: neurons, columns: dimension) * copies }
+    let share = firingShare >= 0 && firingShare < 0.5 ? 2 * firingShare : 1
+    let perNeuron = min(points, Int((share * Double(points)).rounded(.up)))
+    return PointCombinations.requiredMemory(rows: neurons, entries: ByteCount(neurons) * perNeuron) * copies
   }
 
   /// The network with its velocity, the data points, and the outputs' partial sums: what every engine holds.
   var baseMemory: ByteCount {
-    let weights = ByteCount.matrix(rows: neurons, columns: dimension) * (usesVelocity ? 2 : 1)
     let outputWeights = ByteCount.matrix(rows: neurons, columns: outputs)
     let sums = ByteCount(MemoryLayout<Double>.stride * 64) * points * OutputSums.stride(outputs: outputs)
-    return weights + outputWeights + sums + ByteCount(8) * storedElements
+    return weightsMemory + outputWeights + sums + ByteCount(8) * storedElements
   }
 }
 
 extension TrainingEngine {
   public static func limitation(for shape: ProblemShape) -> String? { nil }
+
+  public static var supportsSeededWeights: Bool { false }
 
   public var outputWeights: Matrix { network.outputWeights }
 

@@ -29,7 +29,8 @@ enum Devices {
         ["train", "a.csv", "--neurons"], ["train", "a.csv", "--neurons", "--seed", "1"],
         ["train", "a.csv", "--engine", "dens"], ["train", "a.csv", "--format", "xls"],
         ["train", "a.csv", "--task", "ranking"], ["train", "a.csv", "--header", "maybe"],
-        ["train", "a.csv", "--columns", "scale"], ["train", "a.csv", "--momentum-kind", "adam"],
+        ["train", "a.csv", "--columns", "scale"], ["train", "a.csv", "--weights", "none"],
+        ["train", "a.csv", "--momentum-kind", "adam"],
         ["verify", "a.csv", "--engine", "tree"],
         ["verify", "a.csv", "--out", "x"], ["benchmark", "a.csv", "--engines", "dense,tree"],
         ["benchmark", "a.csv", "--engines", ""], ["benchmark", "a.csv", "--engines", ","],
@@ -79,6 +80,8 @@ enum Devices {
         ["train", "data.npy", "--header", "yes"], ["train", "data.npy", "--delimiter", ","],
         ["train", "data.idx", "--target", "0"], ["train", "data.svm", "--target", "0"],
         ["train", "data.svm", "--labels", "data.npy"], ["train", "data.svm", "--columns", "center"],
+        ["train", "diabetes.csv", "--weights", "seeded", "--engine", "dense"],
+        ["train", "diabetes.csv", "--weights", "seeded", "--engine", "data-tree"],
         ["train", "diabetes.csv", "--labels", "data.svm"], ["train", "data.bin"], ["inspect", "data.bin"],
       ], equals: "usage-data")
   }

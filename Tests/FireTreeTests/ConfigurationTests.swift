@@ -55,7 +55,7 @@ import Testing
   @Test(arguments: EngineKind.allCases) func aWidthBeyondTheMemory(engine: EngineKind) throws {
     let problem = try TrainingProblem(data, configuration: .init(neurons: Int(Int32.max)))
     let error = #expect(throws: FireTreeError.self) { try problem.makeEngine(engine) }
-    let needed = engine.type.requiredMemory(for: problem.shape)
+    let needed = engine.type.requiredMemory(for: try problem.shape(for: engine))
     #expect(error?.kind == .usage && needed > ByteCount(100_000_000_000))
     #expect(
       error?.reason.hasPrefix(

@@ -72,7 +72,7 @@ struct BenchmarkCommand: ParsableCommand {
     _ kind: EngineKind, _ problem: TrainingProblem, steps: Int, learningRate: inout Float?
   ) throws -> Line {
     PeakMemory.reset()
-    let network = problem.initialNetwork()
+    let network = problem.initialNetwork(form: try problem.weights(for: kind).form)
     let optimizer = GradientDescent(learningRate: learningRate ?? 0, momentum: problem.configuration.momentum)
     let clock = ContinuousClock()
     let start = clock.now

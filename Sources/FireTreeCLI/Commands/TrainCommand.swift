@@ -23,18 +23,35 @@ struct TrainCommand: ParsableCommand {
     parsing: .unconditional,
     help: ArgumentHelp("Compare all pairs with a dense forward pass every n steps.", valueName: "n"))
   var audit: Int?
+  @Option(help: "Whether training holds all hidden weights, or a seed and what it has added to them.")
+  var weights: WeightsChoice = .auto
+  @Flag(help: "Write seeded weights as a matrix into the model.") var fullWeights = false
   @OptionGroup(title: "Data") var dataOptions: DataOptions
   @OptionGroup(title: "Training") var training: TrainingOptions
 
+  enum WeightsChoice: String, ExpressibleByArgument, CaseIterable {
+    case auto, stored, seeded
+
+    var configuration: TrainingConfiguration.Weights {
+      switch self {
+      case .auto: .automatic
+      case .stored: .value(.stored)
+      case .seeded: .value(.seeded)
+      }
+    }
+  }
+
   func run() throws {
-    let configuration = try training.resolved(
+    var configuration = try training.resolved(
       engine: engine, iterations: iterations, momentum: momentum, targetLoss: targetLoss)
+    configuration.weights = weights.configuration
     let auditor = try audit.map { try Self.auditor(every: $0, workers: configuration.workers) }
     try OutputPaths.check(outputs: [out, log], inputs: [data, dataOptions.labels])
     try AtomicFile.requireWritable(out)
     let stepLog = try log.map { try StepLog(path: $0) }
     let problem = try TrainingProblem(dataOptions.readTraining(data), configuration: configuration)
     for note in problem.notes { Message.note(note) }
+    if let note = try problem.weights(for: configuration.engine).note { Message.note(note) }
     var engine = try problem.makeEngine(configuration.engine)
     Message.note(
       "training \(problem.configuration.neurons) neurons on \(problem.points.count) points of "
@@ -54,7 +71,7 @@ struct TrainCommand: ParsableCommand {
     // The steps up to a divergence are what its log is read for.
     try stepLog?.commit()
     let (last, reason) = try result.get()
-    try Model(problem, engine: engine, last: last).write(to: out)
+    try Model(problem, engine: engine, last: last).write(to: out, fullWeights: fullWeights)
     if let total = auditor?.total {
       Message.note("audit: \(total.compared) pairs compared, \(total.firing) fire, none missed")
     }

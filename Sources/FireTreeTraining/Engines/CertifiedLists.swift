@@ -58,7 +58,13 @@ struct CertifiedLists: Sendable {
     self.workers = workers
   }
 
-  var shardCount: Int { lists.shards.count }
+  /// Bytes that lists and certificates will hold: a skin makes at most about four times as many candidates as points
+  /// fire (`SkinModel`), and the lists have room to grow.
+  static func requiredMemory(for shape: ProblemShape, bytesPerCandidate: Int) -> ByteCount {
+    let candidates = min(Double(shape.points), 4.1 * shape.firingShare * Double(shape.points))
+    return ByteCount(bytesPerCandidate) * shape.neurons * Int(1.6 * candidates + 4)
+      + ByteCount(MemoryLayout<Certificate>.stride + 64) * shape.neurons
+  }
 
   /// A part for each shard, in which every neuron is to be anchored.
   func unanchoredParts(outputs: Int) -> [SweepPart] {

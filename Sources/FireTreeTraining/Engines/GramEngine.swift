@@ -75,13 +75,14 @@ public struct GramEngine: TrainingEngine {
       ? "it takes at most \(CandidateLists.maximumPoints) points, not \(shape.points)" : nil
   }
 
+  public static var supportsSeededWeights: Bool { true }
+
   public static func requiredMemory(for shape: ProblemShape) -> ByteCount {
-    // Candidates are at most a quarter of all pairs for any threshold that is worth this engine.
-    let candidates =
-      ByteCount(2 + 4 * GramPlane.count(usesVelocity: shape.usesVelocity)) * shape.neurons
-      * (shape.points / 4 + 8)
-    return shape.baseMemory + .matrix(rows: shape.points, columns: shape.points) + candidates
-      + ByteCount(64) * shape.neurons
+    let combinations = shape.usesVelocity || shape.isSeeded ? 10 : 0
+    return shape.baseMemory + .matrix(rows: shape.points, columns: shape.points)
+      + CertifiedLists.requiredMemory(
+        for: shape,
+        bytesPerCandidate: 2 + 4 * GramPlane.count(usesVelocity: shape.usesVelocity) + combinations)
   }
 
   /// The bound on the length of the neuron's last step. For tests.

@@ -46,9 +46,7 @@ public struct WeightEngine: TrainingEngine {
   }
 
   public static func requiredMemory(for shape: ProblemShape) -> ByteCount {
-    // Candidates are at most a quarter of all pairs for any threshold that is worth this engine.
-    let candidates = ByteCount(2 + 4 * planes) * shape.neurons * (shape.points / 4 + 8)
-    return shape.baseMemory + candidates + ByteCount(64) * shape.neurons
+    shape.baseMemory + CertifiedLists.requiredMemory(for: shape, bytesPerCandidate: 2 + 4 * planes)
   }
 
   public var firingSet: FiringSet { certified.firingSet }

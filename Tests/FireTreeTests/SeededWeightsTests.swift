@@ -1,0 +1,109 @@
+import FireTree
+import Foundation
+import TestSupport
+import Testing
+
+/// The choice between stored and seeded weights, and what a model makes of them.
+@Suite struct SeededWeightsTests {
+  private static func problem(
+    _ configuration: TrainingConfiguration, columns: Int = 6
+  ) throws -> TrainingProblem {
+    var random = SeededGenerator(seed: 8)
+    let data = Dataset(
+      source: "x", kind: .table, features: .dense(random.matrix(rows: 40, columns: columns)),
+      target: .values((0..<40).map { Float($0 % 7) }))
+    return try TrainingProblem(data, configuration: configuration)
+  }
+
+  private static var seededEngines: [EngineKind] {
+    EngineKind.allCases.filter { $0.type.supportsSeededWeights }
+  }
+
+  @Test func aFormThatIsNamedIsTaken() throws {
+    #expect(Self.seededEngines == [.gram])
+    for engine in EngineKind.allCases {
+      let stored = try Self.problem(.init(neurons: 100, engine: engine, weights: .value(.stored)))
+      #expect(try stored.weights(for: engine).form == .stored && stored.weights(for: engine).note == nil)
+      let seeded = try Self.problem(.init(neurons: 100, engine: engine, weights: .value(.seeded)))
+      if engine.type.supportsSeededWeights {
+        #expect(try seeded.weights(for: engine).form == .seeded && seeded.shape(for: engine).isSeeded)
+      } else {
+        let error = #expect(throws: FireTreeError.self) { try seeded.makeEngine(engine) }
+        #expect(
+          error == .usage("the engine \(engine.rawValue) does not train seeded weights; use gram"))
+      }
+    }
+  }
+
+  /// 4 bytes x 10,000 x 16 (7 inputs are padded to 16) are 640,000 bytes, twice that with velocities. With few columns
+  /// the engine's other memory decides, with many their own.
+  @Test(arguments: [(6, 0, 640_000), (6, 0.9, 1_280_000), (300, 0.9, 24_320_000)] as [(Int, Float, Int)])
+  func theAutomaticFormFollowsTheMemory(columns: Int, momentum: Float, stored: Int) throws {
+    let problem = try Self.problem(
+      .init(neurons: 10_000, momentum: .nesterov(momentum)), columns: columns)
+    #expect(problem.shape.weightsMemory.bytes == stored)
+    for engine in EngineKind.allCases {
+      let whole = engine.type.requiredMemory(for: problem.shape).bytes
+      let least = max(whole, 2 * stored)
+      #expect(problem.automaticWeights(for: engine, available: ByteCount(least)).form == .stored)
+      #expect(problem.automaticWeights(for: engine, available: ByteCount(least)).note == nil)
+      let (form, note) = problem.automaticWeights(for: engine, available: ByteCount(least - 1))
+      #expect(form == (engine.type.supportsSeededWeights ? .seeded : .stored))
+      #expect((note ?? "").hasPrefix("weights: seeded (stored ones would take ") == (form == .seeded))
+    }
+    #expect(try problem.weights(for: .gram).form == .stored)
+  }
+
+  /// Seeded weights are planned without a term in m d: 6 bytes for twice the expected firing pairs, 8 a neuron.
+  @Test func seededWeightsArePlannedByTheirEntries() throws {
+    let problem = try Self.problem(
+      .init(neurons: 1_000_000, threshold: .firingShare(0.01), weights: .value(.seeded)))
+    #expect(abs(problem.firingShare - 0.01) < 1e-6)
+    var shape = try problem.shape(for: .gram)
+    #expect(shape.isSeeded && shape.points == 40 && shape.usesVelocity)
+    #expect(shape.weightsMemory.bytes == 2 * (6 * 1_000_000 * 1 + 8 * 1_000_000))
+    shape.dimension = 1_000_000
+    #expect(shape.weightsMemory.bytes == 2 * (6 * 1_000_000 * 1 + 8 * 1_000_000))
+    shape.firingShare = 0.9
+    #expect(shape.weightsMemory.bytes == 2 * (6 * 1_000_000 * 40 + 8 * 1_000_000))
+    shape.neurons = .max
+    #expect(shape.weightsMemory.bytes == .max)
+  }
+
+  @Test func theInitialNetworkOfAProblem() throws {
+    let problem = try Self.problem(.init(neurons: 300))
+    #expect(problem.initialNetwork(form: .seeded).weights.form == .seeded)
+    #expect(problem.initialNetwork(form: .seeded).storing() == problem.initialNetwork())
+  }
+
+  /// A seeded model from its file, one written in full, and one whose weights are stored give the same bits.
+  @Test(arguments: [30, 2000]) func predictionsHaveTheSameBits(neurons: Int) throws {
+    let problem = try Self.problem(.init(neurons: neurons, iterations: 2))
+    var engine = try problem.makeEngine(.dense)
+    let (last, _) = try TrainingLoop(iterations: 2).run(&engine, targets: problem.targets)
+    var model = Model(problem, engine: engine, last: last)
+    var random = SeededGenerator(seed: 2)
+    model.weights =
+      random.seededNetwork(neurons: neurons, points: problem.points, outputs: 1, threshold: 0).weights
+    let folder = FileManager.default.temporaryDirectory.appending(path: "firetree-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let paths = ["seeded", "full"].map { folder.appending(path: $0).path }
+    try model.write(to: paths[0])
+    try model.write(to: paths[1], fullWeights: true)
+    let (seeded, full) = (try Model(contentsOf: paths[0]), try Model(contentsOf: paths[1]))
+    #expect(seeded == model && seeded.weights.form == .seeded && full.weights.form == .stored)
+    let features = DataPoints.dense(random.matrix(rows: 500, columns: 6))
+    let expected = try full.outputs(for: features, workers: Workers(threads: 1))
+    #expect(expected != Matrix(rows: 500, columns: 1))
+    for threads in 1...3 {
+      #expect(try seeded.outputs(for: features, workers: Workers(threads: threads)) == expected)
+      #expect(try model.outputs(for: features, workers: Workers(threads: threads)) == expected)
+    }
+    #expect(try seeded.predict(features) == full.predict(features))
+    // The combinations tell: without them the outputs are others.
+    var bare = model
+    bare.weights = .seeded(SeededWeights(seed: 0, rows: neurons, dimension: problem.points.dimension))
+    #expect(try bare.outputs(for: features) != expected)
+  }
+}
