@@ -1,6 +1,7 @@
 # The one list of what can be done here; continuous integration calls the same targets.
 
 SWIFT ?= swift
+OPTIONS ?=
 BUILD = .build/release
 SOURCES = Package.swift Sources Tests Examples
 
@@ -10,7 +11,7 @@ help:
 	@echo "make demo    build, train on bundled digits, evaluate on held-out ones"
 	@echo "make test    build and run all tests"
 	@echo "make check   the tests with assertions on, then under the address sanitizer"
-	@echo "make bench-peers  time steps against JAX (installs it into .venv)"
+	@echo "make bench-peers  compare with JAX, PyTorch, NumPy and scikit-learn (installs them into .venv)"
 	@echo "make lint    formatter and compiler warnings as errors"
 	@echo "make format  format the sources"
 
@@ -33,12 +34,18 @@ check: dependencies
 	SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test -c release \
 	  --scratch-path .build-asan --sanitize=address
 
-.venv/bin/python:
+# PyTorch is pinned so that pip prefers the build for CPUs, 2.13.0+cpu, wherever it finds one, for instance with
+# PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu; that of PyPI brings gigabytes of CUDA. Without it the
+# comparison runs and has no rows of PyTorch.
+.venv/peers: Benchmarks/peers/requirements.txt
 	python3 -m venv .venv
-	.venv/bin/pip install --quiet jax numpy safetensors
+	.venv/bin/pip install --quiet --requirement $<
+	.venv/bin/pip install --quiet torch==2.13.0 || echo "make: no PyTorch; its rows will be dashes" >&2
+	touch $@
 
-bench-peers: build .venv/bin/python
-	.venv/bin/python Benchmarks/peers/compare.py --firetree $(BUILD)/firetree
+# OPTIONS goes to the program: make bench-peers OPTIONS="--what steps --rounds 1". Its --help says what it does.
+bench-peers: build .venv/peers
+	.venv/bin/python Benchmarks/peers/compare.py --firetree $(BUILD)/firetree $(OPTIONS)
 
 lint: dependencies
 	$(SWIFT) format lint --strict --recursive $(SOURCES)

@@ -1,123 +1,125 @@
-"""Time training steps of FireTree's engines against JAX (jit, CPU, float32) on the bundled digits.
+"""FireTree beside JAX, PyTorch, NumPy and scikit-learn on the bundled digits.
 
-The same work on both sides: full-batch plain gradient descent on the hidden weights of
+    make bench-peers        (installs the others into .venv; options go into OPTIONS="...")
 
-    f(x) = relu(X W^T - b) A / sqrt(m),   L = 1/2 sum |f - y|^2,
+Three tables; --what chooses among them:
 
-from the same initial weights, threshold, learning rate and preprocessing, which are read from a model that
-`firetree train --iterations 0` writes. Rounds alternate between the two; a row is the median over rounds of each
-round's median step. The losses after the last step must agree.
+steps     The time of a full-batch step on the hidden weights of  f(x) = relu(x W^T - b) A / sqrt(m),
+          L = 1/2 sum |f - y|^2,  single precision, all cores. Everyone has the same points, initial weights,
+          threshold and learning rate, read from a model that `firetree train --iterations 0` writes. Each round runs
+          every program once, each in a process of its own; a row is the median over the rounds of each round's median
+          step, the first steps left out. Compilation and preprocessing are not counted. A slow program takes fewer
+          steps, so that a round fits the budget, but no fewer than three, of which two count; one other than JAX and
+          FireTree whose single step exceeds the budget is left out. On a shape with ":seeded" FireTree runs alone
+          and does not store its initial weights.
+training  The wall time of whole processes that train to an accuracy on the training points. JAX finds the first
+          iteration that has it, before the clock runs; both then take so many.
+accuracy  Training time and held-out accuracy of FireTree's defaults and of scikit-learn's estimators.
 
-    make bench-peers        (creates .venv with jax, numpy and safetensors)
+A program that is missing, fails or runs out of memory gets dashes, and a line below the table that says why.
+
+The exit code is 1 when FireTree fails, when its network misses the accuracy, or when losses do not agree: after the
+last step that both took they may differ by 1e-4 of the loss, or by 1e-7 of the loss at start, which is what single
+precision resolves. All rows are compared with the first of their shape.
+
+Each run leaves a folder Benchmarks/results/YYYY-MM-DD-HHMM: command.txt, machine.json, raw.json (every step time and
+loss) and table.md. Nothing else should run on the machine meanwhile.
 """
 
 import argparse
-import gzip
-import json
 import os
-import statistics
-import subprocess
+import shutil
 import sys
-import tempfile
-import time
+from pathlib import Path
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from safetensors import safe_open
+import accuracy
+import steps
+import training
+from firetree import FireTree
+from report import Results
+from steps import PEERS, Settings, Shape
 
-IMAGES = "Examples/data/t10k-images-idx3-ubyte.gz"
-LABELS = "Examples/data/t10k-labels-idx1-ubyte.gz"
-
-
-def digits(points: int):
-    with gzip.open(IMAGES) as file:
-        images = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 784)[:points]
-    with gzip.open(LABELS) as file:
-        labels = np.frombuffer(file.read(), np.uint8, offset=8)[:points]
-    return images.astype(np.float32), labels
+ROOT = Path(__file__).resolve().parents[2]
+SHAPES = "1000x20000,1000x100000,1000x1000000,1000x10000000:seeded,8000x20000,8000x100000"
+TABLES = ["steps", "training", "accuracy"]
 
 
-def initial_network(firetree: str, points: int, neurons: int):
-    """Weights, threshold, and preprocessed points, as FireTree starts with them."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "initial.safetensors")
-        subprocess.run(
-            [firetree, "train", IMAGES, "--labels", LABELS, "--points", str(points), "--neurons", str(neurons),
-             "--iterations", "0", "--momentum", "0", "--out", path],
-            check=True, capture_output=True)
-        with safe_open(path, "numpy") as model:
-            metadata = model.metadata()
-            tensors = {name: model.get_tensor(name) for name in model.keys()}
-    images, labels = digits(points)
-    x = (images - tensors["preprocessing.offset"]) * tensors["preprocessing.scale"]
-    x /= np.linalg.norm(x, axis=1, keepdims=True)
-    classes = json.loads(metadata["class_names"])
-    y = np.array([[1.0 if str(label) == name else 0.0 for name in classes] for label in labels], np.float32)
-    return tensors["hidden.weight"], tensors["output.weight"], float(metadata["threshold"]), x, y
+def several(of: list[str]):
+    """A parser of names separated by commas."""
+
+    def parse(text: str) -> list[str]:
+        names = [name for name in text.split(",") if name]
+        unknown = [name for name in names if name not in of]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"there is no '{unknown[0]}'; there are {', '.join(of)}")
+        return names
+
+    return parse
 
 
-def jax_steps(w, a, b, x, y, rate: float, steps: int):
-    """Seconds of each step, and the losses before the first and after every step."""
-    w, a, x, y = (jnp.asarray(v) for v in (w, a, x, y))
-    scale = 1 / np.sqrt(w.shape[0])
-
-    def loss(w):
-        return 0.5 * jnp.sum((scale * (jax.nn.relu(x @ w.T - b) @ a) - y) ** 2)
-
-    @jax.jit
-    def step(w):
-        value, gradient = jax.value_and_grad(loss)(w)
-        return w - rate * gradient, value
-
-    step(w)[0].block_until_ready()  # compilation is not timed
-    seconds, losses = [], []
-    for _ in range(steps):
-        start = time.perf_counter()
-        w, value = step(w)
-        w.block_until_ready()
-        seconds.append(time.perf_counter() - start)
-        losses.append(float(value))
-    return seconds, losses + [float(loss(w))]
+def shapes(text: str) -> list[Shape]:
+    """A parser of shapes separated by commas."""
+    return [Shape.parse(one) for one in text.split(",")]
 
 
-def firetree_steps(firetree: str, engine: str, points: int, neurons: int, rate: float | None, steps: int):
-    command = [firetree, "benchmark", IMAGES, "--labels", LABELS, "--points", str(points), "--neurons", str(neurons),
-               "--engines", engine, "--steps", str(steps), "--json"]
-    if rate is not None:
-        command += ["--learning-rate", repr(rate)]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+def count(text: str) -> int:
+    """A parser of positive numbers."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--firetree", default=".build/release/firetree", help="the command (%(default)s)")
+    parser.add_argument("--what", type=several(TABLES), default=TABLES, help="tables, comma-separated (all)")
+    parser.add_argument("--engines", default="auto", help="engines of FireTree, comma-separated (%(default)s)")
+    parser.add_argument("--rounds", type=count, default=3, help="%(default)s")
+    parser.add_argument("--results", type=Path, default="Benchmarks/results", help="parent of the folder (%(default)s)")
+    group = parser.add_argument_group("steps")
+    group.add_argument(
+        "--peers", type=several(list(PEERS)), default=list(PEERS), help=f"comma-separated ({','.join(PEERS)})")
+    group.add_argument("--shapes", type=shapes, default=SHAPES, help="points x neurons, comma-separated (%(default)s)")
+    group.add_argument("--steps", type=count, default=40, help="steps of a round (%(default)s)")
+    group.add_argument("--skip", type=int, default=5, help="first steps that are not counted (%(default)s)")
+    group.add_argument("--budget", type=float, default=60, help="seconds for the steps of a round (%(default)s)")
+    group.add_argument("--momentum", type=float, default=0.0, help="Nesterov momentum; 0 for none (%(default)s)")
+    group = parser.add_argument_group("training")
+    group.add_argument("--train-shape", type=Shape.parse, default="1000x100000", help="points x neurons (%(default)s)")
+    group.add_argument("--reach", type=float, default=0.99, help="training accuracy (%(default)s)")
+    group = parser.add_argument_group("accuracy")
+    group.add_argument("--train-points", type=count, default=8000, help="%(default)s")
+    group.add_argument("--held-out", type=count, default=2000, help="%(default)s")
+    options = parser.parse_args()
+    if shutil.which(options.firetree) is None:
+        parser.error(f"there is no command {options.firetree}; make build makes it")
+    if options.steps < steps.LEAST_STEPS or not 0 <= options.skip <= options.steps - 2:
+        parser.error("there must be at least three steps, and two that are not skipped")
+    return options
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--firetree", default=".build/release/firetree")
-    parser.add_argument("--engines", default="dense,weight-tree,gram")
-    parser.add_argument("--shapes", default="16x10000,16x100000,1000x20000,8000x5000", help="points x neurons, comma-separated")
-    parser.add_argument("--steps", type=int, default=15)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--skip", type=int, default=5, help="first steps that are not counted")
-    options = parser.parse_args()
-    print("| points | neurons | engine | step | JAX step | JAX / engine (range) | loss difference |")
-    print("|---|---|---|---|---|---|---|")
-    for shape in options.shapes.split(","):
-        points, neurons = (int(v) for v in shape.split("x"))
-        network = initial_network(options.firetree, points, neurons)
-        for engine in options.engines.split(","):
-            rate = firetree_steps(options.firetree, engine, points, neurons, None, 1)["learning_rate"]
-            ours, theirs = [], []
-            for _ in range(options.rounds):
-                line = firetree_steps(options.firetree, engine, points, neurons, rate, options.steps)
-                ours.append(statistics.median(line["step_seconds"][options.skip:]))
-                seconds, losses = jax_steps(*network, rate, options.steps)
-                theirs.append(statistics.median(seconds[options.skip:]))
-            ratios = [b / a for a, b in zip(ours, theirs)]
-            difference = abs(line["losses"][-1] - losses[-1]) / losses[-1]
-            print(f"| {points} | {neurons} | {engine} | {statistics.median(ours) * 1e3:.4g} ms "
-                  f"| {statistics.median(theirs) * 1e3:.4g} ms | {statistics.median(ratios):.2f} "
-                  f"({min(ratios):.2f} to {max(ratios):.2f}) | {difference:.1e} |", flush=True)
-            if difference > 1e-3:
-                sys.exit(f"{engine}: the losses differ: {line['losses'][-1]} and {losses[-1]}")
+    os.chdir(ROOT)
+    options = parse_options()
+    firetree, engines = FireTree(options.firetree), options.engines.split(",")
+    try:
+        results = Results(options.results, options.firetree)
+    except FileExistsError as error:
+        sys.exit(f"{error.filename} is there already; start again in a minute")
+    errors: list[str] = []
+    if "steps" in options.what:
+        settings = Settings(
+            firetree, engines, options.peers, options.steps, options.skip, options.rounds, options.budget,
+            options.momentum)
+        errors += steps.measure(options.shapes, settings, results)
+    if "training" in options.what:
+        errors += training.measure(options.train_shape, options.reach, engines, options.rounds, firetree, results)
+    if "accuracy" in options.what:
+        errors += accuracy.measure(options.train_points, options.held_out, firetree, results)
+    print(f"kept in {results.folder}", file=sys.stderr)
+    if errors:
+        sys.exit("\n".join(errors))
 
 
 if __name__ == "__main__":
