@@ -102,7 +102,8 @@ public struct TrainingProblem: Sendable {
     case .value(let rate): return rate
     case .automatic:
       let kernel = TangentKernel(
-        network: engine.network, points: points, firing: engine.firingSet, workers: configuration.workers)
+        outputWeights: engine.outputWeights, points: points, firing: engine.firingSet,
+        workers: configuration.workers)
       let rate = Float(1 / (SquaredLoss().curvature * kernel.largestEigenvalue()))
       return rate.isFinite ? rate : 1
     }

@@ -31,6 +31,18 @@ enum Automatic<Value: ExpressibleByArgument & LosslessStringConvertible>: Expres
 
 enum YesOrNo: String, ExpressibleByArgument, CaseIterable { case yes, no }
 
+enum WeightsChoice: String, ExpressibleByArgument, CaseIterable {
+  case auto, stored, seeded
+
+  var configuration: TrainingConfiguration.Weights {
+    switch self {
+    case .auto: .automatic
+    case .stored: .value(.stored)
+    case .seeded: .value(.seeded)
+    }
+  }
+}
+
 enum MomentumKind: String, ExpressibleByArgument, CaseIterable {
   case nesterov
   case heavyBall = "heavy-ball"
@@ -128,6 +140,8 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: "Kind of momentum.") var momentumKind: MomentumKind = .nesterov
   @Option(parsing: .unconditional, help: ArgumentHelp("Seed of the initial weights.", valueName: "seed"))
   var seed: UInt64 = 0
+  @Option(help: "Whether training holds all hidden weights, or a seed and what it has added to them.")
+  var weights: WeightsChoice = .auto
   @Option(parsing: .unconditional, help: ArgumentHelp("Threads; by default one a processor.", valueName: "n"))
   var threads: Int?
   @Option(help: "What is done to the columns; by default by the kind of data.") var columns: ColumnScaling?
@@ -151,13 +165,15 @@ struct TrainingOptions: ParsableArguments {
     var rate = TrainingConfiguration.LearningRate.automatic
     if case .value(let value) = learningRate { rate = .value(value) }
     let workers = try Self.workers(threads)
-    return TrainingConfiguration(
+    var configuration = TrainingConfiguration(
       neurons: neurons, engine: engine, threshold: choice, learningRate: rate,
       momentum: momentum == 0
         ? .none : momentumKind == .nesterov ? .nesterov(momentum) : .heavyBall(momentum),
       iterations: iterations, targetLoss: targetLoss, seed: seed,
       preprocessing: PreprocessingOptions(columns: columns, appendsConstant: constant, unitNorm: unitNorm),
       workers: workers)
+    configuration.weights = weights.configuration
+    return configuration
   }
 
   static func workers(_ threads: Int?) throws -> Workers {

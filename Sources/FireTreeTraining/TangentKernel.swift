@@ -11,24 +11,28 @@ import FireTreeCore
 /// form of `GradientDescent` allows eta q lambda_max < (2 + 2 mu) / (1 + 2 mu), which is 1.36 at mu = 0.9 and above
 /// 4/3 for every mu, so the same rate serves both; heavy-ball momentum allows 2 (1 + mu).
 public struct TangentKernel {
-  private let network: Network
+  private let outputWeights: Matrix
   private let points: DataPoints
   private let firing: FiringSet
   private let workers: Workers
 
-  public init(network: Network, points: DataPoints, firing: FiringSet, workers: Workers) {
-    self.network = network
+  /// The network is given by its output weights (m x C) and the pairs that fire.
+  public init(outputWeights: Matrix, points: DataPoints, firing: FiringSet, workers: Workers) {
+    self.outputWeights = outputWeights
     self.points = points
     self.firing = firing
     self.workers = workers
   }
 
+  /// 1 / sqrt(m).
+  private var outputScale: Float { 1 / Float(outputWeights.rows).squareRoot() }
+
   /// H v for v of one row a point (n x C).
   ///
   /// Complexity: O(k (d + C)) for k firing pairs; H itself is never formed.
   public func times(_ vector: Matrix) -> Matrix {
-    let (scale, outputs) = (network.outputScale, network.outputCount)
-    let sums = network.outputWeights.withView { outputWeights in
+    let (scale, outputs) = (outputScale, outputWeights.columns)
+    let sums = outputWeights.withView { outputWeights in
       vector.withView { vector in
         points.withView { points in
           let gradient = PairGradient(
@@ -39,7 +43,8 @@ public struct TangentKernel {
         }
       }
     }
-    return OutputSums(shards: sums, network: network, points: points.count).reduced(workers: workers)
+    return OutputSums(shards: sums, points: points.count, outputs: outputs, scale: scale)
+      .reduced(workers: workers)
   }
 
   /// The part of H v that one shard of neurons contributes, before division by sqrt(m).
@@ -49,10 +54,10 @@ public struct TangentKernel {
     var sums = OutputSums.zeros(points: self.points.count, outputs: outputs)
     sums.withUnsafeMutableBufferPointer { sums in
       guard let sums = sums.baseAddress else { return }
-      Scratch.withMatrix(rows: 2, columns: network.dimension) { scratch in
+      Scratch.withMatrix(rows: 2, columns: self.points.dimension) { scratch in
         let row = scratch.row(0)
         for (k, neuron) in shard.neurons.enumerated() {
-          row.update(repeating: 0, count: network.dimension)
+          row.update(repeating: 0, count: self.points.dimension)
           gradient.add(1, timesGradientOf: k, in: shard, points: points, to: row, scratch: scratch.row(1))
           for position in shard.offsets[k]..<shard.offsets[k + 1] {
             let point = Int(shard.points[position])
@@ -72,7 +77,7 @@ public struct TangentKernel {
   /// `maximumIterations`. The estimate is a Rayleigh quotient and so never above lambda_max.
   public func largestEigenvalue(tolerance: Double = 1e-3, maximumIterations: Int = 100) -> Double {
     guard firing.pairCount > 0 else { return 0 }
-    var vector = Matrix(rows: points.count, columns: network.outputCount)
+    var vector = Matrix(rows: points.count, columns: outputWeights.columns)
     let generator = CounterGenerator(seed: 0, stream: 2)
     vector.withMutableView { vector in
       for i in 0..<vector.rows { generator.normals(row: i, into: vector.row(i), count: vector.columns) }

@@ -37,7 +37,8 @@ import Testing
       let network = Network(
         neurons: m, dimension: d, outputs: outputs, threshold: Float(seed % 4) * 0.4, seed: seed)
       var engine = kind.make(network, points, rate: 0, momentum: momentum)
-      let kernel = TangentKernel(network: network, points: points, firing: engine.firingSet, workers: .all)
+      let kernel = TangentKernel(
+        outputWeights: network.outputWeights, points: points, firing: engine.firingSet, workers: .all)
       engine.optimizer.learningRate = rateFactor / Float(max(kernel.largestEigenvalue(), 0.1))
       for step in 0..<40 {
         _ = engine.advance(outputGradient: SquaredLoss().gradient(outputs: engine.outputs, targets: targets))

@@ -61,7 +61,8 @@ import FireTreeTraining
   @Test func largestEigenvalueEqualsThatOfTheWrittenOutKernel() {
     let engine = engine()
     let kernel = TangentKernel(
-      network: engine.network, points: engine.points, firing: engine.firingSet, workers: .all)
+      outputWeights: engine.outputWeights, points: engine.points, firing: engine.firingSet,
+      workers: .all)
     let network = engine.network
     var fires = [[Bool]](repeating: [Bool](repeating: false, count: 20), count: 200)
     engine.firingSet.forEachPair { r, i, _ in fires[r][i] = true }
@@ -93,7 +94,7 @@ import FireTreeTraining
   @Test func aNetworkThatDoesNotFireStaysAsItIs() throws {
     var engine = engine(threshold: 1000)
     let kernel = TangentKernel(
-      network: engine.network, points: points, firing: engine.firingSet, workers: .all)
+      outputWeights: engine.outputWeights, points: points, firing: engine.firingSet, workers: .all)
     #expect(kernel.largestEigenvalue() == 0)
     let before = engine.network
     let losses = try losses(of: &engine, targets: targets, iterations: 3)

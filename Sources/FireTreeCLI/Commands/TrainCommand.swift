@@ -23,28 +23,13 @@ struct TrainCommand: ParsableCommand {
     parsing: .unconditional,
     help: ArgumentHelp("Compare all pairs with a dense forward pass every n steps.", valueName: "n"))
   var audit: Int?
-  @Option(help: "Whether training holds all hidden weights, or a seed and what it has added to them.")
-  var weights: WeightsChoice = .auto
   @Flag(help: "Write seeded weights as a matrix into the model.") var fullWeights = false
   @OptionGroup(title: "Data") var dataOptions: DataOptions
   @OptionGroup(title: "Training") var training: TrainingOptions
 
-  enum WeightsChoice: String, ExpressibleByArgument, CaseIterable {
-    case auto, stored, seeded
-
-    var configuration: TrainingConfiguration.Weights {
-      switch self {
-      case .auto: .automatic
-      case .stored: .value(.stored)
-      case .seeded: .value(.seeded)
-      }
-    }
-  }
-
   func run() throws {
-    var configuration = try training.resolved(
+    let configuration = try training.resolved(
       engine: engine, iterations: iterations, momentum: momentum, targetLoss: targetLoss)
-    configuration.weights = weights.configuration
     let auditor = try audit.map { try Self.auditor(every: $0, workers: configuration.workers) }
     try OutputPaths.check(outputs: [out, log], inputs: [data, dataOptions.labels])
     try AtomicFile.requireWritable(out)

@@ -5,7 +5,7 @@ import FireTreeCore
 enum CandidatePlane {
   /// s(t1) - P(t1) |x|, see `Certificate`.
   static let ceiling = 0
-  /// s when it was last computed: exceeds b exactly when the pair fires now.
+  /// s, of candidates that fire; at most b otherwise.
   static let current = 1
 }
 

@@ -21,7 +21,7 @@ import FireTreeCore
 /// One sweep over neurons does the backward pass of this step and the forward pass of the next.
 ///
 /// Complexity of a step: O(sum_r k_r^2) for supports of k_r points and about as many candidates looked at, free of d;
-/// n d for each neuron that is anchored anew. Memory: the anchored weights (m d), n^2 for G, and 18 to 26 bytes a
+/// n d for each neuron that is anchored anew. Memory: the anchored weights (m d), n^2 for G, and 14 to 22 bytes a
 /// candidate.
 public struct GramEngine: TrainingEngine {
   public let points: DataPoints

@@ -1,17 +1,17 @@
 import CorrelationTrees
 import FireTreeCore
 
-/// The planes of a candidate in Gram space: after those of every engine s(t0), alpha and, with momentum, beta and
-/// u(t0) (see `GramEngine`).
+/// The planes of a candidate in Gram space (see `GramEngine`). Candidates of the support have alpha where the others
+/// have their ceiling, and with momentum beta; those of all have s(t0) and u(t0).
 enum GramPlane {
   static let ceiling = CandidatePlane.ceiling
+  static let alpha = CandidatePlane.ceiling
   static let current = CandidatePlane.current
   static let anchored = 2
-  static let alpha = 3
-  static let beta = 4
-  static let anchoredVelocity = 5
+  static let beta = 3
+  static let anchoredVelocity = 4
 
-  static func count(usesVelocity: Bool) -> Int { usesVelocity ? 6 : 4 }
+  static func count(usesVelocity: Bool) -> Int { usesVelocity ? 5 : 3 }
 }
 
 /// What momentum adds to a neuron's certificate in Gram space: v_r = decay v_r(t0) + ..., w_r = w_r(t0) + kappa
@@ -146,9 +146,10 @@ struct GramStep {
       let position = Int(workspace.positions[t])
       var s = anchored[position] + workspace.changes[t]
       if kappa != 0 { s += kappa * list.plane(GramPlane.anchoredVelocity)[position] }
-      current[position] = s
       ceiling[position] = s - certificate.path * norms[Int(list.points[position])]
       if s > threshold {
+        current[position] = s
+        list.plane(GramPlane.alpha)[position] = 0
         list.exchange(position, next)
         next += 1
       }
@@ -245,6 +246,7 @@ extension GramStep {
     list.plane(GramPlane.anchored).update(from: current, count: list.count)
     var next = 0
     for k in 0..<list.count where current[k] > threshold {
+      list.plane(GramPlane.alpha)[k] = 0
       list.exchange(k, next)
       next += 1
     }
