@@ -34,11 +34,16 @@ public protocol TrainingEngine: Sendable {
   /// Bytes that training of this size will hold at most, network and data points included.
   static func requiredMemory(for shape: ProblemShape) -> ByteCount
 
+  /// The time that training of this size is expected to take on a machine, for the choice of an engine.
+  ///
+  /// A pure function of its arguments, in closed form. It never traps, whatever the sizes.
+  static func predictedCost(for shape: ProblemShape, machine: MachineProfile) -> PredictedCost
+
   /// Why the engine cannot train a problem of this size at all, whatever the memory; nil when it can.
   static func limitation(for shape: ProblemShape) -> String?
 }
 
-/// The sizes that decide what an engine needs.
+/// The sizes that decide what an engine needs, and how much fires, which decides with them how long it takes.
 public struct ProblemShape: Sendable, Equatable {
   /// n, d, m, C.
   public var points: Int
@@ -48,14 +53,34 @@ public struct ProblemShape: Sendable, Equatable {
   public var usesVelocity: Bool
   /// Elements that the data points store, n d when dense.
   public var storedElements: Int
+  /// What fires in the initial network.
+  public var firing: FiringProfile
 
-  public init(points: DataPoints, neurons: Int, outputs: Int, usesVelocity: Bool) {
+  /// The shape of training on `points`; `firing` matters for predicted costs alone.
+  public init(
+    points: DataPoints, neurons: Int, outputs: Int, usesVelocity: Bool, firing: FiringProfile = .silent
+  ) {
     self.points = points.count
     self.dimension = points.dimension
     self.neurons = neurons
     self.outputs = outputs
     self.usesVelocity = usesVelocity
     self.storedElements = points.storedElements
+    self.firing = firing
+  }
+
+  /// A shape by its numbers.
+  public init(
+    points: Int, dimension: Int, neurons: Int, outputs: Int, usesVelocity: Bool, storedElements: Int,
+    firing: FiringProfile
+  ) {
+    self.points = points
+    self.dimension = dimension
+    self.neurons = neurons
+    self.outputs = outputs
+    self.usesVelocity = usesVelocity
+    self.storedElements = storedElements
+    self.firing = firing
   }
 
   /// The network with its velocity, the data points, and the outputs' partial sums: what every engine holds.
