@@ -49,7 +49,7 @@ public struct TrainingProblem: Sendable {
     }
   }
 
-  /// n, d, m, C as the engines plan with them.
+  /// n, d, m, C as the engines plan their memory with them; without what fires, which only costs depend on.
   public var shape: ProblemShape {
     ProblemShape(
       points: points, neurons: configuration.neurons, outputs: encoding.outputs,
