@@ -35,6 +35,18 @@ public struct DataTree: FiringDetector {
     .matrix(rows: points, columns: neurons > Int.max / 2 ? .max : 2 * neurons)
   }
 
+  /// A neuron has a leaf in the row of every point.
+  public static var isScattered: Bool { true }
+
+  public static func expectedAccesses(
+    neurons: Int, points: Int, share: Double, updated: Double
+  ) -> (visited: Double, written: Double) {
+    let visited = MaxTreeShape.expectedVisits(leaves: neurons, share: share)
+    let changed = min(updated / Double(max(neurons, 1)), 1)
+    let written = updated + MaxTreeShape.expectedRepairs(leaves: neurons, changed: changed)
+    return (Double(points) * visited, Double(points) * written)
+  }
+
   public func correlation(neuron: Int, point: Int) -> Float {
     nodes[point, shape.node(ofLeaf: neuron).index]
   }

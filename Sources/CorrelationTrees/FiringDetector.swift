@@ -26,6 +26,17 @@ public protocol FiringDetector: Sendable {
   /// Bytes that a detector of this size will hold, computed before anything is allocated.
   static func requiredMemory(neurons: Int, points: Int) -> ByteCount
 
+  /// The stored numbers that a query of all pairs looks at and that updates write, expected when pairs fire
+  /// independently.
+  ///
+  /// `share` is the share of pairs that reach the bound, `updated` the number of weights that are updated.
+  static func expectedAccesses(
+    neurons: Int, points: Int, share: Double, updated: Double
+  ) -> (visited: Double, written: Double)
+
+  /// Whether the numbers of one neuron lie far from each other, so that each access is one to memory.
+  static var isScattered: Bool { get }
+
   /// s_ri as stored.
   func correlation(neuron: Int, point: Int) -> Float
 
@@ -63,4 +74,13 @@ public protocol FiringDetector: Sendable {
 extension FiringDetector {
   /// Number of data points, n.
   public var pointCount: Int { points.count }
+
+  public static var isScattered: Bool { false }
+
+  /// Those of a detector without structure: a query looks at every pair, an update writes its n correlations.
+  public static func expectedAccesses(
+    neurons: Int, points: Int, share: Double, updated: Double
+  ) -> (visited: Double, written: Double) {
+    (Double(neurons) * Double(points), updated * Double(points))
+  }
 }

@@ -55,6 +55,40 @@ public struct MaxTreeShape: Sendable, Equatable {
   }
 }
 
+extension MaxTreeShape {
+  /// The expected number of inner nodes with a marked leaf below, when each leaf is marked with probability `share`,
+  /// independently.
+  ///
+  /// Complexity: O(log `leaves`).
+  static func expectedAncestors(leaves: Int, share: Double) -> Double {
+    // On each level half as many nodes, each over twice as many leaves.
+    var (nodes, none, sum) = (Double(leaves) / 2, (1 - share) * (1 - share), 0.0)
+    while nodes >= 0.5 {
+      sum += nodes * (1 - none)
+      nodes /= 2
+      none *= none
+    }
+    return sum
+  }
+
+  /// The expected number of inner nodes whose maximum changes, when this share of the leaves gets new random values.
+  ///
+  /// Where j of N leaves are new, the largest of the N + j old and new values is one of those that stay, and the maximum
+  /// with it, with probability (N - j) / (N + j). Half of the inner nodes have two leaves; the others are taken as large.
+  static func expectedRepairs(leaves: Int, changed q: Double) -> Double {
+    let two = 4 / 3 * q * (1 - q) + q * q
+    return Double(max(leaves - 1, 0)) * (two + 2 * q / (1 + q)) / 2
+  }
+
+  /// The expected number of nodes that a query looks at which descends to every marked leaf: the root and the children
+  /// of every inner node above a marked leaf.
+  ///
+  /// Complexity: O(log `leaves`).
+  static func expectedVisits(leaves: Int, share: Double) -> Double {
+    1 + 2 * expectedAncestors(leaves: leaves, share: share)
+  }
+}
+
 /// A node of a `MaxTreeShape`, by its place in the array.
 @frozen
 public struct MaxTreeNode: Sendable, Equatable {

@@ -29,6 +29,13 @@ public struct WeightTree: FiringDetector {
     .matrix(rows: neurons, columns: points > Int.max / 2 ? .max : 2 * points)
   }
 
+  public static func expectedAccesses(
+    neurons: Int, points: Int, share: Double, updated: Double
+  ) -> (visited: Double, written: Double) {
+    let visited = MaxTreeShape.expectedVisits(leaves: points, share: share)
+    return (Double(neurons) * visited, updated * Double(2 * points))
+  }
+
   public func correlation(neuron: Int, point: Int) -> Float {
     nodes[neuron, shape.node(ofLeaf: point).index]
   }

@@ -12,7 +12,7 @@ extension Model {
     observers: [any TrainingObserver] = []
   ) throws -> Model {
     let problem = try TrainingProblem(dataset, configuration: configuration)
-    var engine = try problem.makeEngine(configuration.engine)
+    var engine = try problem.makeEngine(try problem.chooseEngine().kind)
     let loop = TrainingLoop(iterations: configuration.iterations, targetLoss: configuration.targetLoss)
     let (last, _) = try loop.run(&engine, targets: problem.targets, observers: observers)
     return Model(problem, engine: engine, last: last)
@@ -34,7 +34,8 @@ extension Model {
       preprocessing: problem.preprocessing, encoding: problem.encoding, schema: problem.schema,
       kind: problem.kind,
       training: [
-        "engine": configuration.engine.rawValue, "iterations": "\(last.iteration)",
+        "engine": EngineKind(of: engine)?.rawValue ?? "\(Swift.type(of: engine))",
+        "iterations": "\(last.iteration)",
         "learning_rate": "\(engine.optimizer.learningRate)", "loss": "\(last.loss)",
         "loss_function": "squared",
         "momentum": "\(configuration.momentum.coefficient)", "momentum_kind": kind,

@@ -1,9 +1,17 @@
 /// Everything that decides how a model is trained, with the defaults of the command line.
 ///
 /// Training is a function of the data, this value and the library's version: the same configuration gives the same
-/// model, bit by bit, on any number of threads. Automatic weights depend on the machine's memory besides: their two forms
-/// agree within rounding, not in every bit.
+/// model, bit by bit, on any number of threads. An automatic engine and automatic weights are chosen by the machine's
+/// speed and free memory, and engines, and the two forms of weights, agree within rounding, not in every bit; named ones
+/// give the same bits everywhere on one processor family.
 public struct TrainingConfiguration: Sendable, Equatable {
+  /// How the engine is chosen.
+  public enum Engine: Sendable, Equatable {
+    /// The one that is predicted to be the fastest of those that fit (`EnginePlan`).
+    case automatic
+    case value(EngineKind)
+  }
+
   /// How the threshold b of the neurons is chosen.
   public enum Threshold: Sendable, Equatable {
     /// sqrt(0.4 ln m), that of the source paper.
@@ -29,7 +37,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
 
   /// m.
   public var neurons: Int
-  public var engine: EngineKind
+  /// What computes the steps. The model says which engine it was.
+  public var engine: Engine
   public var threshold: Threshold
   public var learningRate: LearningRate
   public var momentum: GradientDescent.Momentum
@@ -42,7 +51,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var workers: Workers
 
   public init(
-    neurons: Int = 5000, engine: EngineKind = .dense, threshold: Threshold = .automatic,
+    neurons: Int = 5000, engine: Engine = .automatic, threshold: Threshold = .automatic,
     learningRate: LearningRate = .automatic, momentum: GradientDescent.Momentum = .nesterov(0.9),
     iterations: Int = 60, targetLoss: Double? = nil, seed: UInt64 = 0,
     weights: Weights = .automatic,

@@ -56,11 +56,12 @@ public struct TrainingProblem: Sendable {
     availableMemory = ByteCount.available
   }
 
-  /// n, d, m, C as the engines plan with them, weights stored.
+  /// n, d, m, C as the engines plan their memory with them, weights stored, as if pairs fired independently.
   public var shape: ProblemShape {
     ProblemShape(
       points: points, neurons: configuration.neurons, outputs: encoding.outputs,
-      usesVelocity: configuration.momentum.coefficient > 0, firingShare: firingShare)
+      usesVelocity: configuration.momentum.coefficient > 0,
+      firing: FiringProfile(independent: firingShare, points: points.count))
   }
 
   /// Throws a usage error when `kind` cannot train this problem, or needs more memory than this machine has: then with

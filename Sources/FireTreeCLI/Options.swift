@@ -7,14 +7,14 @@ extension ColumnScaling: ExpressibleByArgument {}
 extension EngineKind: ExpressibleByArgument {}
 
 /// A number, or `auto`.
-enum Automatic<Value: ExpressibleByArgument & LosslessStringConvertible>: ExpressibleByArgument {
+enum Automatic<Value: ExpressibleByArgument>: ExpressibleByArgument {
   case automatic
   case value(Value)
 
   init?(argument: String) {
     if argument == "auto" {
       self = .automatic
-    } else if let value = Value(argument) {
+    } else if let value = Value(argument: argument) {
       self = .value(value)
     } else {
       return nil
@@ -24,7 +24,21 @@ enum Automatic<Value: ExpressibleByArgument & LosslessStringConvertible>: Expres
   var defaultValueDescription: String {
     switch self {
     case .automatic: "auto"
-    case .value(let value): "\(value)"
+    case .value(let value): value.defaultValueDescription
+    }
+  }
+
+  static var allValueStrings: [String] {
+    Value.allValueStrings.isEmpty ? [] : ["auto"] + Value.allValueStrings
+  }
+}
+
+extension Automatic<EngineKind> {
+  /// What was typed, as what is meant.
+  var choice: TrainingConfiguration.Engine {
+    switch self {
+    case .automatic: .automatic
+    case .value(let kind): .value(kind)
     }
   }
 }
@@ -152,7 +166,7 @@ struct TrainingOptions: ParsableArguments {
 
   /// What was typed, as what is meant.
   func resolved(
-    engine: EngineKind, iterations: Int, momentum: Float, targetLoss: Double? = nil
+    engine: TrainingConfiguration.Engine, iterations: Int, momentum: Float, targetLoss: Double? = nil
   ) throws -> TrainingConfiguration {
     var choice = TrainingConfiguration.Threshold.automatic
     if case .value(let value) = threshold { choice = .value(value) }

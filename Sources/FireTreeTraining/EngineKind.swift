@@ -19,4 +19,10 @@ public enum EngineKind: String, CaseIterable, Sendable {
     case .weights: WeightEngine.self
     }
   }
+
+  /// The kind of an engine; nil for an engine that has no name here.
+  public init?(of engine: any TrainingEngine) {
+    guard let kind = Self.allCases.first(where: { $0.type == Swift.type(of: engine) }) else { return nil }
+    self = kind
+  }
 }

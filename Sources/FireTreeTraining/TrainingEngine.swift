@@ -34,6 +34,11 @@ public protocol TrainingEngine: Sendable {
   /// Bytes that training of this size will hold at most, network and data points included.
   static func requiredMemory(for shape: ProblemShape) -> ByteCount
 
+  /// The time that training of this size is expected to take on a machine, for the choice of an engine.
+  ///
+  /// A pure function of its arguments, in closed form. It never traps, whatever the sizes.
+  static func predictedCost(for shape: ProblemShape, machine: MachineProfile) -> PredictedCost
+
   /// Why the engine cannot train a problem of this size at all, whatever the memory; nil when it can.
   static func limitation(for shape: ProblemShape) -> String?
 
@@ -42,7 +47,7 @@ public protocol TrainingEngine: Sendable {
   static var supportsSeededWeights: Bool { get }
 }
 
-/// The sizes that decide what an engine needs.
+/// The sizes that decide what an engine needs, and how much fires, which decides with them how long it takes.
 public struct ProblemShape: Sendable, Equatable {
   /// n, d, m, C.
   public var points: Int
@@ -53,13 +58,14 @@ public struct ProblemShape: Sendable, Equatable {
   /// Elements that the data points store, n d when dense.
   public var storedElements: Int
   /// Whether the weights are seeded ones.
-  public var isSeeded: Bool
-  /// Share of the n m pairs that is expected to fire, from which the size of seeded weights is estimated.
-  public var firingShare: Double
+  public var isSeeded = false
+  /// What fires in the initial network.
+  public var firing: FiringProfile
 
+  /// The shape of training on `points`; when nothing is known of what fires, one pair in twenty.
   public init(
     points: DataPoints, neurons: Int, outputs: Int, usesVelocity: Bool, isSeeded: Bool = false,
-    firingShare: Double = 0.05
+    firing: FiringProfile? = nil
   ) {
     self.points = points.count
     self.dimension = points.dimension
@@ -68,7 +74,21 @@ public struct ProblemShape: Sendable, Equatable {
     self.usesVelocity = usesVelocity
     self.storedElements = points.storedElements
     self.isSeeded = isSeeded
-    self.firingShare = firingShare
+    self.firing = firing ?? FiringProfile(independent: 0.05, points: points.count)
+  }
+
+  /// A shape by its numbers.
+  public init(
+    points: Int, dimension: Int, neurons: Int, outputs: Int, usesVelocity: Bool, storedElements: Int,
+    firing: FiringProfile
+  ) {
+    self.points = points
+    self.dimension = dimension
+    self.neurons = neurons
+    self.outputs = outputs
+    self.usesVelocity = usesVelocity
+    self.storedElements = storedElements
+    self.firing = firing
   }
 
   /// What the weights take with their velocity. Stored ones: m d floats each.
@@ -78,7 +98,7 @@ public struct ProblemShape: Sendable, Equatable {
   public var weightsMemory: ByteCount {
     let copies = usesVelocity ? 2 : 1
     guard isSeeded else { return ByteCount.matrix(rows: neurons, columns: dimension) * copies }
-    let share = firingShare >= 0 && firingShare < 0.5 ? 2 * firingShare : 1
+    let share = firing.share >= 0 && firing.share < 0.5 ? 2 * firing.share : 1
     let perNeuron = min(points, Int((share * Double(points)).rounded(.up)))
     return PointCombinations.requiredMemory(rows: neurons, entries: ByteCount(neurons) * perNeuron) * copies
   }

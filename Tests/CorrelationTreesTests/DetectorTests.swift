@@ -132,4 +132,32 @@ import Testing
       #expect(run(WeightTree.self, threads: threads) == run(WeightTree.self, threads: 1))
     }
   }
+
+  /// What a plan expects of a tree, against the counters of one whose pairs fire independently.
+  @Test(arguments: [(1000, 16), (300, 200), (64, 1000)], [0.003, 0.05, 0.4])
+  func accessesAreAsExpected(size: (neurons: Int, points: Int), share: Double) {
+    expectAccesses(of: DataTree.self, size.neurons, size.points, share: share)
+    expectAccesses(of: WeightTree.self, size.neurons, size.points, share: share)
+  }
+
+  private func expectAccesses<Detector: FiringDetector>(
+    of _: Detector.Type, _ neurons: Int, _ points: Int, share: Double
+  ) {
+    // Orthogonal points: s_ri is coordinate i of weight r.
+    var random = SeededGenerator(seed: 11)
+    var identity = Matrix(rows: points, columns: points)
+    for i in 0..<points { identity[i, i] = 1 }
+    let weights = random.matrix(rows: neurons, columns: points)
+    var detector = Detector(weights: weights, points: .dense(identity), workers: .all)
+    // Numbers in [-1, 1) reach this bound with probability `share`.
+    let visited = detector.firingSet(atLeast: Float(1 - 2 * share), workers: .all).counts.nodesVisited
+    let moved = (0..<Int32(neurons)).filter { $0 % 3 == 0 }
+    let next = random.matrix(rows: neurons, columns: points)
+    let written = detector.update(moved, from: next, workers: .all).nodesWritten
+    let expected = Detector.expectedAccesses(
+      neurons: neurons, points: points, share: share, updated: Double(moved.count))
+    let label: Comment = "\(Detector.self), \(neurons) neurons, \(points) points, share \(share)"
+    #expect(abs(Double(visited) - expected.visited) < 0.2 * expected.visited, label)
+    #expect(abs(Double(written) - expected.written) < 0.2 * expected.written, label)
+  }
 }

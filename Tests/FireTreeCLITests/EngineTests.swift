@@ -86,8 +86,33 @@ import Testing
     ]
     let lines = try JSON.lines(try Command.succeed(arguments + ["--json"], in: folder).output)
     #expect(lines.map { $0["engine"] as? String } == ["weight-tree", "dense"])
-    let table = try Command.succeed(arguments, in: folder).outputLines
-    #expect(table.count == 3 && table[0].contains("step (median)") && Set(table.map(\.count)).count == 1)
+    let output = try Command.succeed(arguments, in: folder).outputLines
+    let table = output.prefix(3)
+    #expect(output.count == 4 && table[0].contains("step (median)") && Set(table.map(\.count)).count == 1)
     #expect(table[1].contains("weight-tree") && table[2].contains("dense"))
+  }
+
+  /// What auto takes, and its measured time against the others; `auto` among the engines stands for it.
+  @Test func benchmarkSaysWhatAutoTakes() throws {
+    try folder.link("diabetes.csv")
+    let arguments = ["benchmark", "diabetes.csv", "--points", "10", "--neurons", "20000", "--steps", "2"]
+    let lines = try JSON.lines(try Command.succeed(arguments + ["--json"], in: folder).output)
+    let chosen = lines.filter { $0["auto"] as? Bool == true }.compactMap { $0["engine"] as? String }
+    #expect(lines.count == Self.engines.count && chosen.count == 1)
+    for line in lines {
+      #expect(try JSON.number(line["predicted_step_seconds"]) > 0)
+      #expect(try JSON.number(line["predicted_preprocess_seconds"]) > 0)
+    }
+    let text = try Command.succeed(arguments, in: folder).outputLines.last ?? ""
+    let pattern =
+      /auto takes ([a-z-]+): [0-9.]+ times the fastest, [0-9.]+ times dense \(preprocessing and 2 steps\)/
+    #expect(try #require(text.wholeMatch(of: pattern), "\(text)").output.1 == chosen[0])
+    let named = try Command.succeed(
+      arguments + ["--json", "--engines", "auto,\(chosen[0]),auto"], in: folder
+    )
+    #expect(try JSON.lines(named.output).map { $0["engine"] as? String } == chosen)
+    #expect(
+      named.message == "auto takes \(chosen[0]): 1.00 times the fastest (preprocessing and 2 steps)"
+        || chosen[0] == "dense")
   }
 }

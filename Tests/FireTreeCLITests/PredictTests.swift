@@ -10,7 +10,10 @@ import Testing
       "a,b,kind\n1,0,\"red, dark\"\n2,0,\"red, dark\"\n0,1,\"so \"\"blue\"\"\"\n0,2,\"so \"\"blue\"\"\"\n5,5, green \n"
     )
     try Command.succeed(
-      ["train", "train.csv", "--target", "kind", "--neurons", "300", "--iterations", "200", "--out", "m"],
+      [
+        "train", "train.csv", "--target", "kind", "--neurons", "300", "--iterations", "200", "--engine",
+        "dense", "--out", "m",
+      ],
       in: folder)
   }
 

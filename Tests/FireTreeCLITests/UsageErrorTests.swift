@@ -25,13 +25,15 @@ enum Devices {
     try expect(
       [
         ["nonsense"], ["train"], ["predict"], ["predict", "model"], ["evaluate", "model"], ["verify"],
-        ["inspect"], ["benchmark"], ["train", "a.csv", "b.csv"], ["train", "a.csv", "--neuron", "5"],
+        ["inspect"], ["benchmark"], ["plan"], ["train", "a.csv", "b.csv"],
+        ["train", "a.csv", "--neuron", "5"],
         ["train", "a.csv", "--neurons"], ["train", "a.csv", "--neurons", "--seed", "1"],
         ["train", "a.csv", "--engine", "dens"], ["train", "a.csv", "--format", "xls"],
         ["train", "a.csv", "--task", "ranking"], ["train", "a.csv", "--header", "maybe"],
         ["train", "a.csv", "--columns", "scale"], ["train", "a.csv", "--weights", "none"],
         ["train", "a.csv", "--momentum-kind", "adam"],
-        ["verify", "a.csv", "--engine", "tree"],
+        ["verify", "a.csv", "--engine", "tree"], ["verify", "a.csv", "--engine", "auto"],
+        ["plan", "a.csv", "--engine", "gram"],
         ["verify", "a.csv", "--out", "x"], ["benchmark", "a.csv", "--engines", "dense,tree"],
         ["benchmark", "a.csv", "--engines", ""], ["benchmark", "a.csv", "--engines", ","],
         ["train", "a.csv\nb", "--neurons", "1\n2"],
@@ -59,6 +61,8 @@ enum Devices {
       train + ["--points", huge, "--skip", huge], train + ["--threshold", "1", "--firing-share", "0.1"],
       ["benchmark", "diabetes.csv", "--steps", "0"], ["benchmark", "diabetes.csv", "--steps", "-1"],
       ["benchmark", "diabetes.csv", "--momentum", "1"], ["benchmark", "diabetes.csv", "--neurons", "0"],
+      ["plan", "diabetes.csv", "--neurons", "0"], ["plan", "diabetes.csv", "--iterations", "-1"],
+      ["plan", "diabetes.csv", "--momentum", "1"], ["plan", "diabetes.csv", "--threads", "0"],
       ["verify", "diabetes.csv", "--iterations", "-1"], ["verify", "diabetes.csv", "--tolerance", "nan"],
       ["verify", "diabetes.csv", "--tolerance", "-1"], ["verify", "diabetes.csv", "--threads", "0"],
       ["predict", "no.safetensors", "diabetes.csv", "--threads", "0"],
@@ -94,7 +98,10 @@ enum Devices {
     var commands = ["dense", "data-tree", "weight-tree"].map {
       ["train", "diabetes.csv", "--engine", $0] + width
     }
-    commands += [["verify", "diabetes.csv"] + width, ["benchmark", "diabetes.csv", "--json"] + width]
+    commands += [
+      ["train", "diabetes.csv"] + width, ["verify", "diabetes.csv"] + width,
+      ["benchmark", "diabetes.csv", "--json"] + width,
+    ]
     try expect(commands, equals: "usage-memory")
     let message = try Command.run(commands[0], in: folder).message
     #expect(message.contains(/needs [0-9.]+ GB \([0-9]{12} bytes\) of memory/))

@@ -24,7 +24,7 @@ import Testing
     let data = Self.quadrants
     let history = History()
     let model = try Model.train(
-      on: data, configuration: TrainingConfiguration(neurons: 500, engine: engine, iterations: 80),
+      on: data, configuration: TrainingConfiguration(neurons: 500, engine: .value(engine), iterations: 80),
       observers: [history])
     #expect(history.records.count == 81 && history.losses[80] < history.losses[0] / 5)
     let truth = try #require(data.target)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FireTree
+import Foundation
 
 struct BenchmarkCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -7,13 +8,16 @@ struct BenchmarkCommand: ParsableCommand {
     abstract: "Time the steps of engines on a data file.",
     discussion: """
       Every engine starts from the same network and takes the same steps of plain gradient descent, one engine after \
-      the other. Preprocessing time is what an engine needs from a network in memory to its first outputs.
+      the other. Preprocessing time is what an engine needs from a network in memory to its first outputs. At the end \
+      it says which engine auto takes for so many steps, and how its time compares with the fastest and with dense.
       """)
 
   @Argument(help: "Data file with a target.") var data: String
   @Option(
-    help: ArgumentHelp("Engines, separated by commas; by default all of them.", valueName: "engines"),
-    transform: BenchmarkCommand.engines) var engines: [EngineKind] = EngineKind.allCases
+    help: ArgumentHelp(
+      "Engines, separated by commas, auto among them; by default all.", valueName: "engines"),
+    transform: BenchmarkCommand.engines)
+  var engines: [Automatic<EngineKind>] = EngineKind.allCases.map { .value($0) }
   @Option(parsing: .unconditional, help: ArgumentHelp("Steps to time.", valueName: "n"))
   var steps: Int = 10
   @Option(
@@ -25,12 +29,14 @@ struct BenchmarkCommand: ParsableCommand {
 
   struct Line: Encodable {
     var engine: String
+    var auto: Bool
     var points, dimension, neurons, outputs: Int
     var threshold, learning_rate: Float
     var momentum: Float
     var threads: Int
     var preprocess_seconds: Double
     var step_seconds_median: Double
+    var predicted_preprocess_seconds, predicted_step_seconds: Double
     var step_seconds: [Double]
     var phase_seconds_median: [String: Double]
     var peak_bytes: Int
@@ -41,35 +47,73 @@ struct BenchmarkCommand: ParsableCommand {
     var counters: [String: Double]
   }
 
-  private static func engines(_ text: String) throws -> [EngineKind] {
+  private static func engines(_ text: String) throws -> [Automatic<EngineKind>] {
     try text.split(separator: ",").map { name in
-      guard let kind = EngineKind(rawValue: String(name)) else {
-        let all = EngineKind.allCases.map(\.rawValue).joined(separator: ", ")
+      guard let engine = Automatic<EngineKind>(argument: String(name)) else {
+        let all = Automatic<EngineKind>.allValueStrings.joined(separator: ", ")
         throw ValidationError("There is no engine '\(name)'; the engines are \(all).")
       }
-      return kind
+      return engine
     }
   }
 
   func run() throws {
     guard steps >= 1 else { throw FireTreeError.usage("the steps must be at least 1, not \(steps)") }
     guard !engines.isEmpty else { throw FireTreeError.usage("there is no engine to benchmark") }
-    let configuration = try training.resolved(engine: .dense, iterations: steps, momentum: momentum)
+    let configuration = try training.resolved(engine: .automatic, iterations: steps, momentum: momentum)
     let problem = try TrainingProblem(dataOptions.readTraining(data), configuration: configuration)
     for note in problem.notes { Message.note(note) }
-    for kind in engines { try problem.requireFit(of: kind) }
+    let plan = problem.plan()
+    let kinds = try chosenKinds(plan)
+    for kind in kinds { try problem.requireFit(of: kind) }
     var learningRate: Float?
+    var times: [(kind: EngineKind, seconds: Double)] = []
     if !json { try StandardOutput.write(Self.header) }
-    for kind in engines {
-      let line = try Self.measure(kind, problem, steps: steps, learningRate: &learningRate)
+    for kind in kinds {
+      let line = try Self.measure(kind, problem, plan, learningRate: &learningRate)
       try StandardOutput.write(json ? JSONLines.line(line) : Self.row(line))
       try StandardOutput.flush()
+      times.append((kind, line.preprocess_seconds + Double(steps) * line.step_seconds_median))
     }
+    guard let regret = Self.regret(of: plan, times) else { return }
+    if json { Message.note(regret) } else { try StandardOutput.write(regret + "\n") }
+  }
+
+  /// The engines to time, each once; `auto` stands for the one that the plan takes.
+  private func chosenKinds(_ plan: EnginePlan) throws -> [EngineKind] {
+    var kinds: [EngineKind] = []
+    for engine in engines {
+      let kind =
+        switch engine {
+        case .automatic: try plan.requireChoice()
+        case .value(let kind): kind
+        }
+      if !kinds.contains(kind) { kinds.append(kind) }
+    }
+    return kinds
+  }
+
+  /// What auto takes, and its measured time against the fastest and against dense.
+  private static func regret(
+    of plan: EnginePlan, _ times: [(kind: EngineKind, seconds: Double)]
+  ) -> String? {
+    guard let choice = plan.choice, let fastest = times.min(by: { $0.seconds < $1.seconds }) else {
+      return nil
+    }
+    guard let own = times.first(where: { $0.kind == choice })?.seconds else {
+      return "auto takes \(choice.rawValue), which was not timed"
+    }
+    let ratio = { (other: Double) in String(format: "%.2f", own / max(other, 1e-9)) }
+    var text = "auto takes \(choice.rawValue): \(ratio(fastest.seconds)) times the fastest"
+    if let dense = times.first(where: { $0.kind == .dense })?.seconds {
+      text += ", \(ratio(dense)) times dense"
+    }
+    return text + " (preprocessing and \(plan.iterations) steps)"
   }
 
   /// Runs one engine; the first one sets the learning rate of all.
   private static func measure(
-    _ kind: EngineKind, _ problem: TrainingProblem, steps: Int, learningRate: inout Float?
+    _ kind: EngineKind, _ problem: TrainingProblem, _ plan: EnginePlan, learningRate: inout Float?
   ) throws -> Line {
     PeakMemory.reset()
     let network = problem.initialNetwork(form: try problem.weights(for: kind).form)
@@ -84,15 +128,19 @@ struct BenchmarkCommand: ParsableCommand {
     learningRate = rate
     engine.optimizer.learningRate = rate
     let history = BenchmarkHistory()
-    let last = try TrainingLoop(iterations: steps).run(
+    let last = try TrainingLoop(iterations: plan.iterations).run(
       &engine, targets: problem.targets, observers: [history]
     ).last
     return Line(
-      engine: kind.rawValue, points: problem.points.count, dimension: problem.points.dimension,
+      engine: kind.rawValue, auto: kind == plan.choice, points: problem.points.count,
+      dimension: problem.points.dimension,
       neurons: problem.configuration.neurons, outputs: problem.encoding.outputs, threshold: problem.threshold,
       learning_rate: rate, momentum: problem.configuration.momentum.coefficient,
       threads: problem.configuration.workers.threads, preprocess_seconds: preprocess,
-      step_seconds_median: history.seconds.median, step_seconds: history.seconds,
+      step_seconds_median: history.seconds.median,
+      predicted_preprocess_seconds: plan[kind].cost.preprocessing,
+      predicted_step_seconds: plan[kind].cost.step,
+      step_seconds: history.seconds,
       phase_seconds_median: history.phases.mapValues(\.median), peak_bytes: PeakMemory.bytes, loss: last.loss,
       losses: history.losses, firing_share: last.firingShare, firing_pairs: history.firingPairs.median,
       neurons_moved: history.neuronsMoved.median, counters: history.counters.mapValues(\.median))

@@ -8,7 +8,8 @@ struct TrainCommand: ParsableCommand {
   @Argument(help: "Data file: CSV, LIBSVM, IDX or NPY, plain or gzipped.") var data: String
   @Option(help: ArgumentHelp("Where the model is written.", valueName: "file")) var out: String =
     "model.safetensors"
-  @Option(help: "What computes the steps; all give the same answer.") var engine: EngineKind = .dense
+  @Option(help: "What computes the steps; all give the same answer. auto takes the fastest that fits.")
+  var engine: Automatic<EngineKind> = .automatic
   @Option(
     parsing: .unconditional, help: ArgumentHelp("Steps of full-batch gradient descent.", valueName: "n"))
   var iterations: Int = 60
@@ -29,18 +30,20 @@ struct TrainCommand: ParsableCommand {
 
   func run() throws {
     let configuration = try training.resolved(
-      engine: engine, iterations: iterations, momentum: momentum, targetLoss: targetLoss)
+      engine: engine.choice, iterations: iterations, momentum: momentum, targetLoss: targetLoss)
     let auditor = try audit.map { try Self.auditor(every: $0, workers: configuration.workers) }
     try OutputPaths.check(outputs: [out, log], inputs: [data, dataOptions.labels])
     try AtomicFile.requireWritable(out)
     let stepLog = try log.map { try StepLog(path: $0) }
     let problem = try TrainingProblem(dataOptions.readTraining(data), configuration: configuration)
     for note in problem.notes { Message.note(note) }
-    if let note = try problem.weights(for: configuration.engine).note { Message.note(note) }
-    var engine = try problem.makeEngine(configuration.engine)
+    let (kind, choice) = try problem.chooseEngine()
+    if let choice { Message.note(choice) }
+    if let note = try problem.weights(for: kind).note { Message.note(note) }
+    var engine = try problem.makeEngine(kind)
     Message.note(
       "training \(problem.configuration.neurons) neurons on \(problem.points.count) points of "
-        + "\(problem.points.dimension) inputs, engine \(configuration.engine.rawValue), "
+        + "\(problem.points.dimension) inputs, engine \(kind.rawValue), "
         + "learning rate \(engine.optimizer.learningRate)")
     if engine.firingPairs == 0 {
       Message.note("no neuron fires on any point, so nothing can be learned: lower the threshold")

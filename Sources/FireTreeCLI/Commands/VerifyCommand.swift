@@ -31,7 +31,8 @@ struct VerifyCommand: ParsableCommand {
     guard tolerance >= 0 else {
       throw FireTreeError.usage("the tolerance must be at least 0, not \(tolerance)")
     }
-    let configuration = try training.resolved(engine: .dense, iterations: iterations, momentum: momentum)
+    let configuration = try training.resolved(
+      engine: .value(.dense), iterations: iterations, momentum: momentum)
     let problem = try TrainingProblem(dataOptions.readTraining(data), configuration: configuration)
     for note in problem.notes { Message.note(note) }
     let engines = engine.map { [$0] } ?? EngineKind.allCases.filter { $0 != .dense }

@@ -61,7 +61,7 @@ struct CertifiedLists: Sendable {
   /// Bytes that lists and certificates will hold: a skin makes at most about four times as many candidates as points
   /// fire (`SkinModel`), and the lists have room to grow.
   static func requiredMemory(for shape: ProblemShape, bytesPerCandidate: Int) -> ByteCount {
-    let candidates = min(Double(shape.points), 4.1 * shape.firingShare * Double(shape.points))
+    let candidates = min(Double(shape.points), 4.1 * shape.firing.share * Double(shape.points))
     return ByteCount(bytesPerCandidate) * shape.neurons * Int(1.6 * candidates + 4)
       + ByteCount(MemoryLayout<Certificate>.stride + 64) * shape.neurons
   }

@@ -66,8 +66,7 @@ struct DensePass {
     var i = 0
     while i + 16 <= count {
       let lanes = UnsafeRawPointer(correlations + i).loadUnaligned(as: SIMD16<Float>.self)
-      let bits = powersOfTwo.replacing(with: 0, where: lanes .<= SIMD16(repeating: threshold))
-      word |= UInt64(UInt32(truncatingIfNeeded: bits.wrappedSum())) << UInt64(i)
+      word |= UInt64(bits(of: lanes .> SIMD16(repeating: threshold))) << UInt64(i)
       i += 16
     }
     while i < count {
@@ -75,6 +74,16 @@ struct DensePass {
       i += 1
     }
     return word
+  }
+
+  /// A bit for every lane, lane 0 the lowest. Halves are added by hand: a sum over all lanes is not vectorised.
+  @inline(__always)
+  private static func bits(of mask: SIMDMask<SIMD16<Int32>>) -> UInt16 {
+    let marked = unsafeBitCast(mask, to: SIMD16<Int32>.self) & powersOfTwo
+    let eight = marked.lowHalf &+ marked.highHalf
+    let four = eight.lowHalf &+ eight.highHalf
+    let two = four.lowHalf &+ four.highHalf
+    return UInt16(truncatingIfNeeded: two.x &+ two.y)
   }
 
   private static let powersOfTwo = SIMD16<Int32>(

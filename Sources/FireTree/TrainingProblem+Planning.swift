@@ -1,0 +1,53 @@
+extension TrainingProblem {
+  /// Below this many seconds of dense training, as predicted for the standard machine, this machine is not measured:
+  /// the measurement would take a notable part of the time that the choice can save.
+  public static let secondsWorthMeasuring = 1.0
+
+  /// Predicts memory, preprocessing and step time of every engine and chooses one, for the configured iterations.
+  ///
+  /// `machine` is the speed to plan with. When it is nil, it is that of a standard machine for small problems
+  /// (`secondsWorthMeasuring`), so that their choice is the same everywhere, and measured for others. Allocates nothing
+  /// of the size of the network. Complexity: about a sixteenth of a dense forward pass, at most 2^19 inner products, and
+  /// the measurement (`MachineProfile.init(measuring:shape:workers:)`).
+  public func plan(
+    machine: MachineProfile? = nil, availableMemory: ByteCount = ByteCount.available
+  ) -> EnginePlan {
+    var shape = shape
+    shape.firing = FiringProfile(
+      points: points, threshold: threshold, neurons: configuration.neurons, workers: configuration.workers)
+    return EnginePlan(
+      for: shape, iterations: configuration.iterations, machine: machine ?? self.machine(for: shape),
+      availableMemory: availableMemory
+    ) { kind in
+      do throws(FireTreeError) {
+        return (try weights(for: kind).form, nil)
+      } catch {
+        return (.stored, error.reason)
+      }
+    }
+  }
+
+  private func machine(for shape: ProblemShape) -> MachineProfile {
+    let standard = MachineProfile.standard(for: shape)
+    let dense = DenseEngine.predictedCost(for: shape, machine: standard)
+    guard dense.total(iterations: configuration.iterations) >= Self.secondsWorthMeasuring else {
+      return standard
+    }
+    return MachineProfile(measuring: points, shape: shape, workers: configuration.workers)
+  }
+
+  /// The configured engine, or the one that the plan takes, with a line that says why.
+  ///
+  /// Throws a usage error with the bytes needed when it does not fit this machine. Complexity: that of `plan` for an
+  /// automatic engine.
+  public func chooseEngine() throws(FireTreeError) -> (kind: EngineKind, reason: String?) {
+    switch configuration.engine {
+    case .value(let kind):
+      try requireFit(of: kind)
+      return (kind, nil)
+    case .automatic:
+      let plan = plan()
+      return (try plan.requireChoice(), plan.reason)
+    }
+  }
+}

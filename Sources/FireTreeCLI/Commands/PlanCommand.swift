@@ -1,0 +1,90 @@
+import ArgumentParser
+import FireTree
+
+struct PlanCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "plan",
+    abstract: "Predict memory and time of every engine, before anything is allocated.",
+    discussion: """
+      Says what training on a data file would take, for any width, and which engine auto takes. Times come from a \
+      short measurement of this machine, for small problems from a standard machine. Preprocessing is what an engine \
+      needs besides its steps; total is preprocessing and all iterations.
+      """)
+
+  @Argument(help: "Data file with a target.") var data: String
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Steps of full-batch gradient descent.", valueName: "n"))
+  var iterations: Int = 60
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Momentum; 0 for plain gradient descent.", valueName: "mu"))
+  var momentum: Float = 0.9
+  @Flag(help: "Print one JSON line an engine.") var json = false
+  @OptionGroup(title: "Data") var dataOptions: DataOptions
+  @OptionGroup(title: "Training") var training: TrainingOptions
+
+  struct Line: Encodable {
+    var engine: String
+    var auto: Bool
+    var fits: Bool
+    var note: String
+    var memory_bytes: Int
+    var preprocess_seconds, step_seconds, total_seconds: Double
+    var iterations: Int
+    var points, dimension, neurons, outputs: Int
+    var threshold: Float
+    var firing_share: Double
+    var threads: Int
+  }
+
+  func run() throws {
+    let configuration = try training.resolved(engine: .automatic, iterations: iterations, momentum: momentum)
+    let problem = try TrainingProblem(dataOptions.readTraining(data), configuration: configuration)
+    for note in problem.notes { Message.note(note) }
+    let plan = problem.plan()
+    if json {
+      for candidate in plan.candidates {
+        try StandardOutput.write(JSONLines.line(Self.line(candidate, plan, problem)))
+      }
+    } else {
+      try StandardOutput.write(Self.table(plan) + "\n" + plan.reason + "\n")
+    }
+  }
+
+  private static func table(_ plan: EnginePlan) -> String {
+    let rows = plan.candidates.map { candidate in
+      [
+        candidate.kind.rawValue, size(candidate.memory), Format.seconds(candidate.cost.preprocessing),
+        Format.seconds(candidate.cost.step),
+        Format.seconds(candidate.cost.total(iterations: plan.iterations)),
+        note(candidate, plan),
+      ]
+    }
+    return Format.table([["engine", "memory", "preprocess", "step", "total", "note"]] + rows)
+  }
+
+  private static func note(_ candidate: EnginePlan.Candidate, _ plan: EnginePlan) -> String {
+    switch candidate.verdict {
+    case .fits: candidate.kind == plan.choice ? "auto takes it" : "fits"
+    case .needsMoreMemory: "more than the \(size(plan.availableMemory)) available"
+    case .limited(let limitation): limitation
+    }
+  }
+
+  /// `3.14 GB`.
+  private static func size(_ memory: ByteCount) -> String {
+    memory.description.split(separator: " (")[0].description
+  }
+
+  private static func line(
+    _ candidate: EnginePlan.Candidate, _ plan: EnginePlan, _ problem: TrainingProblem
+  ) -> Line {
+    Line(
+      engine: candidate.kind.rawValue, auto: candidate.kind == plan.choice, fits: candidate.verdict == .fits,
+      note: note(candidate, plan), memory_bytes: candidate.memory.bytes,
+      preprocess_seconds: candidate.cost.preprocessing, step_seconds: candidate.cost.step,
+      total_seconds: candidate.cost.total(iterations: plan.iterations), iterations: plan.iterations,
+      points: problem.points.count, dimension: problem.points.dimension,
+      neurons: problem.configuration.neurons, outputs: problem.encoding.outputs, threshold: problem.threshold,
+      firing_share: plan.firingShare, threads: problem.configuration.workers.threads)
+  }
+}

@@ -1,0 +1,33 @@
+import FireTreeCore
+
+extension ProblemShape {
+  /// Flops of one matrix product of all neurons with all points: 2 m nnz.
+  var productFlops: Double { 2 * Double(neurons) * Double(storedElements) }
+
+  /// n m.
+  var pairs: Double { Double(points) * Double(neurons) }
+
+  /// k, the pairs that fire.
+  var firingPairs: Double { firing.share * pairs }
+
+  /// Bytes that are read and written when so many weights are moved, with their velocities.
+  func bytesMoved(neurons: Double) -> Double { (usesVelocity ? 16 : 8) * neurons * Double(dimension) }
+}
+
+extension DenseEngine {
+  /// The backward product, the forward product, what is done for all pairs and for those that fire, and all weights
+  /// through memory.
+  public static func predictedCost(for shape: ProblemShape, machine: MachineProfile) -> PredictedCost {
+    let product = shape.productFlops / machine.correlationRate
+    let mark = 0.5 * shape.pairs * machine.markSeconds
+    let firing = 0.5 * shape.firingPairs * machine.pairSeconds
+    let bits = ByteCount(8) * DensePass.words(points: shape.points) * shape.neurons
+    // Over the budget of bits the pattern is computed again before the backward pass.
+    let pattern = bits <= bitBudget ? 0 : product + mark
+    let forward = product + mark + firing
+    let backward = pattern + shape.productFlops / machine.accumulationRate + mark + firing
+    let weights = shape.bytesMoved(neurons: Double(shape.neurons)) / machine.bandwidth
+    return PredictedCost(
+      preprocessing: forward + 0.5 * weights, step: forward + backward + weights + 2 * machine.regionSeconds)
+  }
+}
