@@ -64,7 +64,7 @@ import Testing
     let points = DataPoints.dense(x)
     let network = Network(neurons: 20_000, dimension: 30, outputs: 1, threshold: 1.5, seed: 3)
     let set = FiringSet(
-      scanning: network.hiddenWeights, points: points, atLeast: Float(1.5).nextUp, workers: .all)
+      scanning: network.weights, points: points, atLeast: Float(1.5).nextUp, workers: .all)
     let counts = set.shards.flatMap { shard in
       zip(shard.offsets.dropFirst(), shard.offsets).map { Double($0 - $1) }
     }

@@ -94,4 +94,7 @@ private struct Echo: TrainingEngine {
   var firingPairs: Int { firingSet.pairCount }
   mutating func advance(outputGradient: Matrix) -> StepReport { StepReport(firingPairs: 0, neuronsMoved: 0) }
   static func requiredMemory(for shape: ProblemShape) -> ByteCount { ByteCount(0) }
+  static func predictedCost(for shape: ProblemShape, machine: MachineProfile) -> PredictedCost {
+    PredictedCost(preprocessing: 0, step: 0)
+  }
 }

@@ -36,6 +36,7 @@ extension WeightEngine {
     return PredictedCost(
       preprocessing: anchor + shape.bytesMoved(neurons: Double(shape.neurons)) / machine.bandwidth,
       step: products + lists + WeightCost.anchored * WeightCost.anchor * anchor
-        + 2 * shape.bytesMoved(neurons: moved) / machine.bandwidth + WeightCost.regions * machine.regionSeconds)
+        + 2 * shape.bytesMoved(neurons: moved) / machine.bandwidth + WeightCost.regions
+        * machine.regionSeconds)
   }
 }
