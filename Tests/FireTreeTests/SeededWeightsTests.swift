@@ -22,9 +22,9 @@ import Testing
   @Test func aFormThatIsNamedIsTaken() throws {
     #expect(Self.seededEngines == [.gram])
     for engine in EngineKind.allCases {
-      let stored = try Self.problem(.init(neurons: 100, engine: engine, weights: .value(.stored)))
+      let stored = try Self.problem(.init(neurons: 100, engine: .value(engine), weights: .value(.stored)))
       #expect(try stored.weights(for: engine).form == .stored && stored.weights(for: engine).note == nil)
-      let seeded = try Self.problem(.init(neurons: 100, engine: engine, weights: .value(.seeded)))
+      let seeded = try Self.problem(.init(neurons: 100, engine: .value(engine), weights: .value(.seeded)))
       if engine.type.supportsSeededWeights {
         #expect(try seeded.weights(for: engine).form == .seeded && seeded.shape(for: engine).isSeeded)
       } else {
@@ -64,7 +64,7 @@ import Testing
     #expect(shape.weightsMemory.bytes == 2 * (6 * 1_000_000 * 1 + 8 * 1_000_000))
     shape.dimension = 1_000_000
     #expect(shape.weightsMemory.bytes == 2 * (6 * 1_000_000 * 1 + 8 * 1_000_000))
-    shape.firingShare = 0.9
+    shape.firing.share = 0.9
     #expect(shape.weightsMemory.bytes == 2 * (6 * 1_000_000 * 40 + 8 * 1_000_000))
     shape.neurons = .max
     #expect(shape.weightsMemory.bytes == .max)
