@@ -17,6 +17,41 @@ public enum Kernels {
       matrix.base, matrix.stride, rows, coefficients, terms, columns, count, result)
   }
 
+  /// `result[q] = sum_t coefficients[t] matrix[indices[t], indices[q]]` for a symmetric matrix and `count` indices.
+  ///
+  /// Complexity: 2 `count`^2 flops, `count`^2 / 2 elements of the matrix.
+  @inline(__always)
+  public static func combineSymmetric(
+    of matrix: MatrixView, _ indices: UnsafePointer<UInt16>, coefficients: UnsafePointer<Float>, count: Int,
+    into result: UnsafeMutablePointer<Float>
+  ) {
+    firetree_combine_symmetric(matrix.base, matrix.stride, indices, coefficients, count, result)
+  }
+
+  /// `steps[k] = -rate gradients[k]` where `current[k]` exceeds the threshold, 0 elsewhere, and `alpha[k] += steps[k]`;
+  /// returns the sum of their magnitudes.
+  @inline(__always)
+  public static func stepCoefficients(
+    where current: UnsafePointer<Float>, above threshold: Float, gradients: UnsafePointer<Float>, count: Int,
+    rate: Float, steps: UnsafeMutablePointer<Float>, alpha: UnsafeMutablePointer<Float>
+  ) -> Float {
+    firetree_step_coefficients(current, gradients, count, threshold, rate, steps, alpha)
+  }
+
+  /// `current[k] = anchored[k] + changes[k]`; adds to `squares` the sums of `steps[k]` times what that changed and of
+  /// `alpha[k] changes[k]`.
+  @inline(__always)
+  public static func advanceCurrent(
+    _ current: UnsafeMutablePointer<Float>, anchored: UnsafePointer<Float>, changes: UnsafePointer<Float>,
+    steps: UnsafePointer<Float>, alpha: UnsafePointer<Float>, count: Int,
+    squares: inout (step: Float, drift: Float)
+  ) {
+    withUnsafeMutableBytes(of: &squares) {
+      firetree_advance_current(
+        current, anchored, changes, steps, alpha, count, $0.baseAddress?.assumingMemoryBound(to: Float.self))
+    }
+  }
+
   /// `result[t] = scale <vector, matrix[rows[t]]>` for short rows such as those of outputs.
   ///
   /// `vector` is a row of a `Matrix` too. Complexity: 2 `count` columns flops.
@@ -42,12 +77,14 @@ public enum Kernels {
   }
 
   /// Stores, ascending, the positions q with `ceilings[q] + reach * norms[points[q]] > threshold`; returns how many.
+  ///
+  /// No norm exceeds `largestNorm`, and `reach` is at least 0. Complexity: `count` comparisons.
   @inline(__always)
   public static func selectUncertain(
     ceilings: UnsafePointer<Float>, points: UnsafePointer<UInt16>, norms: UnsafePointer<Float>, count: Int,
-    reach: Float, threshold: Float, into positions: UnsafeMutablePointer<UInt16>
+    reach: Float, largestNorm: Float, threshold: Float, into positions: UnsafeMutablePointer<UInt16>
   ) -> Int {
-    firetree_select_uncertain(ceilings, points, norms, count, reach, threshold, positions)
+    firetree_select_uncertain(ceilings, points, norms, count, reach, largestNorm, threshold, positions)
   }
 
   /// `vector += sum_t coefficients[t] matrix[rows[t]]`; `vector` is a row of a `Matrix` too.

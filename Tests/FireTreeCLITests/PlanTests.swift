@@ -31,7 +31,9 @@ import Testing
     }
     let chosen = lines.filter { $0["auto"] as? Bool == true }.compactMap { $0["engine"] as? String }
     let table = try Command.succeed(arguments, in: folder).outputLines
-    #expect(table.count == EngineTests.engines.count + 2 && table[0].split(separator: " ").first == "engine" && chosen.count == 1)
+    #expect(
+      table.count == EngineTests.engines.count + 2 && table[0].split(separator: " ").first == "engine"
+        && chosen.count == 1)
     for (row, engine) in zip(table.dropFirst(), EngineTests.engines) {
       #expect(row.trimmingPrefix { $0 == " " }.hasPrefix("\(engine) "))
       #expect(row.hasSuffix("auto takes it") == (engine == chosen[0]))

@@ -101,10 +101,65 @@ import Testing
       let points = indices(count, below: 20, &random).map(UInt16.init), ceilings = floats(count, &random)
       var positions = [UInt16](repeating: .max, count: count + 1)
       let found = Kernels.selectUncertain(
-        ceilings: ceilings, points: points, norms: norms, count: count, reach: 0.3, threshold: 0.4,
-        into: &positions)
+        ceilings: ceilings, points: points, norms: norms, count: count, reach: 0.3, largestNorm: 1,
+        threshold: 0.4, into: &positions)
       let expected = (0..<count).filter { ceilings[$0] + 0.3 * norms[Int(points[$0])] > 0.4 }
       #expect(positions[0..<found].map(Int.init) == expected)
+    }
+  }
+
+  @Test func combiningASymmetricMatrix() {
+    var random = SeededGenerator(seed: 12)
+    var matrix = random.matrix(rows: 60, columns: 60)
+    for i in 0..<60 { for j in 0..<i { matrix[i, j] = matrix[j, i] } }
+    for count in 0...40 {
+      let indices = indices(count, below: 60, &random).map(UInt16.init), coefficients = floats(count, &random)
+      var result = [Float](repeating: .nan, count: count + 1)
+      matrix.withView {
+        Kernels.combineSymmetric(
+          of: $0, indices, coefficients: coefficients, count: count, into: &result)
+      }
+      let expected = PlainKernels.combineRows(
+        of: matrix, indices, coefficients: coefficients, columns: indices)
+      for q in 0..<count { #expect(abs(Double(result[q]) - expected[q]) < 1e-5, "\(count)") }
+      #expect(result[count].isNaN, "nothing is written behind the result")
+    }
+  }
+
+  @Test func aStepOfTheCoefficients() {
+    var random = SeededGenerator(seed: 13)
+    for count in 0...40 {
+      let current = floats(count, &random), gradients = floats(count, &random),
+        before = floats(count, &random)
+      var steps = [Float](repeating: .nan, count: count + 1), alpha = before + [.nan]
+      let magnitude = Kernels.stepCoefficients(
+        where: current, above: 0.1, gradients: gradients, count: count, rate: 0.5, steps: &steps,
+        alpha: &alpha)
+      let expected = (0..<count).map { current[$0] > 0.1 ? -0.5 * gradients[$0] : 0 }
+      #expect(Array(steps.prefix(count)) == expected && steps[count].isNaN && alpha[count].isNaN)
+      for k in 0..<count { #expect(abs(alpha[k] - before[k] - expected[k]) < 1e-6) }
+      #expect(abs(magnitude - expected.reduce(0) { $0 + abs($1) }) < 1e-5)
+    }
+  }
+
+  @Test func advancingCurrentValues() {
+    var random = SeededGenerator(seed: 14)
+    for count in 0...40 {
+      let before = floats(count, &random), anchored = floats(count, &random)
+      let changes = floats(count, &random), steps = floats(count, &random), alpha = floats(count, &random)
+      var current = before
+      var squares = (step: Float(1), drift: Float(2))
+      Kernels.advanceCurrent(
+        &current, anchored: anchored, changes: changes, steps: steps, alpha: alpha, count: count,
+        squares: &squares)
+      var expected = (step: 1.0, drift: 2.0)
+      for k in 0..<count {
+        #expect(current[k] == anchored[k] + changes[k])
+        expected.step += Double(steps[k]) * (Double(anchored[k] + changes[k]) - Double(before[k]))
+        expected.drift += Double(alpha[k]) * Double(changes[k])
+      }
+      #expect(abs(Double(squares.step) - expected.step) < 1e-4)
+      #expect(abs(Double(squares.drift) - expected.drift) < 1e-4)
     }
   }
 }

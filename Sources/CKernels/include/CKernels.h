@@ -17,6 +17,21 @@
 void firetree_combine_rows(const float *matrix, size_t stride, const uint16_t *rows, const float *coefficients,
                            size_t terms, const uint16_t *columns, size_t count, float *result);
 
+/// `result[q] = sum_t coefficients[t] * matrix[indices[t]][indices[q]]` for a symmetric matrix, each element of which is
+/// read once for its two places.
+void firetree_combine_symmetric(const float *matrix, size_t stride, const uint16_t *indices,
+                                const float *coefficients, size_t count, float *result);
+
+/// The coefficients' step of plain gradient descent: `steps[k] = -rate * gradients[k]` where `current[k]` exceeds the
+/// threshold and 0 elsewhere, and `alpha[k] += steps[k]`; returns the sum of `|steps[k]|`.
+float firetree_step_coefficients(const float *current, const float *gradients, size_t count, float threshold,
+                                 float rate, float *steps, float *alpha);
+
+/// `current[k]` becomes `anchored[k] + changes[k]`; adds to `squares` the sums of `steps[k]` times what it changed by and
+/// of `alpha[k] * changes[k]`.
+void firetree_advance_current(float *current, const float *anchored, const float *changes, const float *steps,
+                              const float *alpha, size_t count, float squares[2]);
+
 /// `result[t] = scale * <vector, matrix[rows[t]]>` over short rows of `columns` elements (padded with zeros to 16).
 void firetree_short_products(const float *vector, const float *matrix, size_t stride, size_t columns,
                              const uint16_t *rows, size_t count, float scale, float *result);
@@ -30,8 +45,10 @@ size_t firetree_add_excess(double *sums, size_t stride, size_t columns, const fl
                            const uint16_t *points, const float *values, size_t count, float threshold);
 
 /// Stores, ascending, the positions q with `ceilings[q] + reach * norms[points[q]] > threshold`; returns their number.
+///
+/// No norm exceeds `largest_norm`, and `reach` is at least 0.
 size_t firetree_select_uncertain(const float *ceilings, const uint16_t *points, const float *norms, size_t count,
-                                 float reach, float threshold, uint16_t *positions);
+                                 float reach, float largest_norm, float threshold, uint16_t *positions);
 
 /// `vector += sum_t coefficients[t] * matrix[rows[t]]`, `columns` elements.
 void firetree_add_rows(float *vector, const float *matrix, size_t stride, size_t columns, const uint32_t *rows,

@@ -81,17 +81,18 @@ struct GramStep {
     momentum: UnsafeMutablePointer<MomentumState>?, _ workspace: GramWorkspace
   ) -> Bool {
     let support = Int(certificate.support)
-    guard moveCoefficients(list, neuron: neuron, support: support, &certificate, momentum, workspace) else {
-      return false
-    }
+    guard
+      var stepMagnitude = moveCoefficients(
+        list, neuron: neuron, support: support, &certificate, momentum, workspace)
+    else { return false }
     // s_j = s_j(t0) + kappa u_j(t0) + sum_i alpha_i G_ij for the support.
-    combine(list.points, count: support, list, terms: support, workspace)
+    Kernels.combineSymmetric(
+      of: gram, list.points, coefficients: list.plane(GramPlane.alpha), count: support,
+      into: workspace.changes)
     let kappa = momentum?.pointee.kappa ?? 0
-    let (current, anchored, alpha) = (
-      list.plane(GramPlane.current), list.plane(GramPlane.anchored), list.plane(GramPlane.alpha)
-    )
+    let alpha = list.plane(GramPlane.alpha)
     // |w(t+1) - w(t)|^2 and |w - w(t0)|^2, from what they do to the correlations of the points they consist of.
-    var (stepSquared, driftSquared, stepMagnitude) = (Float(0), Float(0), Float(0))
+    var squares = (step: Float(0), drift: Float(0))
     if let momentum, kappa != 0 {
       let anchoredVelocity = list.plane(GramPlane.anchoredVelocity)
       for k in 0..<support { workspace.changes[k] += kappa * anchoredVelocity[k] }
@@ -99,23 +100,17 @@ struct GramStep {
         optimizer.learningRate * optimizer.weightsOfGradientAndVelocity.1 * momentum.pointee.decay
       let squared = momentum.pointee.anchoredNorm * momentum.pointee.anchoredNorm
       for k in 0..<support {
-        driftSquared += kappa * alpha[k] * anchoredVelocity[k]
-        stepSquared -= kappaStep * workspace.steps[k] * anchoredVelocity[k]
+        squares.drift += kappa * alpha[k] * anchoredVelocity[k]
+        squares.step -= kappaStep * workspace.steps[k] * anchoredVelocity[k]
       }
-      driftSquared += kappa * kappa * squared
-      stepSquared += kappaStep * kappaStep * squared
+      squares.drift += kappa * kappa * squared
+      squares.step += kappaStep * kappaStep * squared
       stepMagnitude += kappaStep * momentum.pointee.anchoredNorm / max(largestNorm, 1e-30)
     }
-    for k in 0..<support {
-      let updated = anchored[k] + workspace.changes[k]
-      stepSquared += workspace.steps[k] * (updated - current[k])
-      stepMagnitude += abs(workspace.steps[k])
-      driftSquared += alpha[k] * workspace.changes[k]
-      current[k] = updated
-    }
-    certify(
-      &certificate, momentum, stepSquared: stepSquared, driftSquared: driftSquared,
-      stepMagnitude: stepMagnitude)
+    Kernels.advanceCurrent(
+      list.plane(GramPlane.current), anchored: list.plane(GramPlane.anchored), changes: workspace.changes,
+      steps: workspace.steps, alpha: alpha, count: support, squares: &squares)
+    certify(&certificate, momentum, squares: squares, stepMagnitude: stepMagnitude)
     return true
   }
 
@@ -129,7 +124,8 @@ struct GramStep {
     let support = Int(certificate.support)
     let count = Kernels.selectUncertain(
       ceilings: list.plane(GramPlane.ceiling) + support, points: list.points + support, norms: norms,
-      count: list.count - support, reach: certificate.reach, threshold: threshold, into: workspace.positions)
+      count: list.count - support, reach: certificate.reach, largestNorm: largestNorm, threshold: threshold,
+      into: workspace.positions)
     guard count > 0 else { return 0 }
     for t in 0..<count {
       workspace.positions[t] += UInt16(truncatingIfNeeded: support)
@@ -172,8 +168,8 @@ struct GramStep {
   /// Raises the step's length and the drift by what rounding may have taken from their squares.
   @inline(__always)
   private func certify(
-    _ certificate: inout Certificate, _ momentum: UnsafeMutablePointer<MomentumState>?, stepSquared: Float,
-    driftSquared: Float, stepMagnitude: Float
+    _ certificate: inout Certificate, _ momentum: UnsafeMutablePointer<MomentumState>?,
+    squares: (step: Float, drift: Float), stepMagnitude: Float
   ) {
     let carried = momentum.map { abs($0.pointee.kappa) * ($0.pointee.anchoredNorm + $0.pointee.error) } ?? 0
     let reach = certificate.alphaMagnitude * largestNorm + carried
@@ -182,9 +178,9 @@ struct GramStep {
     let sum = relative * reach + (momentum.map { abs($0.pointee.kappa) * $0.pointee.error } ?? 0)
     let correlation = Self.unit * (certificate.weightNorm + certificate.skin + reach)
     let step = stepMagnitude * largestNorm * (1 + relative)
-    let length = (max(stepSquared, 0) + step * (4 * (sum + correlation) + relative * step)).squareRoot()
+    let length = (max(squares.step, 0) + step * (4 * (sum + correlation) + relative * step)).squareRoot()
     certificate.step(by: min(length, step))
-    certificate.drift = (max(driftSquared, 0) + 2 * reach * (sum + relative * reach)).squareRoot()
+    certificate.drift = (max(squares.drift, 0) + 2 * reach * (sum + relative * reach)).squareRoot()
     certificate.error = rounding * (certificate.weightNorm + 1) + sum + correlation
   }
 }
@@ -192,48 +188,56 @@ struct GramStep {
 // MARK: - Coefficients
 
 extension GramStep {
-  /// alpha of the support after the step, with its changes in `workspace.steps`; false when the neuron is at rest.
+  /// alpha of the support after the step, with its changes in `workspace.steps`; returns the sum of their magnitudes, nil
+  /// when the neuron is at rest.
   ///
   /// gamma_i = <a_r, g_i> / sqrt(m) for the points that fire.
   @inline(__always)
   private func moveCoefficients(
     _ list: CandidateLists.List, neuron: Int, support: Int, _ certificate: inout Certificate,
     _ momentum: UnsafeMutablePointer<MomentumState>?, _ workspace: GramWorkspace
-  ) -> Bool {
-    let current = list.plane(GramPlane.current)
+  ) -> Float? {
     Kernels.shortProducts(
       outputWeights.row(neuron), with: outputGradient, rows: list.points, count: support, scale: outputScale,
       into: workspace.coefficients)
+    guard let momentum else {
+      let magnitude = Kernels.stepCoefficients(
+        where: list.plane(GramPlane.current), above: threshold, gradients: workspace.coefficients,
+        count: support, rate: optimizer.learningRate, steps: workspace.steps,
+        alpha: list.plane(GramPlane.alpha))
+      certificate.alphaMagnitude += magnitude
+      return magnitude > 0 ? magnitude : nil
+    }
+    return moveCoefficients(list, support: support, &certificate, momentum, workspace)
+  }
+
+  private func moveCoefficients(
+    _ list: CandidateLists.List, support: Int, _ certificate: inout Certificate,
+    _ momentum: UnsafeMutablePointer<MomentumState>, _ workspace: GramWorkspace
+  ) -> Float? {
+    let current = list.plane(GramPlane.current)
     var magnitude: Float = 0
     for k in 0..<support {
       let gamma = current[k] > threshold ? workspace.coefficients[k] : 0
       workspace.coefficients[k] = gamma
       magnitude += abs(gamma)
     }
-    let (alpha, rate) = (list.plane(GramPlane.alpha), optimizer.learningRate)
-    guard let momentum else {
-      guard magnitude > 0 else { return false }
-      for k in 0..<support {
-        workspace.steps[k] = -rate * workspace.coefficients[k]
-        alpha[k] += workspace.steps[k]
-      }
-      certificate.alphaMagnitude += rate * magnitude
-      return true
-    }
-    guard magnitude > 0 || momentum.pointee.betaMagnitude > 1e-30 else { return false }
+    guard magnitude > 0 || momentum.pointee.betaMagnitude > 1e-30 else { return nil }
+    let (alpha, beta) = (list.plane(GramPlane.alpha), list.plane(GramPlane.beta))
+    let (rate, mu) = (optimizer.learningRate, optimizer.momentum.coefficient)
     let (p, q) = optimizer.weightsOfGradientAndVelocity
-    let mu = optimizer.momentum.coefficient
-    let beta = list.plane(GramPlane.beta)
+    var stepMagnitude: Float = 0
     for k in 0..<support {
       beta[k] = mu * beta[k] + workspace.coefficients[k]
       workspace.steps[k] = -rate * (p * workspace.coefficients[k] + q * beta[k])
       alpha[k] += workspace.steps[k]
+      stepMagnitude += abs(workspace.steps[k])
     }
     momentum.pointee.decay *= mu
     momentum.pointee.kappa -= rate * q * momentum.pointee.decay
     momentum.pointee.betaMagnitude = mu * momentum.pointee.betaMagnitude + magnitude
     certificate.alphaMagnitude += rate * (p * magnitude + q * momentum.pointee.betaMagnitude)
-    return true
+    return stepMagnitude
   }
 
   /// The planes of a list that has just been anchored, of which the other planes are 0: the candidates that fire come

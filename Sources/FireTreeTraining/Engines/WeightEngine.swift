@@ -87,7 +87,8 @@ public struct WeightEngine: TrainingEngine {
               let sweep = WeightSweep(
                 weights: weights, velocities: velocities, points: points, outputWeights: outputWeights,
                 outputGradient: outputGradient, outputScale: scale, optimizer: optimizer,
-                threshold: anchoring.threshold, norms: norms, rounding: anchoring.rounding, skins: skins)
+                threshold: anchoring.threshold, norms: norms, largestNorm: anchoring.largestNorm,
+                rounding: anchoring.rounding, skins: skins)
               return certified.mapShards { sweep.run(&$1, $2) }
             }
           }

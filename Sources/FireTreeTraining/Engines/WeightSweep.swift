@@ -13,8 +13,9 @@ struct WeightSweep {
   let outputScale: Float
   let optimizer: GradientDescent
   let threshold: Float
-  /// |x_i| (n).
+  /// |x_i| (n), and the largest of them.
   let norms: UnsafePointer<Float>
+  let largestNorm: Float
   let rounding: Float
   let skins: SkinModel
 
@@ -126,7 +127,7 @@ struct WeightSweep {
     let (current, ceiling) = (list.plane(CandidatePlane.current), list.plane(CandidatePlane.ceiling))
     let count = Kernels.selectUncertain(
       ceilings: ceiling, points: list.points, norms: norms, count: list.count, reach: certificate.reach,
-      threshold: threshold, into: workspace.rows)
+      largestNorm: largestNorm, threshold: threshold, into: workspace.rows)
     for t in 0..<count { workspace.terms[t] = UInt32(list.points[Int(workspace.rows[t])]) }
     points.dots(weights.row(neuron), withPoints: workspace.terms, count: count, into: workspace.values)
     for t in 0..<count {
