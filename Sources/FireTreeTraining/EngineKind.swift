@@ -8,6 +8,7 @@ public enum EngineKind: String, CaseIterable, Sendable {
   case weightTree = "weight-tree"
   case gram
   case weights
+  case kinetic
 
   /// The engine type. A new engine is one line here.
   public var type: any TrainingEngine.Type {
@@ -17,6 +18,7 @@ public enum EngineKind: String, CaseIterable, Sendable {
     case .weightTree: TreeEngine<WeightTree>.self
     case .gram: GramEngine.self
     case .weights: WeightEngine.self
+    case .kinetic: KineticEngine.self
     }
   }
 

@@ -42,9 +42,20 @@ struct OutputSums {
 
   /// f: all shards, in order, divided by sqrt(m) (n x C).
   func reduced(workers: Workers) -> Matrix {
+    let exact = exact(workers: workers)
     var result = Matrix(rows: points, columns: outputs)
-    let (tiles, stride) = (Tiles(of: points, size: 256), Self.stride(outputs: outputs))
     result.withMutableView { result in
+      for point in 0..<points { for c in 0..<outputs { result[point, c] = Float(exact[point * outputs + c]) } }
+    }
+    return result
+  }
+
+  /// f in doubles, one point after the other (n x C).
+  func exact(workers: Workers) -> [Double] {
+    var result = [Double](repeating: 0, count: points * outputs)
+    let (tiles, stride) = (Tiles(of: points, size: 256), Self.stride(outputs: outputs))
+    result.withUnsafeMutableBufferPointer { result in
+      nonisolated(unsafe) let result = result
       workers.forEachShard(of: tiles.count) { tile in
         let range = tiles[tile].lowerBound * stride..<tiles[tile].upperBound * stride
         withUnsafeTemporaryAllocation(of: Double.self, capacity: range.count) { total in
@@ -55,7 +66,9 @@ struct OutputSums {
             }
           }
           for (row, point) in tiles[tile].enumerated() {
-            for c in 0..<outputs { result[point, c] = Float(total[row * stride + c] * Double(outputScale)) }
+            for c in 0..<outputs {
+              result[point * outputs + c] = total[row * stride + c] * Double(outputScale)
+            }
           }
         }
       }

@@ -6,7 +6,7 @@ import Testing
 
 /// Engines with certificates, on many small problems: every step, every pair.
 @Suite struct CandidateEngineTests {
-  static let kinds: [EngineKind] = [.gram, .weights]
+  static let kinds: [EngineKind] = [.gram, .weights, .kinetic]
   static let momenta: [GradientDescent.Momentum] = [.none, .heavyBall(0.8), .nesterov(0.9)]
 
   /// Learning rates from tiny to the edge of divergence, so that few or many pairs change state in a step; data with

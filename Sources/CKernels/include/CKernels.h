@@ -58,4 +58,49 @@ void firetree_add_rows(float *vector, const float *matrix, size_t stride, size_t
 void firetree_dot_rows(const float *vector, const float *matrix, size_t stride, size_t columns,
                        const uint32_t *rows, size_t count, float *result);
 
+// Kinetic training: see KineticEngine.swift.
+
+/// `first[q] = sum_t a[t] * matrix[rows[t]][columns[q]]` and `second[q]` the same with `b`, each element read once.
+void firetree_combine_two(const float *matrix, size_t stride, const uint16_t *rows, const float *a, const float *b,
+                          size_t terms, const uint16_t *columns, size_t count, float *first, float *second);
+
+/// `result[t] = scale * <vector, now[points[t]] - then[points[t]]>`; rows of `stride` floats, 1 for a single column and
+/// otherwise a multiple of 16 padded with zeros. `then` may be null, which stands for zeros.
+void firetree_history_products(const float *vector, const float *now, const float *then, size_t stride,
+                               const uint16_t *points, size_t count, float scale, float *result);
+
+/// `<now - then, direction>` and `<direction, direction>` into `products`, over `count` floats.
+void firetree_project(const float *now, const float *then, const float *direction, size_t count, double products[2]);
+
+/// `result[i] = norms[i] * |row i of (now - then - progress * direction)|`, the sum of magnitudes or, with `largest`, the
+/// largest of them; rows of `stride` floats as above.
+void firetree_residuals(const float *now, const float *then, const float *direction, float progress,
+                        const float *norms, size_t count, size_t stride, int largest, float *result);
+
+/// `sums[k] = sum_i max(values[i] - cuts[k], 0)` for `cuts` cuts.
+void firetree_excess_sums(const float *values, size_t count, const float *cuts, size_t cut_count, float *sums);
+
+/// Stores, ascending, the positions q whose clock has run out: `progress[bins[q] / 16] > deadlines[q]`, or
+/// `errors[bins[q]] + extra[bins[q] / 16] * residues[q] > reserves[q]`; returns their number. `residues` may be null.
+size_t firetree_select_expired(const uint16_t *bins, const float *deadlines, const float *reserves,
+                               const float *residues, size_t count, const float *progress, const float *errors,
+                               const float *extra, uint32_t *positions);
+
+/// The least life over `count` points: P with `margin - P * speed = curvature * norm * P^2`, where `margin` is the
+/// distance of `values[q]` from the threshold less `error` times the norm, at least 0, and `speed` is how fast it goes
+/// down with `speeds[q]`, at least 0, and `speed_error` times the norm.
+float firetree_shortest_life(const float *values, const float *speeds, const uint16_t *points, const float *norms,
+                             size_t count, float threshold, float error, float speed_error, float curvature);
+
+/// One row of a symmetric product with a matrix of single elements: for i < count, with t = gram[i] * weights[i],
+/// `result[i] += t * x` and the returned sum of `t * values[i]`.
+double firetree_tensor_row(const float *gram, const float *weights, const double *values, size_t count, double x,
+                           double *result);
+
+/// The same for blocks of `width` elements, a multiple of 8, kept one after the other for i < count: with
+/// t = gram[i] * block i, `own[0..width) += t * first[i]`, `own[width..2 width) += t * second[i]`, and
+/// `others[i]` (2 width) `+= t * (x_first, x_second)`. `first` and `second` are the halves of rows of 2 width.
+void firetree_tensor_blocks(const float *gram, const float *blocks, const double *values, size_t count, size_t width,
+                            const double *x, double *own, double *others);
+
 #endif

@@ -123,19 +123,30 @@ struct AnchoredWeights: Sendable {
     }
   }
 
-  /// The weights as they are now, moved from their anchors by the coefficients in `certified`.
-  func moved(by certified: CertifiedLists, momenta: [MomentumState]) -> HiddenWeights {
-    var (anchors, certified) = (self, certified)
+  /// By what a neuron has moved since its anchor: w = w(t0) + kappa v(t0) + sum_i alpha_i x_i, v = decay v(t0) +
+  /// sum_i beta_i x_i, over `count` points.
+  struct Movement {
+    let points: UnsafePointer<UInt16>
+    let alpha: UnsafePointer<Float>
+    var beta: UnsafePointer<Float>?
+    let count: Int
+    var kappa: Float = 0
+    var decay: Float = 0
+  }
+
+  /// The weights as they are now; `movement(shard, neuron, body)` calls `body` with the neuron's.
+  func moved(
+    workers: Workers, by movement: (Int, Int, (Movement) -> Void) -> Void
+  ) -> HiddenWeights {
+    var anchors = self
+    let tiles = Tiles.neuronShards(of: neuronCount)
     let shards = anchors.withView { anchors in
-      certified.mapShards { index, shard, certificates in
+      workers.map(shards: tiles.count) { index in
         var result = PointCombinations.Shard()
-        let neurons = shard.neurons
-        shard.withLists { lists in
-          _ = GramWorkspace.with(points: points.count) { workspace in
-            for (local, neuron) in neurons.enumerated() {
-              let count = anchors.merge(
-                lists[local], support: Int(certificates[neuron].support), of: neuron, shard: index,
-                momentum: momenta.isEmpty ? nil : momenta[neuron], workspace)
+        _ = GramWorkspace.with(points: points.count) { workspace in
+          for neuron in tiles[index] {
+            movement(index, neuron) { movement in
+              let count = anchors.merge(movement, of: neuron, shard: index, workspace)
               if anchors.weights != nil {
                 anchors.addToRow(of: neuron, count: count, workspace)
               } else {
@@ -159,18 +170,24 @@ struct AnchoredWeights: Sendable {
           combinations: PointCombinations(rows: initial.rows, shards: shards)))
     }
   }
+
+  private var neuronCount: Int {
+    switch rows {
+    case .stored(let matrix): matrix.rows
+    case .seeded(let weights): weights.rows
+    }
+  }
 }
 
 extension AnchoredWeights.View {
   /// Moves a neuron's anchor to where it is now, w_r(t0) + kappa v_r(t0) + sum_i alpha_i x_i, and its velocity to
-  /// decay v_r(t0) + sum_i beta_i x_i; the first `support` candidates of the list have the coefficients.
+  /// decay v_r(t0) + sum_i beta_i x_i.
   ///
   /// Complexity: O(k log k) for k points with a coefficient, and k d for stored weights.
   func moveAnchor(
-    of neuron: Int, shard: Int, list: CandidateLists.List, support: Int, momentum: MomentumState?,
-    _ workspace: GramWorkspace
+    of neuron: Int, shard: Int, by movement: AnchoredWeights.Movement, _ workspace: GramWorkspace
   ) {
-    let count = merge(list, support: support, of: neuron, shard: shard, momentum: momentum, workspace)
+    let count = merge(movement, of: neuron, shard: shard, workspace)
     if weights != nil { addToRow(of: neuron, count: count, workspace) }
     guard let combinations else { return }
     let local = neuron - combinations[shard].neurons.lowerBound
@@ -194,12 +211,11 @@ extension AnchoredWeights.View {
   /// The coefficients of the present weight and velocity, ascending by point, into `workspace`: points into `rows`,
   /// alpha (with alpha(t0) for seeded weights) into `coefficients`, beta into `changes`. Returns the number of terms.
   fileprivate func merge(
-    _ list: CandidateLists.List, support: Int, of neuron: Int, shard: Int, momentum: MomentumState?,
-    _ workspace: GramWorkspace
+    _ movement: AnchoredWeights.Movement, of neuron: Int, shard: Int, _ workspace: GramWorkspace
   ) -> Int {
-    let order = (0..<support).sorted { list.points[$0] < list.points[$1] }
-    let alpha = list.plane(GramPlane.alpha), beta = momentum.map { _ in list.plane(GramPlane.beta) }
-    let (kappa, decay) = (momentum?.kappa ?? 0, momentum?.decay ?? 0)
+    let (points, alpha, beta) = (movement.points, movement.alpha, movement.beta)
+    let order = (0..<movement.count).sorted { points[$0] < points[$1] }
+    let (kappa, decay) = (movement.kappa, movement.decay)
     var (count, next) = (0, 0)
     func append(_ point: UInt16, _ alpha: Float, _ beta: Float) {
       let beta = abs(beta) >= 1e-30 ? beta : 0
@@ -209,17 +225,17 @@ extension AnchoredWeights.View {
     }
     func appendNext() {
       let k = order[next]
-      append(list.points[k], alpha[k], beta?[k] ?? 0)
+      append(points[k], alpha[k], beta?[k] ?? 0)
       next += 1
     }
     combinations?[shard].readLists { lists in
       let old = lists[neuron - combinations.unsafelyUnwrapped[shard].neurons.lowerBound]
       for t in 0..<old.count {
-        while next < order.count, list.points[order[next]] < old.points[t] { appendNext() }
+        while next < order.count, points[order[next]] < old.points[t] { appendNext() }
         let oldBeta = planes.beta.map { old.plane($0)[t] } ?? 0
         var (newAlpha, newBeta) = (kappa * oldBeta, decay * oldBeta)
         if let plane = planes.alpha { newAlpha += old.plane(plane)[t] }
-        if next < order.count, list.points[order[next]] == old.points[t] {
+        if next < order.count, points[order[next]] == old.points[t] {
           newAlpha += alpha[order[next]]
           newBeta += beta?[order[next]] ?? 0
           next += 1

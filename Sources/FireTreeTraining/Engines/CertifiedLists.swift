@@ -88,9 +88,6 @@ struct CertifiedLists: Sendable {
 
   // MARK: - Anchoring
 
-  /// Neurons whose candidates are held between being found and being put into their lists.
-  private static let round = 1 << 16
-
   /// Anchors the expired neurons of `parts`: finds their candidates, renews their certificates, and adds their outputs.
   ///
   /// `rows(chosen, body)` calls `body` with the weights of the chosen neurons, one below the other; `start(shard,
@@ -100,35 +97,12 @@ struct CertifiedLists: Sendable {
     rows: (UnsafeBufferPointer<Int32>, (MatrixView) -> Void) -> Void,
     start: (Int, Int, CandidateLists.List, inout Certificate) -> Void
   ) {
-    let neurons = parts.flatMap(\.expired)
-    let rounds = Tiles(of: neurons.count, size: Self.round)
-    for round in 0..<rounds.count {
-      let found = candidates(of: Array(neurons[rounds[round]]), rows: rows)
+    for neurons in Anchoring.rounds(of: parts.flatMap(\.expired)) {
+      let found = anchoring.candidates(
+        of: neurons, skins: neurons.map { certificates[Int($0)].skin }, points: points, workers: workers,
+        rows: rows)
       install(found, &parts, outputWeights: outputWeights, start: start)
     }
-  }
-
-  /// The candidates of `neurons`, ascending, by tiles of matrix products.
-  private func candidates(
-    of neurons: [Int32], rows: (UnsafeBufferPointer<Int32>, (MatrixView) -> Void) -> Void
-  ) -> AnchoredTiles {
-    // Four tiles at least, so that all threads have one, whatever their number.
-    let size = max(16, min(DataPoints.weightsPerTile, (neurons.count + 63) / 64 * 16))
-    let tiles = Tiles(of: neurons.count, size: size)
-    let skins = neurons.map { certificates[Int($0)].skin }
-    let lists = neurons.withUnsafeBufferPointer { neurons in
-      skins.withUnsafeBufferPointer { skins in
-        workers.map(shards: tiles.count) { tile in
-          var result = AnchoredLists()
-          guard let skins = skins.baseAddress else { return result }
-          rows(UnsafeBufferPointer(rebasing: neurons[tiles[tile]])) { rows in
-            result = anchoring.candidates(of: rows, points: points, skins: skins + tiles[tile].lowerBound)
-          }
-          return result
-        }
-      }
-    }
-    return AnchoredTiles(neurons: neurons, tiles: tiles, lists: lists)
   }
 
   /// Puts candidates into their lists.
@@ -180,33 +154,5 @@ struct CertifiedLists: Sendable {
         }
         return result
       })
-  }
-}
-
-/// Candidates of a list of neurons, tile by tile.
-private struct AnchoredTiles {
-  let neurons: [Int32]
-  let tiles: Tiles
-  let lists: [AnchoredLists]
-
-  /// The positions in `neurons`, which ascend, of those in `range`.
-  func positions(of range: Range<Int>) -> Range<Int> {
-    firstPosition(notBelow: range.lowerBound)..<firstPosition(notBelow: range.upperBound)
-  }
-
-  private func firstPosition(notBelow neuron: Int) -> Int {
-    var (low, high) = (0, neurons.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if Int(neurons[middle]) < neuron { low = middle + 1 } else { high = middle }
-    }
-    return low
-  }
-
-  func withCandidates(
-    at position: Int, _ body: (UnsafeBufferPointer<UInt16>, UnsafeBufferPointer<Float>, Float) -> Void
-  ) {
-    let (tile, row) = (position / tiles.size, position % tiles.size)
-    lists[tile].withCandidates(of: row) { body($0, $1, lists[tile].weightNorms[row]) }
   }
 }

@@ -178,8 +178,15 @@ extension GramEngine {
   /// Computes w_r = w_r(t0) + kappa_r v_r(t0) + sum_i alpha_ri x_i for every neuron, or of a seeded network the
   /// coefficients alone.
   public var network: Network {
-    Network(
-      weights: anchors.moved(by: certified, momenta: momenta), outputWeights: outputWeights,
-      threshold: certified.threshold)
+    let (lists, certificates, momenta) = (certified.lists, certified.certificates, momenta)
+    let weights = anchors.moved(workers: certified.workers) { shard, neuron, body in
+      lists.shards[shard].readLists {
+        body(
+          .init(
+            $0[neuron - lists.shards[shard].neurons.lowerBound],
+            support: Int(certificates[neuron].support), momentum: momenta.isEmpty ? nil : momenta[neuron]))
+      }
+    }
+    return Network(weights: weights, outputWeights: outputWeights, threshold: certified.threshold)
   }
 }

@@ -51,10 +51,20 @@ struct GramSweep {
     _ momentum: UnsafeMutablePointer<MomentumState>?, _ workspace: GramWorkspace
   ) {
     anchors.moveAnchor(
-      of: neuron, shard: shard, list: list, support: Int(certificate.support), momentum: momentum?.pointee,
-      workspace)
+      of: neuron, shard: shard,
+      by: .init(list, support: Int(certificate.support), momentum: momentum?.pointee), workspace)
     let current = list.plane(GramPlane.current)
     let firing = (0..<Int(certificate.support)).count { current[$0] > step.threshold }
     certificate.skin = skins.skin(firing: firing, stepLength: certificate.stepLength)
+  }
+}
+
+extension AnchoredWeights.Movement {
+  /// That of the neuron with this list: the first `support` candidates have the coefficients.
+  init(_ list: CandidateLists.List, support: Int, momentum: MomentumState?) {
+    self.init(
+      points: list.points, alpha: list.plane(GramPlane.alpha),
+      beta: momentum.map { _ in UnsafePointer(list.plane(GramPlane.beta)) }, count: support,
+      kappa: momentum?.kappa ?? 0, decay: momentum?.decay ?? 0)
   }
 }

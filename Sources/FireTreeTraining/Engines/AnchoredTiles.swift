@@ -1,0 +1,65 @@
+import CorrelationTrees
+import FireTreeCore
+
+extension Anchoring {
+  /// Cuts a list of neurons to be anchored into rounds, so that what is held between finding their candidates and putting
+  /// them into lists does not grow with their number.
+  static func rounds(of neurons: [Int32]) -> [[Int32]] {
+    let rounds = Tiles(of: neurons.count, size: 1 << 16)
+    return (0..<rounds.count).map { Array(neurons[rounds[$0]]) }
+  }
+
+  /// The candidates of `neurons`, ascending, by tiles of matrix products; `skins` has one element a neuron.
+  ///
+  /// `rows(chosen, body)` calls `body` with the weights of the chosen neurons, one below the other. Complexity: 2 n d
+  /// flops a neuron.
+  func candidates(
+    of neurons: [Int32], skins: [Float], points: DataPoints, workers: Workers,
+    rows: (UnsafeBufferPointer<Int32>, (MatrixView) -> Void) -> Void
+  ) -> AnchoredTiles {
+    // Four tiles at least, so that all threads have one, whatever their number.
+    let size = max(16, min(DataPoints.weightsPerTile, (neurons.count + 63) / 64 * 16))
+    let tiles = Tiles(of: neurons.count, size: size)
+    let lists = neurons.withUnsafeBufferPointer { neurons in
+      skins.withUnsafeBufferPointer { skins in
+        workers.map(shards: tiles.count) { tile in
+          var result = AnchoredLists()
+          guard let skins = skins.baseAddress else { return result }
+          rows(UnsafeBufferPointer(rebasing: neurons[tiles[tile]])) { rows in
+            result = candidates(of: rows, points: points, skins: skins + tiles[tile].lowerBound)
+          }
+          return result
+        }
+      }
+    }
+    return AnchoredTiles(neurons: neurons, tiles: tiles, lists: lists)
+  }
+}
+
+/// Candidates of a list of neurons, tile by tile.
+struct AnchoredTiles {
+  let neurons: [Int32]
+  let tiles: Tiles
+  let lists: [AnchoredLists]
+
+  /// The positions in `neurons`, which ascend, of those in `range`.
+  func positions(of range: Range<Int>) -> Range<Int> {
+    firstPosition(notBelow: range.lowerBound)..<firstPosition(notBelow: range.upperBound)
+  }
+
+  private func firstPosition(notBelow neuron: Int) -> Int {
+    var (low, high) = (0, neurons.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if Int(neurons[middle]) < neuron { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  func withCandidates(
+    at position: Int, _ body: (UnsafeBufferPointer<UInt16>, UnsafeBufferPointer<Float>, Float) -> Void
+  ) {
+    let (tile, row) = (position / tiles.size, position % tiles.size)
+    lists[tile].withCandidates(of: row) { body($0, $1, lists[tile].weightNorms[row]) }
+  }
+}

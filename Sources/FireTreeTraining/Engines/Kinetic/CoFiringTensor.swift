@@ -1,0 +1,239 @@
+import FireTreeCore
+
+/// How many neurons fire on each two points together, weighted by what they do to the outputs:
+///
+///     M_ij = sum over r with i, j in F(r) of a_r a_r^T        (C x C, symmetric in i and j, and as a matrix)
+///
+/// With G it tells what a step does to the outputs while no pair changes state (see `KineticEngine`).
+///
+/// Rows of points hold the columns up to their own, so every two points once; of two points' C x C matrix its upper
+/// triangle, or its diagonal alone when every neuron feeds a single output. With output weights of -1, 0 and 1 all
+/// entries are whole numbers, exact up to 2^24 neurons.
+///
+/// Memory: n (n + 1) / 2 times 4 bytes for one output; else times C (C + 1) / 2 floats (C of separate outputs), rounded
+/// up to a multiple of 8.
+struct CoFiringTensor: Sendable {
+  /// Which entries of a_r a_r^T there are, in the order in which a block keeps them.
+  let entries: [(Int, Int)]
+  let points: Int
+  let outputs: Int
+  /// Floats a block.
+  let width: Int
+  private var buffer: AlignedBuffer
+
+  /// Zeros. `separate` says that every neuron feeds at most one output.
+  init(points: Int, outputs: Int, separate: Bool) {
+    self.points = points
+    self.outputs = outputs
+    entries =
+      separate
+      ? (0..<outputs).map { ($0, $0) } : (0..<outputs).flatMap { c in (c..<outputs).map { (c, $0) } }
+    width = Self.width(entries: entries.count)
+    buffer = AlignedBuffer(count: Self.start(of: points, width: width))
+  }
+
+  private static func width(entries: Int) -> Int { entries == 1 ? 1 : (entries + 7) / 8 * 8 }
+
+  /// Where the row of a point starts. Rows of single floats start on 64-byte boundaries.
+  private static func start(of row: Int, width: Int) -> Int {
+    guard width == 1 else { return row * (row + 1) / 2 * width }
+    let (group, rest) = (row / 16, row % 16)
+    return 128 * group * (group + 1) + rest * 16 * (group + 1)
+  }
+
+  /// Bytes of a tensor of this size.
+  static func requiredMemory(points: Int, outputs: Int, separate: Bool) -> ByteCount {
+    let width = width(entries: separate ? outputs : outputs * (outputs + 1) / 2)
+    return ByteCount(2) * (points + 16) * (points + 16) * width
+  }
+
+  /// The row of point `j`: a block for each point i <= j.
+  @inline(__always)
+  private func row(_ j: Int) -> UnsafeMutablePointer<Float> {
+    buffer.base + Self.start(of: j, width: width)
+  }
+
+  /// M_ij, entry (c, e). For tests.
+  func entry(_ i: Int, _ j: Int, _ c: Int, _ e: Int) -> Float {
+    guard let position = entries.firstIndex(where: { $0 == (min(c, e), max(c, e)) }) else { return 0 }
+    return row(max(i, j))[min(i, j) * width + position]
+  }
+
+  private mutating func makeUnique() {
+    if !isKnownUniquelyReferenced(&buffer) { buffer = buffer.copy() }
+  }
+}
+
+// MARK: - Changes
+
+extension CoFiringTensor {
+  /// The rows of one worker: what it alone writes.
+  struct Rows {
+    fileprivate let tensor: CoFiringTensor
+    fileprivate let range: Range<Int>
+    /// The entries of a_r a_r^T with their sign.
+    fileprivate let block: UnsafeMutablePointer<Float>
+
+    /// The following changes are those of a neuron with these output weights that begins (`sign` 1) or ceases (-1) to
+    /// fire on points.
+    func begin(_ weights: UnsafePointer<Float>, sign: Float) {
+      for (p, (c, e)) in tensor.entries.enumerated() { block[p] = sign * weights[c] * weights[e] }
+    }
+
+    /// The neuron does so on `point`; counts that point with itself.
+    func add(_ point: Int) {
+      if range.contains(point) { add(tensor.row(point) + point * tensor.width) }
+    }
+
+    /// The neuron does so on `point` while it fires on `others`, distinct from it: counts their pairs.
+    ///
+    /// Complexity: O(count) blocks.
+    func add(_ point: Int, with others: UnsafePointer<UInt16>, count: Int) {
+      let width = tensor.width
+      let own = range.contains(point)
+      let row = tensor.row(point)
+      for k in 0..<count {
+        let other = Int(others[k])
+        if other < point {
+          if own { add(row + other * width) }
+        } else if range.contains(other) {
+          add(tensor.row(other) + point * width)
+        }
+      }
+    }
+
+    @inline(__always)
+    private func add(_ target: UnsafeMutablePointer<Float>) {
+      guard tensor.width > 1 else { return target[0] += block[0] }
+      for b in Swift.stride(from: 0, to: tensor.width, by: 4) {
+        let (a, t) = (UnsafeRawPointer(block + b), UnsafeMutableRawPointer(target + b))
+        t.storeBytes(of: t.load(as: SIMD4<Float>.self) + a.load(as: SIMD4<Float>.self), as: SIMD4<Float>.self)
+      }
+    }
+  }
+
+  /// Calls `body` for each worker with the rows that it owns; every change is shown to all of them.
+  ///
+  /// An entry is written by one worker, in the order of changes, so that the bits do not depend on their number.
+  mutating func change(workers: Workers, _ body: (Rows) -> Void) {
+    makeUnique()
+    let tensor = self
+    workers.forEachShard(of: workers.threads) { worker in
+      // Rows are as long as their number: equal areas end at square roots.
+      let border = { (k: Int) in
+        Int(Double(tensor.points) * (Double(k) / Double(workers.threads)).squareRoot())
+      }
+      let end = worker + 1 == workers.threads ? tensor.points : border(worker + 1)
+      withUnsafeTemporaryAllocation(byteCount: 4 * tensor.width + 64, alignment: 64) { memory in
+        let block = memory.bindMemory(to: Float.self)
+        block.initialize(repeating: 0)
+        guard let base = block.baseAddress else { return }
+        body(Rows(tensor: tensor, range: border(worker)..<end, block: base))
+      }
+    }
+  }
+}
+
+// MARK: - Product
+
+extension CoFiringTensor {
+  /// h_i = sum_j G_ij M_ij g_j (n x C) for `values` g (n x C).
+  ///
+  /// Sums are of doubles and their order depends on n alone. Complexity: O(n^2 width) flops, every entry read once.
+  func product(gram: MatrixView, values: [Double], workers: Workers) -> [Double] {
+    // Enough blocks for any number of threads, not so many that adding their results would count.
+    let tiles = Tiles(of: points, size: max(64, (points / 16 + 63) / 64 * 64))
+    let parts = workers.map(shards: tiles.count) { tile in
+      width == 1
+        ? singleProduct(gram: gram, values: values, rows: tiles[tile])
+        : blockProduct(gram: gram, values: values, rows: tiles[tile])
+    }
+    var result = [Double](repeating: 0, count: points * outputs)
+    for part in parts { for k in part.indices { result[k] += part[k] } }
+    return result
+  }
+
+  private func singleProduct(gram: MatrixView, values: [Double], rows: Range<Int>) -> [Double] {
+    var result = [Double](repeating: 0, count: rows.upperBound)
+    values.withUnsafeBufferPointer { values in
+      result.withUnsafeMutableBufferPointer { result in
+        guard let values = values.baseAddress, let result = result.baseAddress else { return }
+        for j in rows {
+          let (g, m) = (gram.row(j), row(j))
+          let below = Kernels.tensorRow(
+            gram: g, weights: m, values: values, count: j, x: values[j], into: result)
+          result[j] += below + Double(g[j] * m[j]) * values[j]
+        }
+      }
+    }
+    return result
+  }
+
+  private func blockProduct(gram: MatrixView, values: [Double], rows: Range<Int>) -> [Double] {
+    let (width, tile) = (width, 64)
+    var result = [Double](repeating: 0, count: rows.upperBound * outputs)
+    // Spread values and sums: for every point the values that each entry multiplies, as (c, e) and as (e, c).
+    withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * width * (4 * tile + 1)) { memory in
+      guard let own = memory.baseAddress else { return }
+      let (x, others, spread) = (
+        own + 2 * width * tile, own + 4 * width * tile, own + 6 * width * tile
+      )
+      for block in Tiles(of: rows.count, size: tile).ranges(from: rows.lowerBound) {
+        own.update(repeating: 0, count: 2 * width * tile)
+        for (slot, j) in block.enumerated() { self.spread(values, of: j, into: x + 2 * width * slot) }
+        for columns in Tiles(of: block.upperBound, size: tile).ranges(from: 0) {
+          others.update(repeating: 0, count: 2 * width * tile)
+          for (slot, i) in columns.enumerated() {
+            self.spread(values, of: i, into: spread + 2 * width * slot)
+          }
+          for (slot, j) in block.enumerated() where j >= columns.lowerBound {
+            let (count, first) = (min(columns.upperBound, j) - columns.lowerBound, columns.lowerBound)
+            Kernels.tensorBlocks(
+              gram: gram.row(j) + first, blocks: row(j) + first * width, values: spread, count: count,
+              width: width, x: x + 2 * width * slot, own: own + 2 * width * slot, others: others)
+            guard columns.contains(j) else { continue }
+            // On the diagonal once; the last place takes what goes to the other side.
+            Kernels.tensorBlocks(
+              gram: gram.row(j) + j, blocks: row(j) + j * width, values: x + 2 * width * slot, count: 1,
+              width: width, x: x + 2 * width * slot, own: own + 2 * width * slot,
+              others: spread + 2 * width * tile)
+          }
+          for (slot, i) in columns.enumerated() { gather(others + 2 * width * slot, into: &result, of: i) }
+        }
+        for (slot, j) in block.enumerated() { gather(own + 2 * width * slot, into: &result, of: j) }
+      }
+    }
+    return result
+  }
+
+  private func spread(_ values: [Double], of point: Int, into row: UnsafeMutablePointer<Double>) {
+    row.update(repeating: 0, count: 2 * width)
+    for (p, (c, e)) in entries.enumerated() {
+      row[p] = values[point * outputs + e]
+      if c != e { row[width + p] = values[point * outputs + c] }
+    }
+  }
+
+  private func gather(_ sums: UnsafePointer<Double>, into result: inout [Double], of point: Int) {
+    for (p, (c, e)) in entries.enumerated() {
+      result[point * outputs + c] += sums[p]
+      result[point * outputs + e] += c == e ? 0 : sums[width + p]
+    }
+  }
+}
+
+extension Tiles {
+  /// The tiles in order, moved by `offset`.
+  fileprivate func ranges(from offset: Int) -> [Range<Int>] {
+    (0..<count).map { self[$0].lowerBound + offset..<self[$0].upperBound + offset }
+  }
+}
+
+extension Matrix {
+  /// Whether every row has at most one element other than 0.
+  var isSeparate: Bool {
+    withView { view in
+      (0..<view.rows).allSatisfy { r in (0..<view.columns).count { view[r, $0] != 0 } <= 1 }
+    }
+  }
+}

@@ -1,0 +1,80 @@
+import CorrelationTrees
+import FireTreeCore
+
+// What the engine knows in other forms.
+extension KineticEngine {
+  /// The pairs that fire, with their correlations now. Complexity: a look at every neuron.
+  public var firingSet: FiringSet {
+    var settled = self
+    return FiringSet(
+      shards: settled.withShards { step, shard, _, neurons, hands, _ in
+        var result = FiringSet.Shard()
+        shard.readLists { lists in
+          _ = KineticWorkspace.with(points: step.gram.rows) { workspace in
+            for (local, neuron) in shard.neurons.enumerated() where neurons[neuron].firing > 0 {
+              let list = lists[local]
+              step.correlate(list, neuron: neuron, neurons[neuron], bin: hands.bins[neuron], workspace)
+              let firing = 0..<Int(neurons[neuron].firing)
+              for k in firing.sorted(by: { list.points[$0] < list.points[$1] }) {
+                result.append(point: Int(list.points[k]), correlation: workspace.values[k])
+              }
+              result.endRow(of: neuron)
+            }
+          }
+        }
+        return result
+      })
+  }
+
+  /// Computes w_r = w_r(t0) + sum_i alpha_ri x_i for every neuron, or of a seeded network the coefficients alone.
+  public var network: Network {
+    var settled = self
+    settled.settleAll()
+    let (lists, neurons) = (settled.lists, settled.neurons)
+    let weights = anchors.moved(workers: workers) { shard, neuron, body in
+      lists.shards[shard].readLists {
+        let list = $0[neuron - lists.shards[shard].neurons.lowerBound]
+        body(
+          .init(
+            points: list.points, alpha: list.plane(KineticPlane.alpha), count: Int(neurons[neuron].support)))
+      }
+    }
+    return Network(weights: weights, outputWeights: outputWeights, threshold: threshold)
+  }
+
+  /// Brings the coefficients of every neuron up to the present, as an end: no step may follow.
+  private mutating func settleAll() {
+    _ = withShards { step, shard, _, neurons, hands, _ in
+      let range = shard.neurons
+      shard.withLists { lists in
+        _ = KineticWorkspace.with(points: step.gram.rows) { workspace in
+          for (local, neuron) in range.enumerated() {
+            let list = lists[local]
+            step.settle(
+              list, neuron: neuron, neurons[neuron], bin: hands.bins[neuron],
+              alpha: list.plane(KineticPlane.alpha),
+              residue: step.clock.velocity == nil ? nil : list.plane(KineticPlane.residue), workspace)
+          }
+        }
+      }
+    }
+  }
+}
+
+extension KineticStep {
+  /// The correlations of the points that fire, as they are now, into the workspace; changes nothing.
+  func correlate(
+    _ list: CandidateLists.List, neuron: Int, _ state: KineticNeuron, bin: UInt16, _ workspace: KineticWorkspace
+  ) {
+    let (firing, support) = (Int(state.firing), Int(state.support))
+    let alpha = workspace.terms.coefficients
+    settle(
+      list, neuron: neuron, state, bin: bin, alpha: alpha,
+      residue: clock.velocity == nil ? nil : workspace.velocity, workspace)
+    Kernels.combineRows(
+      of: gram, list.points, coefficients: alpha, terms: support, columns: list.points, count: firing,
+      into: workspace.values)
+    let anchored = list.plane(KineticPlane.anchored)
+    for k in 0..<firing { workspace.values[k] += anchored[k] }
+  }
+}

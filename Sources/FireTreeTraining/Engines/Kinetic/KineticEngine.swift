@@ -1,0 +1,330 @@
+import CorrelationTrees
+import FireTreeCore
+
+/// Exact full-batch training whose steps cost what changes, not what exists.
+///
+/// While no pair of neuron and point changes state, training is linear. With Gamma(t) the sum of the gradients at the
+/// outputs up to step t, a neuron that was last looked at in step t0 has
+///
+///     alpha_ri(t) = alpha_ri(t0) - <a_r, Gamma_i(t) - Gamma_i(t0)> / sqrt(m)   where it fires,
+///     s_rj(t) = s_rj(anchor) + sum_i alpha_ri(t) G_ij,
+///
+/// and the outputs follow from the co-firing tensor M (`CoFiringTensor`) alone,
+///
+///     f_i(t+1) = f_i(t) - eta / m sum_j G_ij M_ij g_j(t),
+///
+/// one product of n x n however wide the network is. `KineticClock` says which neurons' patterns may have changed;
+/// those are looked at, and when a pair did change state, f and M are corrected by that neuron alone. Momentum has the
+/// same closed form: Gamma becomes that of the velocities, and what a velocity keeps from before a change of the pattern
+/// decays by itself (`KineticPlane.residue`).
+///
+/// The outputs and Gamma are kept in doubles. Every neuron's correlations are computed from its anchor, so that no
+/// rounding adds up over steps; when its drift has spent its skin it is anchored anew (`CandidateLists`), and its part in
+/// the outputs is replaced by that of the new correlations.
+///
+/// Complexity of a step: n^2 C^2 / 2 for the outputs, O(m) comparisons of two numbers, and k k' for each neuron that is
+/// looked at, with k points that fire and k' candidates. Memory: the anchored weights, n^2 for G, that of the tensor, and
+/// 10 bytes a candidate (14 with momentum).
+public struct KineticEngine: TrainingEngine {
+  public let points: DataPoints
+  public var optimizer: GradientDescent
+  public private(set) var outputs: Matrix
+  public private(set) var firingPairs = 0
+  public let outputWeights: Matrix
+  let threshold: Float
+  private let anchoring: Anchoring
+  private let gram: Matrix
+  private let skins: SkinModel
+  let workers: Workers
+  private(set) var anchors: AnchoredWeights
+  private(set) var lists: CandidateLists
+  private(set) var neurons: [KineticNeuron]
+  private var hands: KineticHands
+  private var clock: KineticClock
+  /// M; internal for tests.
+  private(set) var tensor: CoFiringTensor
+  /// f, and the sum of a_r <v_r, x_i> / sqrt(m) over pairs that fire (n x C).
+  private var exactOutputs: [Double]
+  private var outputVelocities: [Double]
+
+  public init(network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers) {
+    precondition(points.count <= Self.maximumPoints, "\(points.count) points are too many for a tensor")
+    self.points = points
+    self.optimizer = optimizer
+    self.workers = workers
+    outputWeights = network.outputWeights
+    threshold = network.threshold
+    anchoring = Anchoring(points: points, threshold: threshold)
+    gram = points.gramMatrix(workers: workers)
+    skins = SkinModel(points: points, threshold: threshold)
+    anchors = AnchoredWeights(network: network, points: points, usesVelocity: false, workers: workers)
+    lists = CandidateLists(
+      neurons: network.neuronCount, planes: KineticPlane.count(usesVelocity: optimizer.usesVelocity))
+    neurons = [KineticNeuron](repeating: KineticNeuron(), count: network.neuronCount)
+    hands = KineticHands(neurons: network.neuronCount, usesVelocity: optimizer.usesVelocity)
+    clock = KineticClock(
+      points: points, norms: anchoring.norms, outputWeights: outputWeights,
+      usesVelocity: optimizer.usesVelocity, workers: workers)
+    tensor = CoFiringTensor(
+      points: points.count, outputs: network.outputCount, separate: network.outputWeights.isSeparate)
+    outputs = Matrix(rows: points.count, columns: network.outputCount)
+    exactOutputs = [Double](repeating: 0, count: points.count * network.outputCount)
+    outputVelocities = exactOutputs
+    anchorAll()
+  }
+
+  static let maximumPoints = 1 << 15
+
+  public static func limitation(for shape: ProblemShape) -> String? {
+    shape.points > maximumPoints ? "it takes at most \(maximumPoints) points, not \(shape.points)" : nil
+  }
+
+  public static var supportsSeededWeights: Bool { true }
+
+  // MARK: - Steps
+
+  public mutating func advance(outputGradient: Matrix) -> StepReport {
+    var report = StepReport(firingPairs: firingPairs, neuronsMoved: 0)
+    report.phases.measure("outputs") { moveOutputs(along: outputGradient) }
+    report.phases.measure("clock") { outputGradient.withView { clock.tick(gradient: $0, optimizer: optimizer) } }
+    var parts = report.phases.measure("look") { look() }
+    report.phases.measure("anchor") { anchor(&parts) }
+    report.phases.measure("changes") { apply(parts.map(\.changes)) }
+    for part in parts {
+      report.neuronsMoved += part.moved
+      report.counts += OperationCounts(
+        innerProducts: part.retired.entries.count * points.count, nodesVisited: part.looked,
+        nodesWritten: part.changes.pairs)
+    }
+    report.counts.pairsReported = firingPairs
+    let looked = parts.reduce(0) { $0 + $1.looked }
+    clock.note(age: parts.reduce(0.0) { $0 + $1.ages } / Double(max(looked, 1)), count: looked)
+    return report
+  }
+
+  /// f and its velocity after a step in which no pair changes state.
+  private mutating func moveOutputs(along outputGradient: Matrix) {
+    let outputs = outputGradient.columns
+    var gradient = [Double](repeating: 0, count: exactOutputs.count)
+    outputGradient.withView { view in
+      for i in 0..<view.rows { for c in 0..<outputs { gradient[i * outputs + c] = Double(view[i, c]) } }
+    }
+    let product = gram.withView { tensor.product(gram: $0, values: gradient, workers: workers) }
+    let (p, q) = optimizer.weightsOfGradientAndVelocity
+    let (rate, mu) = (Double(optimizer.learningRate), Double(optimizer.momentum.coefficient))
+    let scale = 1 / Double(neuronCount)
+    for k in product.indices {
+      let change = product[k] * scale
+      outputVelocities[k] = mu * outputVelocities[k] + change
+      exactOutputs[k] -= rate * (Double(p) * change + Double(q) * outputVelocities[k])
+    }
+  }
+
+  /// What the look at one shard leaves.
+  private struct Part {
+    var changes = PatternChanges()
+    var retired = RetiredNeurons()
+    var looked = 0
+    var ages = 0.0
+    var moved = 0
+  }
+
+  /// Looks at every neuron whose clock has run out.
+  private mutating func look() -> [Part] {
+    let skins = skins
+    return withShards { step, shard, index, neurons, hands, anchors in
+      var part = Part()
+      let range = shard.neurons
+      shard.withLists { lists in
+        _ = KineticWorkspace.with(points: step.gram.rows) { workspace in
+          withUnsafeTemporaryAllocation(of: UInt32.self, capacity: range.count + 1) { expired in
+            guard let expired = expired.baseAddress else { return }
+            let first = range.lowerBound
+            let count = Kernels.selectExpired(
+              bins: hands.bins + first, deadlines: hands.deadlines + first, reserves: hands.reserves + first,
+              residues: hands.residues.map { $0 + first }, count: range.count,
+              progress: step.clock.progress, errors: step.clock.errors, extra: step.clock.extra,
+              into: expired)
+            part.looked = count
+            for k in 0..<count {
+              let (local, neuron) = (Int(expired[k]), first + Int(expired[k]))
+              part.ages += Double(step.clock.age(of: hands.bins[neuron]))
+              guard
+                let speed = step.look(
+                  at: lists[local], neuron: neuron, &neurons[neuron], hands, &part.changes, workspace)
+              else { continue }
+              step.retire(
+                lists[local], neuron: neuron, shard: index, neurons[neuron], &part.retired, anchors, workspace)
+              neurons[neuron].skin = skins.skin(firing: Int(neurons[neuron].firing), stepLength: speed)
+            }
+          }
+        }
+      }
+      for neuron in range where neurons[neuron].firing > 0 { part.moved += 1 }
+      return part
+    }
+  }
+
+  /// Anchors the retired neurons of `parts`.
+  private mutating func anchor(_ parts: inout [Part]) {
+    for chosen in Anchoring.rounds(of: parts.flatMap { $0.retired.entries.map(\.neuron) }) {
+      parts.withUnsafeMutableBufferPointer { place(chosen, $0) }
+    }
+  }
+
+  /// Anchors the chosen neurons, ascending.
+  private mutating func place(_ chosen: [Int32], _ parts: UnsafeMutableBufferPointer<Part>) {
+    let found = anchoring.candidates(
+      of: chosen, skins: chosen.map { neurons[Int($0)].skin }, points: points, workers: workers,
+      rows: anchors.withRows)
+    _ = withShards { step, shard, index, neurons, hands, _ in
+      _ = KineticWorkspace.with(points: step.gram.rows) { workspace in
+        for position in found.positions(of: shard.neurons) {
+          let neuron = Int(found.neurons[position])
+          guard let part = parts.baseAddress.map({ $0 + index }) else { continue }
+          found.withCandidates(at: position) { points, correlations, weightNorm in
+            KineticPlacing(step: step).place(
+              points, correlations, weightNorm: weightNorm, neuron: neuron, into: &shard, &neurons[neuron],
+              hands, &part.pointee.retired, &part.pointee.changes, workspace)
+          }
+        }
+      }
+    }
+  }
+
+  /// Corrects outputs and tensor.
+  private mutating func apply(_ changes: [PatternChanges]) {
+    let scale = 1 / Double(neuronCount).squareRoot()
+    outputWeights.withView { outputWeights in
+      for part in changes {
+        part.correct(
+          &exactOutputs, velocities: &outputVelocities, outputWeights: outputWeights, scale: scale)
+        firingPairs += part.firingDifference
+      }
+      tensor.change(workers: workers) { rows in
+        for part in changes { part.change(rows, outputWeights: outputWeights) }
+      }
+    }
+    setOutputs()
+  }
+
+  private mutating func setOutputs() {
+    let (exact, count) = (exactOutputs, outputs.columns)
+    outputs.withMutableView { view in
+      for i in 0..<view.rows { for c in 0..<count { view[i, c] = Float(exact[i * count + c]) } }
+    }
+  }
+
+  // MARK: - Start
+
+  /// Anchors every neuron and computes outputs and tensor from nothing.
+  private mutating func anchorAll() {
+    var parts = lists.shards.map { _ in Part() }
+    for chosen in Anchoring.rounds(of: (0..<neuronCount).map(Int32.init)) {
+      parts.withUnsafeMutableBufferPointer { place(chosen, $0) }
+    }
+    let outputCount = outputWeights.columns
+    let (threshold, pointCount) = (threshold, points.count)
+    let sums = outputWeights.withView { outputWeights in
+      withShards { step, shard, _, neurons, _, _ in
+        var sums = OutputSums.zeros(points: pointCount, outputs: outputCount)
+        let range = shard.neurons
+        sums.withUnsafeMutableBufferPointer { sums in
+          guard let sums = sums.baseAddress else { return }
+          shard.readLists { lists in
+            for (local, neuron) in range.enumerated() {
+              let list = lists[local]
+              _ = Kernels.addExcess(
+                to: sums, stride: OutputSums.stride(outputs: outputCount), weights: outputWeights.row(neuron),
+                columns: outputCount, points: list.points, values: list.plane(KineticPlane.anchored),
+                count: Int(neurons[neuron].firing), threshold: threshold)
+            }
+          }
+        }
+        return sums
+      }
+    }
+    exactOutputs = OutputSums(
+      shards: sums, points: pointCount, outputs: outputCount, scale: 1 / Float(neuronCount).squareRoot()
+    ).exact(workers: workers)
+    firingPairs = neurons.reduce(0) { $0 + Int($1.firing) }
+    fill()
+    setOutputs()
+  }
+
+  /// The co-firing tensor of all neurons.
+  private mutating func fill() {
+    let (lists, neurons) = (lists, neurons)
+    outputWeights.withView { outputWeights in
+      tensor.change(workers: workers) { rows in
+        for shard in lists.shards {
+          shard.readLists { lists in
+            for (local, neuron) in shard.neurons.enumerated() where neurons[neuron].firing > 0 {
+              let points = lists[local].points
+              rows.begin(outputWeights.row(neuron), sign: 1)
+              for k in 0..<Int(neurons[neuron].firing) {
+                rows.add(Int(points[k]))
+                rows.add(Int(points[k]), with: points, count: k)
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  // MARK: - Shards
+
+  /// Calls `body` for every shard, in parallel, and returns the results in order.
+  mutating func withShards<Result>(
+    _ body: (
+      KineticStep, inout CandidateLists.Shard, Int, UnsafeMutablePointer<KineticNeuron>, KineticHands.View,
+      AnchoredWeights.View
+    ) -> Result
+  ) -> [Result] {
+    let (workers, outputWeights, gram, clock, anchoring) = (workers, outputWeights, gram, clock, anchoring)
+    let (threshold, skins) = (threshold, skins)
+    return neurons.withUnsafeMutableBufferPointer { neurons in
+      lists.shards.withUnsafeMutableBufferPointer { shards in
+        hands.withView { hands in
+          anchors.withView { anchors in
+            clock.withView { clock in
+              Matrix.withViews(gram, outputWeights) { gram, outputWeights in
+                anchoring.norms.withUnsafeBufferPointer { norms in
+                  guard let norms = norms.baseAddress, let neurons = neurons.baseAddress else { return [] }
+                  let step = KineticStep(
+                    gram: gram, outputWeights: outputWeights, clock: clock,
+                    outputScale: 1 / Float(outputWeights.rows).squareRoot(), threshold: threshold,
+                    norms: norms, largestNorm: anchoring.largestNorm, rounding: anchoring.rounding,
+                    skins: skins)
+                  return workers.map(shards: shards.count) {
+                    body(step, &shards[$0], $0, neurons, hands, anchors)
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+extension KineticStep {
+  /// Moves the anchor of a neuron whose skin is spent to where it is now, and keeps in `retired` what its new list has to
+  /// know of the old one.
+  func retire(
+    _ list: CandidateLists.List, neuron: Int, shard: Int, _ state: KineticNeuron,
+    _ retired: inout RetiredNeurons, _ anchors: AnchoredWeights.View, _ workspace: KineticWorkspace
+  ) {
+    let support = Int(state.support)
+    gatherVelocity(list, neuron: neuron, state, workspace)
+    retired.append(
+      neuron: neuron, firing: Int(state.firing), support: support, points: list.points,
+      correlations: workspace.values, threshold: threshold,
+      velocities: clock.velocity == nil ? nil : UnsafePointer(workspace.velocity))
+    anchors.moveAnchor(
+      of: neuron, shard: shard,
+      by: .init(points: list.points, alpha: list.plane(KineticPlane.alpha), count: support), workspace.terms)
+  }
+}

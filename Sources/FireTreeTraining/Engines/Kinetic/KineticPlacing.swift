@@ -1,0 +1,143 @@
+import CorrelationTrees
+import FireTreeCore
+
+/// How the candidates of a neuron that has been anchored are put into its list.
+struct KineticPlacing {
+  let step: KineticStep
+
+  /// The list of neuron `local` of the shard becomes that of the candidates found; its pattern and its part in the
+  /// outputs are corrected for what it was before, in `retired`.
+  func place(
+    _ points: UnsafeBufferPointer<UInt16>, _ correlations: UnsafeBufferPointer<Float>, weightNorm: Float,
+    neuron: Int, into shard: inout CandidateLists.Shard, _ state: inout KineticNeuron,
+    _ hands: KineticHands.View, _ retired: inout RetiredNeurons, _ changes: inout PatternChanges,
+    _ workspace: KineticWorkspace
+  ) {
+    let local = neuron - shard.neurons.lowerBound
+    let old = retired.take(neuron)
+    let chosen = (points: workspace.terms.columns, values: workspace.values)
+    let firing = appendFiring(points, correlations, chosen)
+    let support = appendMoving(points, correlations, old, retired, chosen, firing: firing)
+    let count = appendOthers(points, correlations, chosen, support: support)
+    shard.replace(
+      local, points: UnsafeBufferPointer(start: chosen.points, count: count),
+      correlations: UnsafeBufferPointer(start: chosen.values, count: count))
+    state.weightNorm = weightNorm
+    (state.firing, state.support) = (Int32(firing), Int32(support))
+    shard.withLists { lists in
+      let list = lists[local]
+      list.plane(KineticPlane.alpha).update(repeating: 0, count: count)
+      if step.clock.velocity != nil {
+        setResidues(list, neuron: neuron, old, retired, firing: firing, support: support, workspace)
+      }
+      if let old { report(list, neuron: neuron, old, retired, firing: firing, &changes, workspace) }
+      step.start(list, neuron: neuron, state, hands, workspace)
+    }
+  }
+
+  private typealias Chosen = (points: UnsafeMutablePointer<UInt16>, values: UnsafeMutablePointer<Float>)
+  private typealias Old = (entry: RetiredNeurons.Entry, start: Int)
+
+  private func appendFiring(
+    _ points: UnsafeBufferPointer<UInt16>, _ correlations: UnsafeBufferPointer<Float>, _ chosen: Chosen
+  ) -> Int {
+    var count = 0
+    for k in points.indices where correlations[k] > step.threshold {
+      (chosen.points[count], chosen.values[count]) = (points[k], correlations[k])
+      count += 1
+    }
+    return count
+  }
+
+  /// Points that do not fire but still carry a velocity.
+  private func appendMoving(
+    _ points: UnsafeBufferPointer<UInt16>, _ correlations: UnsafeBufferPointer<Float>, _ old: Old?,
+    _ retired: RetiredNeurons, _ chosen: Chosen, firing: Int
+  ) -> Int {
+    guard let old, step.clock.velocity != nil else { return firing }
+    var count = firing
+    for k in old.start..<old.start + Int(old.entry.support) where retired.velocities[k] != 0 {
+      let point = retired.points[k]
+      guard !(0..<firing).contains(where: { chosen.points[$0] == point }) else { continue }
+      let candidate = points.firstIndex(of: point)
+      chosen.points[count] = point
+      chosen.values[count] = candidate.map { correlations[$0] } ?? min(retired.excess[k] + step.threshold, step.threshold)
+      count += 1
+    }
+    return count
+  }
+
+  /// The other candidates, the ones nearest to firing first.
+  private func appendOthers(
+    _ points: UnsafeBufferPointer<UInt16>, _ correlations: UnsafeBufferPointer<Float>, _ chosen: Chosen,
+    support: Int
+  ) -> Int {
+    var count = support
+    for k in points.indices where !(correlations[k] > step.threshold) {
+      guard !(0..<support).contains(where: { chosen.points[$0] == points[k] }) else { continue }
+      (chosen.points[count], chosen.values[count]) = (points[k], correlations[k])
+      count += 1
+    }
+    return count
+  }
+
+  /// The coefficients of the retired neuron's velocity on the points of its new list.
+  private func setResidues(
+    _ list: CandidateLists.List, neuron: Int, _ old: Old?, _ retired: RetiredNeurons, firing: Int,
+    support: Int, _ workspace: KineticWorkspace
+  ) {
+    guard let global = step.clock.velocity else { return }
+    let residue = list.plane(KineticPlane.residue)
+    residue.update(repeating: 0, count: list.count)
+    Kernels.historyProducts(
+      step.outputWeights.row(neuron), now: global, then: nil, stride: step.clock.stride, points: list.points,
+      count: firing, scale: -step.outputScale, into: residue)
+    guard let old else { return }
+    for k in old.start..<old.start + Int(old.entry.support) where retired.velocities[k] != 0 {
+      guard let position = (0..<support).first(where: { list.points[$0] == retired.points[k] }) else { continue }
+      residue[position] += retired.velocities[k]
+    }
+  }
+
+  /// Appends what changed to `changes`: the whole part of the neuron in the outputs is replaced, as its correlations
+  /// have been computed anew.
+  private func report(
+    _ list: CandidateLists.List, neuron: Int, _ old: Old, _ retired: RetiredNeurons, firing: Int,
+    _ changes: inout PatternChanges, _ workspace: KineticWorkspace
+  ) {
+    let before = old.start..<old.start + Int(old.entry.firing)
+    let (rows, coefficients) = (workspace.terms.rows, workspace.terms.coefficients)
+    if step.clock.velocity != nil {
+      for (t, k) in (old.start..<old.start + Int(old.entry.support)).enumerated() {
+        (rows[t], coefficients[t]) = (retired.points[k], retired.velocities[k])
+      }
+    }
+    let speed = { (point: UInt16) in
+      guard step.clock.velocity != nil else { return Float(0) }
+      var (point, result) = (point, Float(0))
+      Kernels.combineRows(
+        of: step.gram, rows, coefficients: coefficients, terms: Int(old.entry.support), columns: &point,
+        count: 1, into: &result)
+      return result
+    }
+    let fired = { (point: UInt16) in before.contains { retired.points[$0] == point } }
+    let fires = { (point: UInt16) in (0..<firing).contains { list.points[$0] == point } }
+    let anchored = list.plane(KineticPlane.anchored)
+    changes.append(
+      neuron: neuron, staying: before.lazy.map { retired.points[$0] }.filter(fires),
+      ceasing: before.lazy.map { retired.points[$0] }.filter { !fires($0) },
+      beginning: (0..<firing).lazy.map { list.points[$0] }.filter { !fired($0) },
+      corrections: [
+        before.map { k in
+          let point = retired.points[k]
+          return PatternChanges.Correction(
+            point: point, excess: -retired.excess[k], velocity: fires(point) ? 0 : -speed(point))
+        },
+        (0..<firing).map { k in
+          let point = list.points[k]
+          return PatternChanges.Correction(
+            point: point, excess: anchored[k] - step.threshold, velocity: fired(point) ? 0 : speed(point))
+        },
+      ].joined())
+  }
+}
