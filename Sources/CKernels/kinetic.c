@@ -1,9 +1,10 @@
 #include "CKernels.h"
 #include "Lanes.h"
 
-CLONES void firetree_combine_two(const float *matrix, size_t stride, const uint16_t *rows, const float *a,
-                                 const float *b, size_t terms, const uint16_t *columns, size_t count, float *first,
-                                 float *second) {
+#define QUAD(pointer) (*(const QuarterLanes *)(pointer))
+
+CLONES void firetree_combine_quads(const float *matrix, size_t stride, const uint16_t *rows, const float *quads,
+                                   size_t terms, const uint16_t *columns, size_t count, float *result) {
 #pragma clang fp contract(fast)
   for (size_t q = 0; q < count; q += 4) {
     size_t last = count - 1;
@@ -11,18 +12,51 @@ CLONES void firetree_combine_two(const float *matrix, size_t stride, const uint1
     const float *m0 = matrix + columns[q], *m1 = matrix + columns[q + 1 < count ? q + 1 : last];
     const float *m2 = matrix + columns[q + 2 < count ? q + 2 : last];
     const float *m3 = matrix + columns[q + 3 < count ? q + 3 : last];
-    float s0 = 0, s1 = 0, s2 = 0, s3 = 0, u0 = 0, u1 = 0, u2 = 0, u3 = 0;
+    QuarterLanes s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
     for (size_t t = 0; t < terms; t++) {
       size_t row = rows[t] * stride;
-      float x = a[t], y = b[t];
-      float g0 = m0[row], g1 = m1[row], g2 = m2[row], g3 = m3[row];
-      s0 += x * g0, s1 += x * g1, s2 += x * g2, s3 += x * g3;
-      u0 += y * g0, u1 += y * g1, u2 += y * g2, u3 += y * g3;
-      SEPARATE(s0); SEPARATE(s1); SEPARATE(s2); SEPARATE(s3);
-      SEPARATE(u0); SEPARATE(u1); SEPARATE(u2); SEPARATE(u3);
+      QuarterLanes x = QUAD(quads + 4 * t);
+      s0 += x * m0[row];
+      s1 += x * m1[row];
+      s2 += x * m2[row];
+      s3 += x * m3[row];
     }
-    float s[4] = {s0, s1, s2, s3}, u[4] = {u0, u1, u2, u3};
-    for (size_t k = 0; k < 4 && q + k < count; k++) first[q + k] = s[k], second[q + k] = u[k];
+    QuarterLanes s[4] = {s0, s1, s2, s3};
+    for (size_t k = 0; k < 4 && q + k < count; k++) *(QuarterLanes *)(result + 4 * (q + k)) = s[k];
+  }
+}
+
+CLONES void firetree_combine_quads_symmetric(const float *matrix, size_t stride, const uint16_t *indices,
+                                             const float *quads, size_t count, float *result) {
+#pragma clang fp contract(fast)
+  for (size_t q = 0; q < count; q += 4) {
+    size_t width = count - q < 4 ? count - q : 4;
+    // Columns beyond the end repeat the last, with quads of zeros.
+    const float *m[4];
+    QuarterLanes a[4], s[4];
+    for (size_t i = 0; i < 4; i++) {
+      m[i] = matrix + indices[i < width ? q + i : q + width - 1];
+      a[i] = i < width ? QUAD(quads + 4 * (q + i)) : (QuarterLanes){0};
+      s[i] = (QuarterLanes){0};
+    }
+    QuarterLanes a0 = a[0], a1 = a[1], a2 = a[2], a3 = a[3], s0 = s[0], s1 = s[1], s2 = s[2], s3 = s[3];
+    for (size_t t = 0; t < q; t++) {
+      size_t row = indices[t] * stride;
+      QuarterLanes x = QUAD(quads + 4 * t);
+      float g0 = m[0][row], g1 = m[1][row], g2 = m[2][row], g3 = m[3][row];
+      s0 += x * g0;
+      s1 += x * g1;
+      s2 += x * g2;
+      s3 += x * g3;
+      *(QuarterLanes *)(result + 4 * t) += (a0 * g0 + a1 * g1) + (a2 * g2 + a3 * g3);
+    }
+    s[0] = s0, s[1] = s1, s[2] = s2, s[3] = s3;
+    // The square on the diagonal.
+    for (size_t j = 0; j < width; j++) {
+      size_t row = indices[q + j] * stride;
+      for (size_t i = 0; i < width; i++) s[i] += a[j] * m[i][row];
+    }
+    for (size_t i = 0; i < width; i++) *(QuarterLanes *)(result + 4 * (q + i)) = s[i];
   }
 }
 
@@ -31,7 +65,9 @@ CLONES void firetree_history_products(const float *vector, const float *now, con
 #pragma clang fp contract(fast)
   if (stride == 1) {
     float x = vector[0] * scale;
-    for (size_t t = 0; t < count; t++) result[t] = x * (then ? now[points[t]] - then[points[t]] : now[points[t]]);
+    for (size_t t = 0; t < count; t++) {
+      result[4 * t] = x * (then ? now[points[t]] - then[points[t]] : now[points[t]]);
+    }
     return;
   }
   for (size_t t = 0; t < count; t++) {
@@ -42,40 +78,48 @@ CLONES void firetree_history_products(const float *vector, const float *now, con
       if (q) difference -= AT(q + j);
       sum += AT(vector + j) * difference;
     }
-    result[t] = scale * total(&sum);
+    result[4 * t] = scale * total(&sum);
   }
 }
 
-CLONES void firetree_project(const float *now, const float *then, const float *direction, size_t count,
-                             double products[2]) {
-#pragma clang fp reassociate(on) contract(fast)
-  double along = 0, square = 0;
-  for (size_t i = 0; i < count; i++) {
-    along += (double)(now[i] - then[i]) * (double)direction[i];
-    square += (double)direction[i] * (double)direction[i];
+CLONES float firetree_magnitude_products(const float *vector, const float *matrix, size_t stride,
+                                         const uint16_t *points, size_t count) {
+#pragma clang fp contract(fast)
+  float magnitude = 0;
+  if (stride == 1) {
+    for (size_t t = 0; t < count; t++) magnitude += __builtin_fabsf(matrix[points[t]]);
+    return magnitude * __builtin_fabsf(vector[0]);
   }
-  products[0] = along;
-  products[1] = square;
+  for (size_t t = 0; t < count; t++) {
+    Lanes sum = {0};
+    for (size_t j = 0; j < stride; j += 16) sum += AT(vector + j) * AT(matrix + points[t] * stride + j);
+    magnitude += __builtin_fabsf(total(&sum));
+  }
+  return magnitude;
 }
 
-CLONES void firetree_residuals(const float *now, const float *then, const float *direction, float progress,
-                               const float *norms, size_t count, size_t stride, int largest, float *result) {
+CLONES void firetree_residuals(const float *now, const float *then, const float *direction, const float *change,
+                               float p, float q, float scale, const float *norms, size_t count, size_t stride,
+                               int largest, float *residuals, float *sizes) {
 #pragma clang fp reassociate(on) contract(fast)
   if (stride == 1) {
     for (size_t i = 0; i < count; i++) {
-      result[i] = norms[i] * __builtin_fabsf(now[i] - then[i] - progress * direction[i]);
+      float e = scale * norms[i] * (now[i] - then[i] - p * direction[i] - q * change[i]);
+      residuals[i] = e;
+      sizes[i] = __builtin_fabsf(e);
     }
     return;
   }
   for (size_t i = 0; i < count; i++) {
-    const float *p = now + i * stride, *q = then + i * stride, *d = direction + i * stride;
-    float sum = 0, most = 0;
-    for (size_t j = 0; j < stride; j++) {
-      float e = __builtin_fabsf(p[j] - q[j] - progress * d[j]);
-      sum += e;
-      most = e > most ? e : most;
+    float factor = scale * norms[i], sum = 0, most = 0;
+    for (size_t j = i * stride; j < (i + 1) * stride; j++) {
+      float e = factor * (now[j] - then[j] - p * direction[j] - q * change[j]);
+      float size = __builtin_fabsf(e);
+      residuals[j] = e;
+      sum += size;
+      most = size > most ? size : most;
     }
-    result[i] = norms[i] * (largest ? most : sum);
+    sizes[i] = largest ? most : sum;
   }
 }
 
@@ -89,37 +133,38 @@ CLONES void firetree_excess_sums(const float *values, size_t count, const float 
   }
 }
 
-CLONES size_t firetree_select_expired(const uint16_t *bins, const float *deadlines, const float *reserves,
-                                      const float *residues, size_t count, const float *progress,
-                                      const float *errors, const float *extra, uint32_t *positions) {
-#pragma clang fp contract(fast)
+CLONES size_t firetree_select_expired(const uint16_t *bins, const uint8_t *deadlines, const float *reserves,
+                                      size_t count, const uint8_t *ages, const float *errors, uint32_t *positions) {
   size_t found = 0;
   for (size_t q = 0; q < count; q++) {
-    float error = errors[bins[q]];
-    if (residues) error += extra[bins[q] / 16] * residues[q];
     positions[found] = (uint32_t)q;
-    // A NaN counts as expired.
-    found += !(progress[bins[q] / 16] <= deadlines[q] && error <= reserves[q]);
+    // An error that is no number counts as too large.
+    found += (ages[bins[q] / 16] > deadlines[q]) | !(errors[bins[q]] <= reserves[q]);
   }
   return found;
 }
 
-CLONES float firetree_shortest_life(const float *values, const float *speeds, const uint16_t *points,
-                                    const float *norms, size_t count, float threshold, float error,
-                                    float speed_error, float curvature) {
-#pragma clang fp reassociate(on) contract(fast)
-  float least = __builtin_inff();
-  for (size_t q = 0; q < count; q++) {
-    float norm = norms[points[q]];
-    float distance = values[q] - threshold;
-    float margin = __builtin_fabsf(distance) - error * norm;
-    margin = margin > 0 ? margin : 0;
-    float speed = distance > 0 ? -speeds[q] : speeds[q];
-    speed = (speed > 0 ? speed : 0) + speed_error * norm;
-    float life = 2 * margin / (speed + __builtin_sqrtf(speed * speed + 4 * curvature * norm * margin) + 1e-30f);
-    least = life < least ? life : least;
+CLONES void firetree_future_margins(const float *quads, const uint16_t *points, const float *inverse_norms,
+                                    size_t count, float threshold, const float *times, float *margins) {
+#pragma clang fp contract(fast)
+  // The same times, one earlier.
+  float earlier[48] __attribute__((aligned(64)));
+  for (size_t row = 0; row < 3; row++) {
+    for (size_t k = 0; k < 16; k++) earlier[16 * row + k] = k > 0 ? times[16 * row + k - 1] : 0;
   }
-  return least;
+  Lanes least = *(const Lanes *)margins;
+  for (size_t q = 0; q < count; q++) {
+    QuarterLanes x = QUAD(quads + 4 * q);
+    float inverse = inverse_norms[points[q]];
+    float distance = x[0] - threshold;
+    float toward = distance > 0 ? -inverse : inverse;
+    float u = x[1] * toward, v = x[2] * toward, w = x[3] * toward;
+    Lanes a = AT(times) * u + AT(times + 16) * v, b = AT(earlier) * u + AT(earlier + 16) * v;
+    Lanes c = AT(times + 32) * w, d = AT(earlier + 32) * w;
+    Lanes margin = __builtin_fabsf(distance) * inverse - (__builtin_elementwise_max(a, b) + __builtin_elementwise_max(c, d));
+    least = __builtin_elementwise_min(least, margin);
+  }
+  *(Lanes *)margins = least;
 }
 
 CLONES double firetree_tensor_row(const float *gram, const float *weights, const double *values, size_t count,
@@ -127,7 +172,7 @@ CLONES double firetree_tensor_row(const float *gram, const float *weights, const
 #pragma clang fp reassociate(on) contract(fast)
   double sum = 0;
   for (size_t i = 0; i < count; i++) {
-    double t = (double)(gram[i] * weights[i]);
+    double t = (double)gram[i] * (double)weights[i];
     sum += t * values[i];
     result[i] += t * x;
   }
@@ -141,8 +186,8 @@ CLONES void firetree_tensor_blocks(const float *gram, const float *blocks, const
     DoubleLanes x1 = *(const DoubleLanes *)(x + b), x2 = *(const DoubleLanes *)(x + width + b);
     DoubleLanes s1 = {0}, s2 = {0};
     for (size_t i = 0; i < count; i++) {
-      HalfLanes product = *(const HalfLanes *)(blocks + i * width + b) * gram[i];
-      DoubleLanes t = __builtin_convertvector(product, DoubleLanes);
+      HalfLanes block = *(const HalfLanes *)(blocks + i * width + b);
+      DoubleLanes t = __builtin_convertvector(block, DoubleLanes) * (double)gram[i];
       const double *v = values + i * 2 * width + b;
       double *o = others + i * 2 * width + b;
       s1 += t * *(const DoubleLanes *)v;

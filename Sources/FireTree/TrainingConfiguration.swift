@@ -39,6 +39,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var neurons: Int
   /// What computes the steps. The model says which engine it was.
   public var engine: Engine
+  /// Which outputs a neuron feeds.
+  public var outputs: Network.OutputLayout
   public var threshold: Threshold
   public var learningRate: LearningRate
   public var momentum: GradientDescent.Momentum
@@ -51,7 +53,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var workers: Workers
 
   public init(
-    neurons: Int = 5000, engine: Engine = .automatic, threshold: Threshold = .automatic,
+    neurons: Int = 5000, engine: Engine = .automatic, outputs: Network.OutputLayout = .full,
+    threshold: Threshold = .automatic,
     learningRate: LearningRate = .automatic, momentum: GradientDescent.Momentum = .nesterov(0.9),
     iterations: Int = 60, targetLoss: Double? = nil, seed: UInt64 = 0,
     weights: Weights = .automatic,
@@ -59,6 +62,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
   ) {
     self.neurons = neurons
     self.engine = engine
+    self.outputs = outputs
     self.threshold = threshold
     self.learningRate = learningRate
     self.momentum = momentum

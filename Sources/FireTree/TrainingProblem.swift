@@ -58,10 +58,12 @@ public struct TrainingProblem: Sendable {
 
   /// n, d, m, C as the engines plan their memory with them, weights stored, as if pairs fired independently.
   public var shape: ProblemShape {
-    ProblemShape(
+    var shape = ProblemShape(
       points: points, neurons: configuration.neurons, outputs: encoding.outputs,
       usesVelocity: configuration.momentum.coefficient > 0,
       firing: FiringProfile(independent: firingShare, points: points.count))
+    shape.layout = configuration.outputs
+    return shape
   }
 
   /// Throws a usage error when `kind` cannot train this problem, or needs more memory than this machine has: then with
@@ -78,7 +80,8 @@ public struct TrainingProblem: Sendable {
   public func initialNetwork(form: HiddenWeights.Form = .stored) -> Network {
     Network(
       neurons: configuration.neurons, dimension: points.dimension, outputs: encoding.outputs,
-      threshold: threshold, seed: configuration.seed, form: form, workers: configuration.workers)
+      threshold: threshold, seed: configuration.seed, layout: configuration.outputs, form: form,
+      workers: configuration.workers)
   }
 
   /// An engine at iteration 0, with `learningRate` or, when that is nil, the configured or automatic one.

@@ -5,6 +5,7 @@ extension DatasetFormat: ExpressibleByArgument {}
 extension LearningTask: ExpressibleByArgument {}
 extension ColumnScaling: ExpressibleByArgument {}
 extension EngineKind: ExpressibleByArgument {}
+extension Network.OutputLayout: ExpressibleByArgument {}
 
 /// A number, or `auto`.
 enum Automatic<Value: ExpressibleByArgument>: ExpressibleByArgument {
@@ -154,6 +155,8 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: "Kind of momentum.") var momentumKind: MomentumKind = .nesterov
   @Option(parsing: .unconditional, help: ArgumentHelp("Seed of the initial weights.", valueName: "seed"))
   var seed: UInt64 = 0
+  @Option(help: "Which outputs a neuron feeds: all, or one of them.") var outputs: Network.OutputLayout =
+    .full
   @Option(help: "Whether training holds all hidden weights, or a seed and what it has added to them.")
   var weights: WeightsChoice = .auto
   @Option(parsing: .unconditional, help: ArgumentHelp("Threads; by default one a processor.", valueName: "n"))
@@ -180,7 +183,7 @@ struct TrainingOptions: ParsableArguments {
     if case .value(let value) = learningRate { rate = .value(value) }
     let workers = try Self.workers(threads)
     var configuration = TrainingConfiguration(
-      neurons: neurons, engine: engine, threshold: choice, learningRate: rate,
+      neurons: neurons, engine: engine, outputs: outputs, threshold: choice, learningRate: rate,
       momentum: momentum == 0
         ? .none : momentumKind == .nesterov ? .nesterov(momentum) : .heavyBall(momentum),
       iterations: iterations, targetLoss: targetLoss, seed: seed,

@@ -2,47 +2,61 @@ import CKernels
 
 /// Inner loops of kinetic training; see `CKernels.h`.
 extension Kernels {
-  /// `first[q] = sum_t a[t] matrix[rows[t], columns[q]]` and `second[q]` the same with `b`.
+  /// `result[q] = sum_t quads[t] matrix[rows[t], columns[q]]` for `terms` rows and `count` columns.
   ///
-  /// Complexity: 4 `terms` `count` flops, each element read once.
+  /// Complexity: 8 `terms` `count` flops, each element read once.
   @inline(__always)
-  public static func combineTwo(
-    of matrix: MatrixView, _ rows: UnsafePointer<UInt16>, _ a: UnsafePointer<Float>,
-    _ b: UnsafePointer<Float>, terms: Int, columns: UnsafePointer<UInt16>, count: Int,
-    into first: UnsafeMutablePointer<Float>, _ second: UnsafeMutablePointer<Float>
+  public static func combineQuads(
+    of matrix: MatrixView, _ rows: UnsafePointer<UInt16>, _ quads: UnsafePointer<SIMD4<Float>>, terms: Int,
+    columns: UnsafePointer<UInt16>, count: Int, into result: UnsafeMutablePointer<SIMD4<Float>>
   ) {
-    firetree_combine_two(matrix.base, matrix.stride, rows, a, b, terms, columns, count, first, second)
+    firetree_combine_quads(
+      matrix.base, matrix.stride, rows, floats(quads), terms, columns, count, floats(result))
   }
 
-  /// `result[t] = scale <vector, now[points[t]] - then[points[t]]>`, over rows of `stride` floats: 1 or a multiple of
-  /// 16 padded with zeros. Without `then`, of `now` alone.
+  /// The same for a symmetric matrix and the same rows and columns.
+  ///
+  /// Complexity: 8 `count`^2 flops, `count`^2 / 2 elements of the matrix.
+  @inline(__always)
+  public static func combineQuadsSymmetric(
+    of matrix: MatrixView, _ indices: UnsafePointer<UInt16>, _ quads: UnsafePointer<SIMD4<Float>>,
+    count: Int, into result: UnsafeMutablePointer<SIMD4<Float>>
+  ) {
+    firetree_combine_quads_symmetric(
+      matrix.base, matrix.stride, indices, floats(quads), count, floats(result))
+  }
+
+  /// `result[t][lane] = scale <vector, now[points[t]] - then[points[t]]>`, over rows of `stride` floats: 1 or a multiple
+  /// of 16 padded with zeros. Without `then`, of `now` alone.
   @inline(__always)
   public static func historyProducts(
     _ vector: UnsafePointer<Float>, now: UnsafePointer<Float>, then: UnsafePointer<Float>?, stride: Int,
-    points: UnsafePointer<UInt16>, count: Int, scale: Float, into result: UnsafeMutablePointer<Float>
+    points: UnsafePointer<UInt16>, count: Int, scale: Float,
+    into result: UnsafeMutablePointer<SIMD4<Float>>, lane: Int
   ) {
-    firetree_history_products(vector, now, then, stride, points, count, scale, result)
+    firetree_history_products(vector, now, then, stride, points, count, scale, floats(result) + lane)
   }
 
-  /// <now - then, direction> and <direction, direction> over `count` floats.
-  public static func project(
-    _ now: UnsafePointer<Float>, minus then: UnsafePointer<Float>, on direction: UnsafePointer<Float>,
-    count: Int
-  ) -> (along: Double, square: Double) {
-    withUnsafeTemporaryAllocation(of: Double.self, capacity: 2) { products in
-      firetree_project(now, then, direction, count, products.baseAddress)
-      return (products[0], products[1])
-    }
+  /// The sum of |<vector, matrix[points[t]]>| over rows of `stride` floats as above.
+  @inline(__always)
+  public static func magnitudeProducts(
+    _ vector: UnsafePointer<Float>, _ matrix: UnsafePointer<Float>, stride: Int,
+    points: UnsafePointer<UInt16>, count: Int
+  ) -> Float {
+    firetree_magnitude_products(vector, matrix, stride, points, count)
   }
 
-  /// `result[i] = norms[i] |now_i - then_i - progress direction_i|` for rows of `stride` floats: the sum of magnitudes or
-  /// the largest.
+  /// `residuals = scale norms (now - then - p direction - q change)` for rows of `stride` floats, and the sizes of the
+  /// rows: sums of magnitudes, or the largest of them.
   public static func residuals(
-    _ now: UnsafePointer<Float>, minus then: UnsafePointer<Float>, along direction: UnsafePointer<Float>,
-    progress: Float, norms: UnsafePointer<Float>, count: Int, stride: Int, largest: Bool,
-    into result: UnsafeMutablePointer<Float>
+    _ now: UnsafePointer<Float>, minus then: UnsafePointer<Float>, direction: UnsafePointer<Float>,
+    change: UnsafePointer<Float>, times: (Float, Float), scale: Float, norms: UnsafePointer<Float>,
+    count: Int, stride: Int, largest: Bool, into residuals: UnsafeMutablePointer<Float>,
+    sizes: UnsafeMutablePointer<Float>
   ) {
-    firetree_residuals(now, then, direction, progress, norms, count, stride, largest ? 1 : 0, result)
+    firetree_residuals(
+      now, then, direction, change, times.0, times.1, scale, norms, count, stride, largest ? 1 : 0, residuals,
+      sizes)
   }
 
   /// `sums[k] = sum_i max(values[i] - cuts[k], 0)`.
@@ -53,27 +67,34 @@ extension Kernels {
     firetree_excess_sums(values, count, cuts, cutCount, sums)
   }
 
-  /// Stores, ascending, the positions whose clock has run out (see `KineticClock`); returns how many.
-  ///
-  /// A position q has run out when `progress[bins[q] / 16]` exceeds `deadlines[q]`, or `errors[bins[q]]` with
-  /// `extra[bins[q] / 16] residues[q]` exceeds `reserves[q]`. Complexity: O(count).
+  /// Stores, ascending, the positions q with `ages[bins[q] / 16] > deadlines[q]` or `errors[bins[q]] > reserves[q]`;
+  /// returns how many. Complexity: O(count).
   public static func selectExpired(
-    bins: UnsafePointer<UInt16>, deadlines: UnsafePointer<Float>, reserves: UnsafePointer<Float>,
-    residues: UnsafePointer<Float>?, count: Int, progress: UnsafePointer<Float>,
-    errors: UnsafePointer<Float>, extra: UnsafePointer<Float>, into positions: UnsafeMutablePointer<UInt32>
+    bins: UnsafePointer<UInt16>, deadlines: UnsafePointer<UInt8>, reserves: UnsafePointer<Float>,
+    count: Int, ages: UnsafePointer<UInt8>, errors: UnsafePointer<Float>,
+    into positions: UnsafeMutablePointer<UInt32>
   ) -> Int {
-    firetree_select_expired(
-      bins, deadlines, reserves, residues, count, progress, errors, extra, positions)
+    firetree_select_expired(bins, deadlines, reserves, count, ages, errors, positions)
   }
 
-  /// The least P over `count` points with margin - P speed = curvature norm P^2; see `KineticClock`.
+  /// Lowers `margins` (16, at future times) to the distances from the threshold that candidates keep: see `CKernels.h`.
   @inline(__always)
-  public static func shortestLife(
-    values: UnsafePointer<Float>, speeds: UnsafePointer<Float>, points: UnsafePointer<UInt16>,
-    norms: UnsafePointer<Float>, count: Int, threshold: Float, error: Float, speedError: Float,
-    curvature: Float
-  ) -> Float {
-    firetree_shortest_life(values, speeds, points, norms, count, threshold, error, speedError, curvature)
+  public static func futureMargins(
+    of quads: UnsafePointer<SIMD4<Float>>, points: UnsafePointer<UInt16>,
+    inverseNorms: UnsafePointer<Float>, count: Int, threshold: Float, times: UnsafePointer<Float>,
+    into margins: UnsafeMutablePointer<Float>
+  ) {
+    firetree_future_margins(floats(quads), points, inverseNorms, count, threshold, times, margins)
+  }
+
+  @inline(__always)
+  private static func floats(_ quads: UnsafePointer<SIMD4<Float>>) -> UnsafePointer<Float> {
+    UnsafeRawPointer(quads).assumingMemoryBound(to: Float.self)
+  }
+
+  @inline(__always)
+  private static func floats(_ quads: UnsafeMutablePointer<SIMD4<Float>>) -> UnsafeMutablePointer<Float> {
+    UnsafeMutableRawPointer(quads).assumingMemoryBound(to: Float.self)
   }
 
   /// For i < count, with t = gram[i] weights[i]: `result[i] += t x`; returns the sum of t values[i].

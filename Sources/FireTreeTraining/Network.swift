@@ -28,14 +28,22 @@ public struct Network: Sendable, Equatable {
     self.init(weights: .stored(hiddenWeights), outputWeights: outputWeights, threshold: threshold)
   }
 
-  /// The initial network of arXiv 2211.14227: w_r ~ N(0, I_d), a_rc uniform in {-1, +1}.
+  /// Which outputs a neuron feeds.
+  public enum OutputLayout: String, Sendable, CaseIterable {
+    /// All of them.
+    case full
+    /// One, neuron r output r mod C; the other output weights are 0.
+    case grouped
+  }
+
+  /// The initial network of arXiv 2211.14227: w_r ~ N(0, I_d), a_rc uniform in {-1, +1}; grouped, 0 outside its group.
   ///
   /// Row r depends on (`seed`, r) alone: a wider network begins with the rows of a narrower one. Both forms are the
   /// same network. Precondition: sizes of at least 1. Complexity: O(m (d + C)) for stored weights; for seeded ones
   /// O(m C), and no memory but that of the output weights.
   public init(
     neurons: Int, dimension: Int, outputs: Int, threshold: Float, seed: UInt64,
-    form: HiddenWeights.Form = .stored, workers: Workers = .all
+    layout: OutputLayout = .full, form: HiddenWeights.Form = .stored, workers: Workers = .all
   ) {
     precondition(
       neurons >= 1 && dimension >= 1 && outputs >= 1, "a network needs neurons, inputs and outputs")
@@ -45,7 +53,10 @@ public struct Network: Sendable, Equatable {
     outputWeights.withMutableView { outputWeights in
       workers.forEachShard(of: shards.count) { shard in
         for neuron in shards[shard] {
-          generator.signs(row: neuron, into: outputWeights.row(neuron), count: outputs)
+          let row = outputWeights.row(neuron)
+          generator.signs(row: neuron, into: row, count: outputs)
+          guard layout == .grouped else { continue }
+          for c in 0..<outputs where c != neuron % outputs { row[c] = 0 }
         }
       }
     }

@@ -45,7 +45,9 @@ struct OutputSums {
     let exact = exact(workers: workers)
     var result = Matrix(rows: points, columns: outputs)
     result.withMutableView { result in
-      for point in 0..<points { for c in 0..<outputs { result[point, c] = Float(exact[point * outputs + c]) } }
+      for point in 0..<points {
+        for c in 0..<outputs { result[point, c] = Float(exact[point * outputs + c]) }
+      }
     }
     return result
   }

@@ -59,6 +59,8 @@ public struct ProblemShape: Sendable, Equatable {
   public var storedElements: Int
   /// Whether the weights are seeded ones.
   public var isSeeded = false
+  /// Which outputs a neuron feeds.
+  public var layout = Network.OutputLayout.full
   /// What fires in the initial network.
   public var firing: FiringProfile
 

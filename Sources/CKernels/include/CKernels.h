@@ -58,39 +58,48 @@ void firetree_add_rows(float *vector, const float *matrix, size_t stride, size_t
 void firetree_dot_rows(const float *vector, const float *matrix, size_t stride, size_t columns,
                        const uint32_t *rows, size_t count, float *result);
 
-// Kinetic training: see KineticEngine.swift.
+// Kinetic training: see KineticEngine.swift. A quad is four floats, on a 16-byte boundary.
 
-/// `first[q] = sum_t a[t] * matrix[rows[t]][columns[q]]` and `second[q]` the same with `b`, each element read once.
-void firetree_combine_two(const float *matrix, size_t stride, const uint16_t *rows, const float *a, const float *b,
-                          size_t terms, const uint16_t *columns, size_t count, float *first, float *second);
+/// `result[q] = sum_t quads[t] * matrix[rows[t]][columns[q]]`, quad by quad.
+void firetree_combine_quads(const float *matrix, size_t stride, const uint16_t *rows, const float *quads, size_t terms,
+                            const uint16_t *columns, size_t count, float *result);
 
-/// `result[t] = scale * <vector, now[points[t]] - then[points[t]]>`; rows of `stride` floats, 1 for a single column and
-/// otherwise a multiple of 16 padded with zeros. `then` may be null, which stands for zeros.
+/// The same with the same rows and columns for a symmetric matrix, each element of which is read once for its two
+/// places.
+void firetree_combine_quads_symmetric(const float *matrix, size_t stride, const uint16_t *indices, const float *quads,
+                                      size_t count, float *result);
+
+/// `result[4 * t] = scale * <vector, now[points[t]] - then[points[t]]>`; rows of `stride` floats, 1 for a single column
+/// and otherwise a multiple of 16 padded with zeros. `then` may be null, which stands for zeros.
 void firetree_history_products(const float *vector, const float *now, const float *then, size_t stride,
                                const uint16_t *points, size_t count, float scale, float *result);
 
-/// `<now - then, direction>` and `<direction, direction>` into `products`, over `count` floats.
-void firetree_project(const float *now, const float *then, const float *direction, size_t count, double products[2]);
+/// The sum of `|<vector, matrix[points[t]]>|` over rows as above.
+float firetree_magnitude_products(const float *vector, const float *matrix, size_t stride, const uint16_t *points,
+                                  size_t count);
 
-/// `result[i] = norms[i] * |row i of (now - then - progress * direction)|`, the sum of magnitudes or, with `largest`, the
-/// largest of them; rows of `stride` floats as above.
-void firetree_residuals(const float *now, const float *then, const float *direction, float progress,
-                        const float *norms, size_t count, size_t stride, int largest, float *result);
+/// `residuals = scale * (now - then - p * direction - q * change)` over `count` rows of `stride` floats, the rows times
+/// `norms`; `sizes[i]` becomes the sum of the magnitudes of row i or, with `largest`, the largest of them.
+void firetree_residuals(const float *now, const float *then, const float *direction, const float *change, float p,
+                        float q, float scale, const float *norms, size_t count, size_t stride, int largest,
+                        float *residuals, float *sizes);
 
-/// `sums[k] = sum_i max(values[i] - cuts[k], 0)` for `cuts` cuts.
+/// `sums[k] = sum_i max(values[i] - cuts[k], 0)` for `cut_count` cuts.
 void firetree_excess_sums(const float *values, size_t count, const float *cuts, size_t cut_count, float *sums);
 
-/// Stores, ascending, the positions q whose clock has run out: `progress[bins[q] / 16] > deadlines[q]`, or
-/// `errors[bins[q]] + extra[bins[q] / 16] * residues[q] > reserves[q]`; returns their number. `residues` may be null.
-size_t firetree_select_expired(const uint16_t *bins, const float *deadlines, const float *reserves,
-                               const float *residues, size_t count, const float *progress, const float *errors,
-                               const float *extra, uint32_t *positions);
+/// Stores, ascending, the positions q with `ages[bins[q] / 16] > deadlines[q]` or `errors[bins[q]] > reserves[q]`;
+/// returns their number.
+size_t firetree_select_expired(const uint16_t *bins, const uint8_t *deadlines, const float *reserves, size_t count,
+                               const uint8_t *ages, const float *errors, uint32_t *positions);
 
-/// The least life over `count` points: P with `margin - P * speed = curvature * norm * P^2`, where `margin` is the
-/// distance of `values[q]` from the threshold less `error` times the norm, at least 0, and `speed` is how fast it goes
-/// down with `speeds[q]`, at least 0, and `speed_error` times the norm.
-float firetree_shortest_life(const float *values, const float *speeds, const uint16_t *points, const float *norms,
-                             size_t count, float threshold, float error, float speed_error, float curvature);
+/// How much distance from the threshold `count` candidates keep at sixteen future times, the least over the norms of
+/// their points: lowers `margins[k]` to it.
+///
+/// A quad is a value and three speeds. `times` holds four rows of sixteen: at time k the value has moved by at most the
+/// larger of `times[0][k] * u + times[1][k] * v` and the same of time k - 1 (0 before the first), and the larger of
+/// `times[2][k] * w` and the same of time k - 1.
+void firetree_future_margins(const float *quads, const uint16_t *points, const float *inverse_norms, size_t count,
+                             float threshold, const float *times, float *margins);
 
 /// One row of a symmetric product with a matrix of single elements: for i < count, with t = gram[i] * weights[i],
 /// `result[i] += t * x` and the returned sum of `t * values[i]`.

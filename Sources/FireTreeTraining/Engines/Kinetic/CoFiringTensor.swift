@@ -162,7 +162,7 @@ extension CoFiringTensor {
           let (g, m) = (gram.row(j), row(j))
           let below = Kernels.tensorRow(
             gram: g, weights: m, values: values, count: j, x: values[j], into: result)
-          result[j] += below + Double(g[j] * m[j]) * values[j]
+          result[j] += below + Double(g[j]) * Double(m[j]) * values[j]
         }
       }
     }

@@ -1,113 +1,137 @@
 import FireTreeCore
+import RealModule
 
-/// The time of kinetic training: how far the gradients have carried every point since any recent step.
+/// The time of kinetic training: how far the gradients have carried every point since any recent step, and how far they
+/// are going to.
 ///
-/// With Gamma the sum of all steps' gradients at the outputs (n x C, momentum and learning rate included), a neuron's
+/// With Gamma the sum of all steps' gradients at the outputs (n x C, learning rate and momentum included), a neuron's
 /// coefficient of point i has moved by -<a_r, Gamma_i(t) - Gamma_i(t0)> / sqrt(m) since t0 if it fired on i all along
-/// (see `KineticEngine`). Rather than to bound that movement by its speed's magnitude, the clock foretells it: with
-/// D(t0) = Gamma(t0) - Gamma(t0 - 1), the direction at t0,
+/// (see `KineticEngine`). Rather than to bound that movement by its speed, the clock foretells it. With the last step's
+/// direction D = Gamma(t0) - Gamma(t0 - 1) and what it differs by from the one before, D',
 ///
-///     Gamma(t) - Gamma(t0) = P D(t0) + E,
+///     Gamma(t) - Gamma(t0) = P D(t0) + Q D'(t0) + E,     P = t - t0,   Q = sum_{s <= P} sum_{u <= s} rho^u,
 ///
-/// where the progress P >= 0 makes E small (least squares). Progress moves a correlation along a line that the neuron
-/// knew at t0, sign and all; only E needs a bound, and over k points it is at most the sum of the k largest |E_i| |x_i|.
-/// So a neuron that was looked at in step t0 has two hands: P may go up to its deadline, and that sum up to its reserve.
+/// so the directions are expected to go on changing by a geometric sequence, as those of gradient descent do. A neuron
+/// that is looked at in step t0 follows its correlations along P and Q, sign and all, and only E needs a bound: over the
+/// points on which the neuron fires, sum_i |<a_r, E_i>| |x_i| / sqrt(m); or at most the sum of the k largest |E_i|, which
+/// the clock knows for all neurons that fire on k points and were looked at in the same step.
 ///
-/// A neuron's time of birth is one of the last `slots` steps; before a slot is used again its neurons are looked at.
+/// Movement is followed at sixteen `ages`, with P and Q linear in between, so that what holds at two of them holds
+/// between. Velocities that a neuron keeps from before a change of its pattern decay by themselves and are known exactly.
 ///
-/// Complexity of a step: O(slots n C). Memory: 8 slots n C bytes.
+/// Complexity of a step: O(slots n C). Memory: 16 slots n C bytes.
 struct KineticClock: Sendable {
   /// Classes of numbers of points, for which sums of the largest errors are kept: a neuron's is rounded up.
   static let classCount = 16
+  static let ageCount = 16
 
-  /// Steps that are remembered.
+  /// Steps that are remembered, two more than the greatest age: a slot is empty before it is used again.
   let slots: Int
   let points: Int
   /// Floats from point to point.
   let stride: Int
   let usesVelocity: Bool
-  /// |x_i| (n), an upper bound of sum_c |a_rc| / max_c |a_rc|, and of max_c |a_rc|.
+  /// Ages at which neurons' movements are foretold, ascending, less than `slots`.
+  let ages: [Int]
+  /// |x_i| (n).
   private let norms: [Float]
-  private let outputWeightBound: (sum: Float, largest: Float)
+  /// Whether the largest |E_ic| over outputs bounds |<a_r, E_i>|, rather than their sum; and the factor.
+  private let errorBound: (byLargest: Bool, factor: Float)
   /// 1 / sqrt(m).
   private let outputScale: Float
   private let classSizes: [Int]
+  private let classes: [UInt8]
   private let workers: Workers
 
   /// Steps since the start.
   private(set) var now = 0
-  /// Gamma and the sum of velocities' gradients, exact enough to be the truth (n x stride).
+  /// Gamma, the velocities' sum and the last step, exact enough to be the truth (n x stride).
   private var impulse: [Double]
   private var velocity: [Double]
-  private var steps: [Double]
-  /// Gamma(t) and D(t) as floats, a row of n x stride for each slot; the velocity now.
+  private var step: [Double]
+  /// Gamma(t), D(t), D'(t) and E, a row of n x stride for each slot; the velocity now.
   private var impulses: Matrix
   private var directions: Matrix
+  private var turns: Matrix
+  private var residuals: Matrix
   private var velocities: Matrix
-  /// By slot: P; what is left of a velocity of that time, and how far it has carried since; the latter's unit.
-  private(set) var progress: [Float]
-  private(set) var decay: [Float]
-  private(set) var carry: [Float]
-  private(set) var carryUnit: [Float]
-  /// By slot: |carry - P carryUnit|; by slot and class: bounds of the error.
-  private var extra: [Float]
+  /// By slot and age: Q (slots x 16). By slot: what is left of a velocity of that time, and how far it has carried since.
+  private var turning: Matrix
+  private var decay: [Float]
+  private var carry: [Float]
+  /// By slot: age. By slot and class: bounds of the error now.
+  private var slotAges: [UInt8]
   private var errors: [Float]
-  /// By class: error / P^2 at the usual age.
-  private var curvatures: [Float]
-  /// Mean age, in steps, of the neurons whose clock ran out.
-  private var usualAge = 2.0
+  /// P, Q and the carry at the ages, for neurons that are looked at now (3 x 16); the errors to expect (classes x 16).
+  private var times = Matrix(rows: 3, columns: Self.ageCount)
+  private var expected = Matrix(rows: Self.classCount, columns: Self.ageCount)
+  /// Mean age, in steps, of the neurons that were looked at.
+  private(set) var usualAge = 2.0
+  private var lastOptimizer: GradientDescent?
 
   init(points: DataPoints, norms: [Float], outputWeights: Matrix, usesVelocity: Bool, workers: Workers) {
     let outputs = outputWeights.columns
     self.points = points.count
-    stride = outputs == 1 ? 1 : Matrix.stride(columns: outputs)
-    slots = max(16, min(256, (1 << 20) / max(points.count * stride, 1)))
+    stride = Self.stride(outputs: outputs)
+    slots = Self.slots(points: points.count, outputs: outputs)
+    ages = Self.ages(upTo: slots - 2)
     self.usesVelocity = usesVelocity
     self.norms = norms
     self.workers = workers
     outputScale = 1 / Float(outputWeights.rows).squareRoot()
-    outputWeightBound = Self.bound(outputWeights)
-    classSizes = Self.classSizes(points: points.count)
+    errorBound = Self.errorBound(outputWeights)
+    let sizes =
+      ([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256].map { min($0, points.count) }
+        + [points.count])
+    classSizes = sizes
+    classes = (0...points.count).map { firing in UInt8(sizes.firstIndex { $0 >= firing } ?? 0) }
     let floats = points.count * stride
     impulse = [Double](repeating: 0, count: floats)
-    steps = impulse
+    step = impulse
     velocity = [Double](repeating: 0, count: usesVelocity ? floats : 0)
     impulses = Matrix(rows: slots, columns: floats)
-    directions = Matrix(rows: slots, columns: floats)
+    (directions, turns, residuals) = (impulses, impulses, impulses)
     velocities = Matrix(rows: 1, columns: usesVelocity ? floats : 0)
-    progress = [Float](repeating: 0, count: slots)
+    turning = Matrix(rows: slots, columns: Self.ageCount)
     decay = [Float](repeating: 1, count: slots)
-    (carry, carryUnit, extra) = (progress, progress, progress)
+    carry = [Float](repeating: 0, count: slots)
+    slotAges = [UInt8](repeating: 0, count: slots)
     errors = [Float](repeating: 0, count: slots * Self.classCount)
-    curvatures = [Float](repeating: 1, count: Self.classCount)
   }
 
-  private static func bound(_ outputWeights: Matrix) -> (sum: Float, largest: Float) {
+  private static func stride(outputs: Int) -> Int { outputs == 1 ? 1 : Matrix.stride(columns: outputs) }
+
+  private static func slots(points: Int, outputs: Int) -> Int {
+    max(18, min(66, (1 << 20) / max(points * stride(outputs: outputs), 1)))
+  }
+
+  /// One by one at first, then ever farther apart.
+  private static func ages(upTo last: Int) -> [Int] {
+    var ages = Array(1...8)
+    for k in 1...8 {
+      ages.append(max(ages[ages.count - 1] + 1, Int(8 * Double.pow(Double(last) / 8, Double(k) / 8))))
+    }
+    return ages.map { min($0, last) }
+  }
+
+  private static func errorBound(_ outputWeights: Matrix) -> (byLargest: Bool, factor: Float) {
     outputWeights.withView { view in
-      var result = (sum: Float(0), largest: Float(0))
+      var (most, largest) = (Float(0), Float(0))
       for r in 0..<view.rows {
         var sum: Float = 0
         for c in 0..<view.columns {
           sum += abs(view[r, c])
-          result.largest = max(result.largest, abs(view[r, c]))
+          largest = max(largest, abs(view[r, c]))
         }
-        result.sum = max(result.sum, sum)
+        most = max(most, sum)
       }
-      return result
-    }
-  }
-
-  private static func classSizes(points: Int) -> [Int] {
-    ([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256].map { min($0, points) } + [points]).map {
-      max($0, 1)
+      return most <= largest ? (true, most) : (false, largest)
     }
   }
 
   /// Bytes that the clock will hold.
   static func requiredMemory(points: Int, outputs: Int) -> ByteCount {
-    let stride = outputs == 1 ? 1 : Matrix.stride(columns: outputs)
-    let slots = max(16, min(256, (1 << 20) / max(points * stride, 1)))
-    return ByteCount(8 * slots + 24) * points * stride
+    ByteCount(16 * slots(points: points, outputs: outputs) + 24) * points * stride(outputs: outputs)
   }
 
   // MARK: - Time goes on
@@ -118,71 +142,130 @@ struct KineticClock: Sendable {
     let (p, q) = optimizer.weightsOfGradientAndVelocity
     now += 1
     let slot = now % slots
+    var turn = step
     for i in 0..<points {
       for c in 0..<gradient.columns {
         let (position, g) = (i * stride + c, Double(gradient[i, c]))
-        var step = Double(p) * g
+        var change = Double(p) * g
         if usesVelocity {
           velocity[position] = mu * velocity[position] + g
-          step += Double(q) * velocity[position]
+          change += Double(q) * velocity[position]
         }
-        impulse[position] += rate * step
-        steps[position] = rate * step
+        change *= rate
+        impulse[position] += change
+        turn[position] = change - step[position]
+        step[position] = change
       }
     }
+    let previousTurn = turns.row((now - 1) % slots)
     impulses.setRow(slot, to: impulse)
-    directions.setRow(slot, to: steps)
+    directions.setRow(slot, to: step)
+    turns.setRow(slot, to: turn)
     if usesVelocity { velocities.setRow(0, to: velocity) }
     for s in 0..<slots {
       decay[s] *= Float(mu)
       carry[s] += Float(rate) * q * decay[s]
+      slotAges[s] = UInt8((slot - s + slots) % slots)
     }
-    (decay[slot], carry[slot], carryUnit[slot]) = (1, 0, Float(rate) * q * Float(mu))
-    foretell()
+    (decay[slot], carry[slot]) = (1, 0)
+    setTimes(ratio: Self.ratio(turn, previousTurn), carryUnit: Float(rate) * q, decay: Float(mu), slot: slot)
+    foretell(forgets: lastOptimizer.map { $0 != optimizer } ?? false)
+    lastOptimizer = optimizer
   }
 
-  /// P and the bounds of E for every slot.
-  private mutating func foretell() {
-    let (slot, slots, stride, points, workers) = (now % slots, slots, stride, points, workers)
-    let byMagnitudes = outputWeightBound.sum > outputWeightBound.largest * 1.0001
-    let factor = (byMagnitudes ? outputWeightBound.largest : outputWeightBound.sum) * outputScale * 1.001
-    let (impulses, directions, norms, classSizes, now) = (impulses, directions, norms, classSizes, now)
-    let foretold = Matrix.withViews(impulses, directions) { impulses, directions in
-      norms.withUnsafeBufferPointer { norms in
-        guard let norms = norms.baseAddress else { return [Foretold]() }
-        return workers.map(shards: slots) { s in
-          // Of slots that have not been used yet there are no neurons.
-          let age = (slot - s + slots) % slots
-          guard age > 0, age <= now else { return Foretold() }
-          return Foretold(
-            now: impulses.row(slot), then: impulses.row(s), direction: directions.row(s), norms: norms,
-            points: points, stride: stride, largest: !byMagnitudes, factor: factor, classSizes: classSizes)
+  /// By what factor directions' changes go on: <D', before> / <before, before>, at most 1 in magnitude.
+  private static func ratio(_ turn: [Double], _ before: [Float]) -> Double {
+    var (along, square) = (0.0, 0.0)
+    for (k, value) in before.prefix(turn.count).enumerated() {
+      along += turn[k] * Double(value)
+      square += Double(value) * Double(value)
+    }
+    let ratio = along / square
+    return ratio.isFinite ? max(-1, min(1, ratio)) : 0
+  }
+
+  private mutating func setTimes(ratio: Double, carryUnit: Float, decay: Float, slot: Int) {
+    var (age, turned, power, left, carried) = (0, 0.0, 1.0, Float(1), Float(0))
+    var q = 0.0
+    for (k, target) in ages.enumerated() {
+      while age < target {
+        power *= ratio
+        turned += power
+        q += turned
+        left *= decay
+        carried += carryUnit * left
+        age += 1
+      }
+      times[0, k] = Float(age)
+      times[1, k] = Float(q)
+      times[2, k] = carried
+      turning[slot, k] = Float(q)
+    }
+  }
+
+  /// Q of a slot at any age, linear between the `ages`.
+  private func turned(slot: Int, age: Int) -> Float {
+    guard let k = ages.firstIndex(where: { $0 >= age }) else { return 0 }
+    let (before, value) = (k > 0 ? ages[k - 1] : 0, k > 0 ? turning[slot, k - 1] : 0)
+    guard ages[k] > before else { return turning[slot, k] }
+    return value + (turning[slot, k] - value) * Float(age - before) / Float(ages[k] - before)
+  }
+
+  /// E and its bounds for every slot. When the clock `forgets`, nothing that was foretold is good for anything.
+  private mutating func foretell(forgets: Bool) {
+    let (slot, slots, stride, points, norms) = (now % slots, slots, stride, points, norms)
+    let turned = (0..<slots).map { self.turned(slot: $0, age: Int(slotAges[$0])) }
+    let (scale, bound, classSizes, now) = (outputScale * 1.001, errorBound, classSizes, now)
+    let (impulses, directions, turns) = (impulses, directions, turns)
+    let sums = Matrix.withViews(impulses, directions, turns) { impulses, directions, turns in
+      residuals.withMutableView { residuals in
+        norms.withUnsafeBufferPointer { norms in
+          workers.map(shards: slots) { s in
+            // Of slots that have not been used yet there are no neurons.
+            let age = (slot - s + slots) % slots
+            guard age > 0, age <= now, let norms = norms.baseAddress else {
+              return [Float](repeating: 0, count: Self.classCount)
+            }
+            return withUnsafeTemporaryAllocation(of: Float.self, capacity: points + 2 * Self.classCount) {
+              guard let sizes = $0.baseAddress else { return [] }
+              Kernels.residuals(
+                impulses.row(slot), minus: impulses.row(s), direction: directions.row(s),
+                change: turns.row(s),
+                times: (Float(age), turned[s]), scale: scale, norms: norms, count: points, stride: stride,
+                largest: bound.byLargest, into: residuals.row(s), sizes: sizes)
+              return Self.largestSums(sizes, points: points, classSizes: classSizes, factor: bound.factor)
+            }
+          }
         }
       }
     }
-    for (s, entry) in foretold.enumerated() {
-      progress[s] = entry.progress
-      extra[s] = abs(carry[s] - entry.progress * carryUnit[s]) * 1.001
-      // The neurons of a slot that is used next are looked at.
-      let isLast = s == (slot + 1) % slots && now >= slots - 1
-      for k in 0..<Self.classCount {
-        errors[s * Self.classCount + k] = isLast ? .infinity : entry.errors[k]
+    for (s, sums) in sums.enumerated() {
+      for k in 0..<Self.classCount { errors[s * Self.classCount + k] = forgets ? .infinity : sums[k] }
+    }
+    for (k, age) in ages.enumerated() {
+      for group in 0..<Self.classCount {
+        expected[group, k] =
+          age <= now ? errors[(slot - age + slots) % slots * Self.classCount + group] : .infinity
       }
     }
-    estimateCurvatures(foretold, slot: slot)
   }
 
-  /// What the error over P^2 is likely to be in the near future, from neurons of the usual age.
-  private mutating func estimateCurvatures(_ foretold: [Foretold], slot: Int) {
-    let age = max(1, min(now, slots - 2, Int(usualAge.rounded())))
-    let entry = foretold[(slot - age + slots) % slots]
-    guard entry.progress > 0 else { return }
-    for k in 0..<Self.classCount {
-      curvatures[k] = max(entry.errors[k] / (entry.progress * entry.progress), 1e-20)
+  /// Bounds of the sums of the k largest sizes. For any cut c that sum is at most k c + sum_i max(v_i - c, 0), and equal
+  /// to it when c is the k-th largest; a cut for every class is taken from a sample.
+  private static func largestSums(
+    _ sizes: UnsafeMutablePointer<Float>, points: Int, classSizes: [Int], factor: Float
+  ) -> [Float] {
+    let (cuts, sums) = (sizes + points, sizes + points + classCount)
+    var sample = Swift.stride(from: 0, to: points, by: max(1, points / 128)).map { sizes[$0] }
+    sample.sort(by: >)
+    for (k, size) in classSizes.enumerated() {
+      cuts[k] = size >= points ? 0 : sample[min(sample.count - 1, size * sample.count / points)]
     }
+    Kernels.excessSums(of: sizes, count: points, cuts: cuts, cutCount: classCount, into: sums)
+    return classSizes.enumerated().map { factor * 1.001 * (Float($1) * cuts[$0] + sums[$0]) }
   }
 
-  /// `count` neurons had run out at a mean age of `age` steps.
+  /// `count` neurons were looked at, at a mean age of `age` steps.
   mutating func note(age: Double, count: Int) {
     if count > 0 { usualAge += 0.2 * (age - usualAge) }
   }
@@ -196,46 +279,6 @@ extension Matrix {
   }
 }
 
-/// What became of the direction of one slot.
-private struct Foretold {
-  var progress: Float = 0
-  var errors = [Float](repeating: 0, count: KineticClock.classCount)
-
-  init() {}
-
-  init(
-    now: UnsafePointer<Float>, then: UnsafePointer<Float>, direction: UnsafePointer<Float>,
-    norms: UnsafePointer<Float>, points: Int, stride: Int, largest: Bool, factor: Float, classSizes: [Int]
-  ) {
-    let (along, square) = Kernels.project(now, minus: then, on: direction, count: points * stride)
-    if square > 0, along > 0, (along / square).isFinite { progress = Float(along / square) }
-    withUnsafeTemporaryAllocation(of: Float.self, capacity: points + 2 * KineticClock.classCount) { values in
-      guard let values = values.baseAddress else { return }
-      Kernels.residuals(
-        now, minus: then, along: direction, progress: progress, norms: norms, count: points, stride: stride,
-        largest: largest, into: values)
-      setErrors(values, points: points, classSizes: classSizes, factor: factor)
-    }
-  }
-
-  /// Bounds of the sums of the k largest values. For any cut c that sum is at most k c + sum_i max(v_i - c, 0), and
-  /// equal to it when c is the k-th largest; a cut for every class is taken from a sample.
-  private mutating func setErrors(
-    _ values: UnsafeMutablePointer<Float>, points: Int, classSizes: [Int], factor: Float
-  ) {
-    let (cuts, sums) = (values + points, values + points + KineticClock.classCount)
-    let sampleStride = max(1, points / 128)
-    var sample = Swift.stride(from: 0, to: points, by: sampleStride).map { values[$0] }
-    sample.sort(by: >)
-    for (k, size) in classSizes.enumerated() {
-      cuts[k] = size >= points ? 0 : sample[min(sample.count - 1, size * sample.count / points)]
-    }
-    Kernels.excessSums(
-      of: values, count: points, cuts: cuts, cutCount: KineticClock.classCount, into: sums)
-    for (k, size) in classSizes.enumerated() { errors[k] = factor * (Float(size) * cuts[k] + sums[k]) }
-  }
-}
-
 extension KineticClock {
   /// What shards read of the clock, valid during a call.
   struct View {
@@ -243,53 +286,60 @@ extension KineticClock {
     let stride: Int
     let impulses: MatrixView
     let directions: MatrixView
+    let turns: MatrixView
+    let residuals: MatrixView
     /// nil without momentum.
     let velocity: UnsafePointer<Float>?
-    let progress: UnsafePointer<Float>
     let decay: UnsafePointer<Float>
     let carry: UnsafePointer<Float>
-    let carryUnit: UnsafePointer<Float>
-    let extra: UnsafePointer<Float>
+    let slotAges: UnsafePointer<UInt8>
     let errors: UnsafePointer<Float>
-    let curvatures: UnsafePointer<Float>
+    let times: MatrixView
+    let expected: MatrixView
     let classes: UnsafePointer<UInt8>
-    let slots: Int
+    let ages: [Int]
+    /// The position in `ages` up to which it is worth to follow candidates.
+    let horizon: Int
 
     /// The bin of a neuron that is looked at now and fires on `firing` points.
     @inline(__always)
     func bin(firing: Int) -> UInt16 { UInt16(slot * KineticClock.classCount + Int(classes[firing])) }
 
-    /// How many steps ago the neurons of a bin were looked at.
     @inline(__always)
-    func age(of bin: UInt16) -> Int { (slot - Int(bin) / KineticClock.classCount + slots) % slots }
+    func slot(of bin: UInt16) -> Int { Int(bin) / KineticClock.classCount }
   }
 
   /// Calls `body` with the clock as it is.
   func withView<Result>(_ body: (View) -> Result) -> Result {
-    let classes = (0...points).map { firing in
-      UInt8(classSizes.firstIndex { $0 >= firing } ?? Self.classCount - 1)
-    }
-    return Matrix.withViews(impulses, directions, velocities) { impulses, directions, velocities in
-      Self.withPointers([progress, decay, carry, carryUnit, extra, errors, curvatures]) { p in
-        classes.withUnsafeBufferPointer { classes in
-          guard let classes = classes.baseAddress else { preconditionFailure("never empty") }
-          return body(
-            View(
-              slot: now % slots, stride: stride, impulses: impulses, directions: directions,
-              velocity: usesVelocity ? velocities.row(0) : nil, progress: p[0], decay: p[1], carry: p[2],
-              carryUnit: p[3], extra: p[4], errors: p[5], curvatures: p[6], classes: classes, slots: slots))
+    let horizon = ages.firstIndex { Double($0) >= max(8, 3 * usualAge) } ?? Self.ageCount - 1
+    return Self.withViews([impulses, directions, turns, residuals, velocities, times, expected]) { views in
+      decay.withUnsafeBufferPointer { decay in
+        carry.withUnsafeBufferPointer { carry in
+          slotAges.withUnsafeBufferPointer { slotAges in
+            errors.withUnsafeBufferPointer { errors in
+              classes.withUnsafeBufferPointer { classes in
+                guard let decay = decay.baseAddress, let carry = carry.baseAddress,
+                  let slotAges = slotAges.baseAddress, let errors = errors.baseAddress,
+                  let classes = classes.baseAddress
+                else { preconditionFailure("never empty") }
+                return body(
+                  View(
+                    slot: now % slots, stride: stride, impulses: views[0], directions: views[1],
+                    turns: views[2], residuals: views[3], velocity: usesVelocity ? views[4].row(0) : nil,
+                    decay: decay, carry: carry, slotAges: slotAges, errors: errors, times: views[5],
+                    expected: views[6], classes: classes, ages: ages, horizon: horizon))
+              }
+            }
+          }
         }
       }
     }
   }
 
-  private static func withPointers<Result>(
-    _ arrays: [[Float]], _ pointers: [UnsafePointer<Float>] = [], _ body: ([UnsafePointer<Float>]) -> Result
+  private static func withViews<Result>(
+    _ matrices: [Matrix], _ views: [MatrixView] = [], _ body: ([MatrixView]) -> Result
   ) -> Result {
-    guard pointers.count < arrays.count else { return body(pointers) }
-    return arrays[pointers.count].withUnsafeBufferPointer {
-      guard let base = $0.baseAddress else { preconditionFailure("never empty") }
-      return withPointers(arrays, pointers + [base], body)
-    }
+    guard views.count < matrices.count else { return body(views) }
+    return matrices[views.count].withView { withViews(matrices, views + [$0], body) }
   }
 }

@@ -5,7 +5,8 @@ extension KineticEngine {
     shape.baseMemory + .matrix(rows: shape.points, columns: shape.points)
       + CertifiedLists.requiredMemory(
         for: shape, bytesPerCandidate: 2 + 4 * KineticPlane.count(usesVelocity: shape.usesVelocity))
-      + CoFiringTensor.requiredMemory(points: shape.points, outputs: shape.outputs, separate: false)
+      + CoFiringTensor.requiredMemory(
+        points: shape.points, outputs: shape.outputs, separate: shape.layout == .grouped)
       + KineticClock.requiredMemory(points: shape.points, outputs: shape.outputs)
   }
 

@@ -16,7 +16,7 @@ extension KineticEngine {
               step.correlate(list, neuron: neuron, neurons[neuron], bin: hands.bins[neuron], workspace)
               let firing = 0..<Int(neurons[neuron].firing)
               for k in firing.sorted(by: { list.points[$0] < list.points[$1] }) {
-                result.append(point: Int(list.points[k]), correlation: workspace.values[k])
+                result.append(point: Int(list.points[k]), correlation: workspace.values[k].x)
               }
               result.endRow(of: neuron)
             }
@@ -64,17 +64,18 @@ extension KineticEngine {
 extension KineticStep {
   /// The correlations of the points that fire, as they are now, into the workspace; changes nothing.
   func correlate(
-    _ list: CandidateLists.List, neuron: Int, _ state: KineticNeuron, bin: UInt16, _ workspace: KineticWorkspace
+    _ list: CandidateLists.List, neuron: Int, _ state: KineticNeuron, bin: UInt16,
+    _ workspace: KineticWorkspace
   ) {
     let (firing, support) = (Int(state.firing), Int(state.support))
     let alpha = workspace.terms.coefficients
     settle(
       list, neuron: neuron, state, bin: bin, alpha: alpha,
-      residue: clock.velocity == nil ? nil : workspace.velocity, workspace)
-    Kernels.combineRows(
-      of: gram, list.points, coefficients: alpha, terms: support, columns: list.points, count: firing,
-      into: workspace.values)
+      residue: clock.velocity == nil ? nil : workspace.terms.changes, workspace)
+    for k in 0..<support { workspace.quads[k] = SIMD4(alpha[k], 0, 0, 0) }
+    Kernels.combineQuadsSymmetric(
+      of: gram, list.points, workspace.quads, count: support, into: workspace.values)
     let anchored = list.plane(KineticPlane.anchored)
-    for k in 0..<firing { workspace.values[k] += anchored[k] }
+    for k in 0..<firing { workspace.values[k].x += anchored[k] }
   }
 }

@@ -33,6 +33,8 @@ public struct KineticEngine: TrainingEngine {
   public let outputWeights: Matrix
   let threshold: Float
   private let anchoring: Anchoring
+  /// 1 / |x_i| (n); large for points of norm 0, whose correlations never move.
+  private let inverseNorms: [Float]
   private let gram: Matrix
   private let skins: SkinModel
   let workers: Workers
@@ -55,13 +57,14 @@ public struct KineticEngine: TrainingEngine {
     outputWeights = network.outputWeights
     threshold = network.threshold
     anchoring = Anchoring(points: points, threshold: threshold)
+    inverseNorms = anchoring.norms.map { 1 / max($0, 1e-30) }
     gram = points.gramMatrix(workers: workers)
     skins = SkinModel(points: points, threshold: threshold)
     anchors = AnchoredWeights(network: network, points: points, usesVelocity: false, workers: workers)
     lists = CandidateLists(
       neurons: network.neuronCount, planes: KineticPlane.count(usesVelocity: optimizer.usesVelocity))
     neurons = [KineticNeuron](repeating: KineticNeuron(), count: network.neuronCount)
-    hands = KineticHands(neurons: network.neuronCount, usesVelocity: optimizer.usesVelocity)
+    hands = KineticHands(neurons: network.neuronCount)
     clock = KineticClock(
       points: points, norms: anchoring.norms, outputWeights: outputWeights,
       usesVelocity: optimizer.usesVelocity, workers: workers)
@@ -86,7 +89,9 @@ public struct KineticEngine: TrainingEngine {
   public mutating func advance(outputGradient: Matrix) -> StepReport {
     var report = StepReport(firingPairs: firingPairs, neuronsMoved: 0)
     report.phases.measure("outputs") { moveOutputs(along: outputGradient) }
-    report.phases.measure("clock") { outputGradient.withView { clock.tick(gradient: $0, optimizer: optimizer) } }
+    report.phases.measure("clock") {
+      outputGradient.withView { clock.tick(gradient: $0, optimizer: optimizer) }
+    }
     var parts = report.phases.measure("look") { look() }
     report.phases.measure("anchor") { anchor(&parts) }
     report.phases.measure("changes") { apply(parts.map(\.changes)) }
@@ -142,19 +147,22 @@ public struct KineticEngine: TrainingEngine {
             let first = range.lowerBound
             let count = Kernels.selectExpired(
               bins: hands.bins + first, deadlines: hands.deadlines + first, reserves: hands.reserves + first,
-              residues: hands.residues.map { $0 + first }, count: range.count,
-              progress: step.clock.progress, errors: step.clock.errors, extra: step.clock.extra,
-              into: expired)
-            part.looked = count
+              count: range.count, ages: step.clock.slotAges, errors: step.clock.errors, into: expired)
             for k in 0..<count {
               let (local, neuron) = (Int(expired[k]), first + Int(expired[k]))
-              part.ages += Double(step.clock.age(of: hands.bins[neuron]))
+              guard
+                step.mayHaveChanged(
+                  lists[local], neuron: neuron, firing: Int(neurons[neuron].firing), hands)
+              else { continue }
+              part.looked += 1
+              part.ages += Double(step.clock.slotAges[step.clock.slot(of: hands.bins[neuron])])
               guard
                 let speed = step.look(
                   at: lists[local], neuron: neuron, &neurons[neuron], hands, &part.changes, workspace)
               else { continue }
               step.retire(
-                lists[local], neuron: neuron, shard: index, neurons[neuron], &part.retired, anchors, workspace)
+                lists[local], neuron: neuron, shard: index, neurons[neuron], &part.retired, anchors, workspace
+              )
               neurons[neuron].skin = skins.skin(firing: Int(neurons[neuron].firing), stepLength: speed)
             }
           }
@@ -283,7 +291,7 @@ public struct KineticEngine: TrainingEngine {
     ) -> Result
   ) -> [Result] {
     let (workers, outputWeights, gram, clock, anchoring) = (workers, outputWeights, gram, clock, anchoring)
-    let (threshold, skins) = (threshold, skins)
+    let (threshold, inverseNorms) = (threshold, inverseNorms)
     return neurons.withUnsafeMutableBufferPointer { neurons in
       lists.shards.withUnsafeMutableBufferPointer { shards in
         hands.withView { hands in
@@ -291,14 +299,18 @@ public struct KineticEngine: TrainingEngine {
             clock.withView { clock in
               Matrix.withViews(gram, outputWeights) { gram, outputWeights in
                 anchoring.norms.withUnsafeBufferPointer { norms in
-                  guard let norms = norms.baseAddress, let neurons = neurons.baseAddress else { return [] }
-                  let step = KineticStep(
-                    gram: gram, outputWeights: outputWeights, clock: clock,
-                    outputScale: 1 / Float(outputWeights.rows).squareRoot(), threshold: threshold,
-                    norms: norms, largestNorm: anchoring.largestNorm, rounding: anchoring.rounding,
-                    skins: skins)
-                  return workers.map(shards: shards.count) {
-                    body(step, &shards[$0], $0, neurons, hands, anchors)
+                  inverseNorms.withUnsafeBufferPointer { inverseNorms in
+                    guard let norms = norms.baseAddress, let inverseNorms = inverseNorms.baseAddress,
+                      let neurons = neurons.baseAddress
+                    else { return [] }
+                    let step = KineticStep(
+                      gram: gram, outputWeights: outputWeights, clock: clock,
+                      outputScale: 1 / Float(outputWeights.rows).squareRoot(), threshold: threshold,
+                      norms: norms, inverseNorms: inverseNorms, largestNorm: anchoring.largestNorm,
+                      rounding: anchoring.rounding)
+                    return workers.map(shards: shards.count) {
+                      body(step, &shards[$0], $0, neurons, hands, anchors)
+                    }
                   }
                 }
               }

@@ -23,42 +23,33 @@ struct KineticNeuron: Sendable {
 
 /// When each neuron has to be looked at again: see `KineticClock`.
 struct KineticHands: Sendable {
-  /// The step in which the neuron was looked at, and its number of firing points; the latest progress, and the largest
-  /// error that it bears.
+  /// The step in which the neuron was looked at, as the clock's slot, and its number of firing points, as a class.
   var bins: [UInt16]
-  var deadlines: [Float]
+  /// The greatest age that it may reach, in steps, and the largest error that it bears until then.
+  var deadlines: [UInt8]
   var reserves: [Float]
-  /// What the clock's `extra` counts for: sum |residue_i| |x_i|. Empty without momentum.
-  var residues: [Float]
 
-  init(neurons: Int, usesVelocity: Bool) {
+  init(neurons: Int) {
     bins = [UInt16](repeating: 0, count: neurons)
-    deadlines = [Float](repeating: .infinity, count: neurons)
-    reserves = deadlines
-    residues = [Float](repeating: 0, count: usesVelocity ? neurons : 0)
+    deadlines = [UInt8](repeating: .max, count: neurons)
+    reserves = [Float](repeating: .infinity, count: neurons)
   }
 
   /// Access from shards: each touches the neurons of its own.
   struct View {
     let bins: UnsafeMutablePointer<UInt16>
-    let deadlines: UnsafeMutablePointer<Float>
+    let deadlines: UnsafeMutablePointer<UInt8>
     let reserves: UnsafeMutablePointer<Float>
-    let residues: UnsafeMutablePointer<Float>?
   }
 
   mutating func withView<Result>(_ body: (View) -> Result) -> Result {
     bins.withUnsafeMutableBufferPointer { bins in
       deadlines.withUnsafeMutableBufferPointer { deadlines in
         reserves.withUnsafeMutableBufferPointer { reserves in
-          residues.withUnsafeMutableBufferPointer { residues in
-            guard let bins = bins.baseAddress, let deadlines = deadlines.baseAddress,
-              let reserves = reserves.baseAddress
-            else { preconditionFailure("a network has neurons") }
-            return body(
-              View(
-                bins: bins, deadlines: deadlines, reserves: reserves,
-                residues: residues.isEmpty ? nil : residues.baseAddress))
-          }
+          guard let bins = bins.baseAddress, let deadlines = deadlines.baseAddress,
+            let reserves = reserves.baseAddress
+          else { preconditionFailure("a network has neurons") }
+          return body(View(bins: bins, deadlines: deadlines, reserves: reserves))
         }
       }
     }
@@ -83,13 +74,13 @@ struct RetiredNeurons: Sendable {
 
   mutating func append(
     neuron: Int, firing: Int, support: Int, points new: UnsafePointer<UInt16>,
-    correlations: UnsafePointer<Float>, threshold: Float, velocities: UnsafePointer<Float>?
+    correlations: UnsafePointer<SIMD4<Float>>, threshold: Float, velocities: UnsafePointer<SIMD4<Float>>?
   ) {
     entries.append(Entry(neuron: Int32(neuron), firing: Int32(firing), support: Int32(support)))
     for k in 0..<support {
       points.append(new[k])
-      excess.append(correlations[k] - threshold)
-      if let velocities { self.velocities.append(velocities[k]) }
+      excess.append(correlations[k].x - threshold)
+      if let velocities { self.velocities.append(velocities[k].x) }
     }
   }
 

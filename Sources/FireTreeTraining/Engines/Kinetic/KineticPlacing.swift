@@ -15,10 +15,10 @@ struct KineticPlacing {
   ) {
     let local = neuron - shard.neurons.lowerBound
     let old = retired.take(neuron)
-    let chosen = (points: workspace.terms.columns, values: workspace.values)
+    let chosen = (points: workspace.terms.columns, values: workspace.terms.coefficients)
     let firing = appendFiring(points, correlations, chosen)
     let support = appendMoving(points, correlations, old, retired, chosen, firing: firing)
-    let count = appendOthers(points, correlations, chosen, support: support)
+    let count = appendOthers(points, correlations, chosen, support: support, workspace.terms.changes)
     shard.replace(
       local, points: UnsafeBufferPointer(start: chosen.points, count: count),
       correlations: UnsafeBufferPointer(start: chosen.values, count: count))
@@ -61,21 +61,31 @@ struct KineticPlacing {
       guard !(0..<firing).contains(where: { chosen.points[$0] == point }) else { continue }
       let candidate = points.firstIndex(of: point)
       chosen.points[count] = point
-      chosen.values[count] = candidate.map { correlations[$0] } ?? min(retired.excess[k] + step.threshold, step.threshold)
+      chosen.values[count] =
+        candidate.map { correlations[$0] } ?? min(retired.excess[k] + step.threshold, step.threshold)
       count += 1
     }
     return count
   }
 
-  /// The other candidates, the ones nearest to firing first.
+  /// The other candidates, the ones nearest to firing first: by (b - s) / |x|.
   private func appendOthers(
     _ points: UnsafeBufferPointer<UInt16>, _ correlations: UnsafeBufferPointer<Float>, _ chosen: Chosen,
-    support: Int
+    support: Int, _ distances: UnsafeMutablePointer<Float>
   ) -> Int {
     var count = support
     for k in points.indices where !(correlations[k] > step.threshold) {
       guard !(0..<support).contains(where: { chosen.points[$0] == points[k] }) else { continue }
-      (chosen.points[count], chosen.values[count]) = (points[k], correlations[k])
+      let distance = (step.threshold - correlations[k]) * step.inverseNorms[Int(points[k])]
+      // Lists are short: they are sorted by insertion.
+      var place = count
+      while place > support, distances[place - 1] > distance {
+        distances[place] = distances[place - 1]
+        (chosen.points[place], chosen.values[place]) = (chosen.points[place - 1], chosen.values[place - 1])
+        place -= 1
+      }
+      distances[place] = distance
+      (chosen.points[place], chosen.values[place]) = (points[k], correlations[k])
       count += 1
     }
     return count
@@ -86,15 +96,14 @@ struct KineticPlacing {
     _ list: CandidateLists.List, neuron: Int, _ old: Old?, _ retired: RetiredNeurons, firing: Int,
     support: Int, _ workspace: KineticWorkspace
   ) {
-    guard let global = step.clock.velocity else { return }
     let residue = list.plane(KineticPlane.residue)
     residue.update(repeating: 0, count: list.count)
-    Kernels.historyProducts(
-      step.outputWeights.row(neuron), now: global, then: nil, stride: step.clock.stride, points: list.points,
-      count: firing, scale: -step.outputScale, into: residue)
+    for k in 0..<firing { residue[k] = -step.velocityShare(of: neuron, list.points[k]) }
     guard let old else { return }
     for k in old.start..<old.start + Int(old.entry.support) where retired.velocities[k] != 0 {
-      guard let position = (0..<support).first(where: { list.points[$0] == retired.points[k] }) else { continue }
+      guard let position = (0..<support).first(where: { list.points[$0] == retired.points[k] }) else {
+        continue
+      }
       residue[position] += retired.velocities[k]
     }
   }
@@ -106,19 +115,14 @@ struct KineticPlacing {
     _ changes: inout PatternChanges, _ workspace: KineticWorkspace
   ) {
     let before = old.start..<old.start + Int(old.entry.firing)
-    let (rows, coefficients) = (workspace.terms.rows, workspace.terms.coefficients)
+    let (rows, velocity) = (workspace.terms.rows, workspace.velocity)
     if step.clock.velocity != nil {
       for (t, k) in (old.start..<old.start + Int(old.entry.support)).enumerated() {
-        (rows[t], coefficients[t]) = (retired.points[k], retired.velocities[k])
+        (rows[t], velocity[t]) = (retired.points[k], SIMD4(retired.velocities[k], 0, 0, 0))
       }
     }
     let speed = { (point: UInt16) in
-      guard step.clock.velocity != nil else { return Float(0) }
-      var (point, result) = (point, Float(0))
-      Kernels.combineRows(
-        of: step.gram, rows, coefficients: coefficients, terms: Int(old.entry.support), columns: &point,
-        count: 1, into: &result)
-      return result
+      step.velocityProduct(rows, velocity, terms: Int(old.entry.support), with: point)
     }
     let fired = { (point: UInt16) in before.contains { retired.points[$0] == point } }
     let fires = { (point: UInt16) in (0..<firing).contains { list.points[$0] == point } }

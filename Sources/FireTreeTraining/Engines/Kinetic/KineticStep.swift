@@ -2,23 +2,29 @@ import CorrelationTrees
 import FireTreeCore
 
 /// Working memory of one shard, for up to n points.
+///
+/// A quad belongs to a coefficient or to a candidate: alpha or s; what it moves by with the clock's P, with its Q, and
+/// with the carry of velocities.
 struct KineticWorkspace {
   let terms: GramWorkspace
-  /// s and its speed, of candidates; the coefficients' speed and their velocity, of the support.
-  let values: UnsafeMutablePointer<Float>
-  let speeds: UnsafeMutablePointer<Float>
-  let direction: UnsafeMutablePointer<Float>
-  let velocity: UnsafeMutablePointer<Float>
+  /// Coefficients of the support; correlations of candidates; coefficients of the velocity, in the first lane.
+  let quads: UnsafeMutablePointer<SIMD4<Float>>
+  let values: UnsafeMutablePointer<SIMD4<Float>>
+  let velocity: UnsafeMutablePointer<SIMD4<Float>>
+  /// Margins at the clock's ages (16).
+  let margins: UnsafeMutablePointer<Float>
 
   static func with<Result>(points: Int, _ body: (KineticWorkspace) -> Result?) -> Result? {
     let room = points + 16
     return GramWorkspace.with(points: points) { terms in
-      withUnsafeTemporaryAllocation(of: Float.self, capacity: 4 * room) { floats in
-        guard let floats = floats.baseAddress else { return nil }
+      withUnsafeTemporaryAllocation(byteCount: 3 * 16 * room + 64, alignment: 64) { memory in
+        let quads = memory.bindMemory(to: SIMD4<Float>.self)
+        quads.initialize(repeating: .zero)
+        guard let quads = quads.baseAddress, let margins = memory.baseAddress else { return nil }
         return body(
           KineticWorkspace(
-            terms: terms, values: floats, speeds: floats + room, direction: floats + 2 * room,
-            velocity: floats + 3 * room))
+            terms: terms, quads: quads + 4, values: quads + 4 + room, velocity: quads + 4 + 2 * room - 4,
+            margins: margins.assumingMemoryBound(to: Float.self)))
       }
     }
   }
@@ -33,23 +39,39 @@ struct KineticStep {
   /// 1 / sqrt(m).
   let outputScale: Float
   let threshold: Float
-  /// |x_i| (n), and the largest of them.
+  /// |x_i| (n), their inverses, and the largest of them.
   let norms: UnsafePointer<Float>
+  let inverseNorms: UnsafePointer<Float>
   let largestNorm: Float
   /// Relative rounding of an inner product, so of an entry of G.
   let rounding: Float
-  let skins: SkinModel
 
   /// One unit of rounding, of two roundings in sequence.
   private static let unit: Float = 0x1p-23
 
-  /// What is known of a neuron's movement: its drift since the anchor, its speed, the error of a correlation and of its
-  /// speed per length of the point; upper bounds all.
+  /// Upper bounds of what is known of a neuron's movement: its drift since the anchor; how far it moves with P, Q and
+  /// carry; and the error of a correlation, and of its movement, per length of the point.
   private struct Motion {
     var drift: Float
-    var speed: Float
+    var speeds: SIMD4<Float>
     var error: Float
-    var speedError: Float
+    var speedErrors: SIMD4<Float>
+    /// Candidates whose correlations are in the workspace: the first of the list.
+    var computed: Int
+  }
+
+  /// Whether the neuron's pattern may have changed: its clock has run out, and so it has by its own errors.
+  @inline(__always)
+  func mayHaveChanged(_ list: CandidateLists.List, neuron: Int, firing: Int, _ hands: KineticHands.View)
+    -> Bool
+  {
+    let slot = clock.slot(of: hands.bins[neuron])
+    guard clock.slotAges[slot] <= hands.deadlines[neuron], clock.errors[Int(hands.bins[neuron])].isFinite
+    else { return true }
+    let error = Kernels.magnitudeProducts(
+      outputWeights.row(neuron), clock.residuals.row(slot), stride: clock.stride, points: list.points,
+      count: firing)
+    return !(error <= hands.reserves[neuron])
   }
 
   /// Brings a neuron up to the present. Pairs that changed state go to `changes`. Returns nil while its skin lasts; else
@@ -61,19 +83,17 @@ struct KineticStep {
     settle(
       list, neuron: neuron, state, bin: hands.bins[neuron], alpha: list.plane(KineticPlane.alpha),
       residue: clock.velocity == nil ? nil : list.plane(KineticPlane.residue), workspace)
-    let motion = measure(list, neuron: neuron, state, workspace)
-    guard motion.drift <= state.skin else { return motion.speed }
+    var motion = measure(list, neuron: neuron, state, workspace)
+    guard motion.drift <= state.skin else { return motion.speeds.y + motion.speeds.w * clock.times[2, 0] }
     let (firing, values) = (Int(state.firing), workspace.values)
     var changed = false
-    for k in 0..<firing { changed = changed || !(values[k] > threshold) }
-    for k in firing..<list.count { changed = changed || values[k] > threshold }
+    for k in 0..<firing { changed = changed || !(values[k].x > threshold) }
+    for k in firing..<motion.computed { changed = changed || values[k].x > threshold }
     if changed {
-      change(list, neuron: neuron, &state, &changes, workspace)
-      let motion = measure(list, neuron: neuron, state, workspace)
-      schedule(list, neuron: neuron, state, hands, motion, workspace)
-    } else {
-      schedule(list, neuron: neuron, state, hands, motion, workspace)
+      change(list, neuron: neuron, &state, computed: motion.computed, &changes, workspace)
+      motion = measure(list, neuron: neuron, state, workspace)
     }
+    schedule(list, neuron: neuron, state, hands, motion, workspace)
     return nil
   }
 
@@ -94,13 +114,13 @@ struct KineticStep {
     alpha: UnsafeMutablePointer<Float>, residue: UnsafeMutablePointer<Float>?, _ workspace: KineticWorkspace
   ) {
     let (firing, support) = (Int(state.firing), Int(state.support))
-    let slot = Int(bin) / KineticClock.classCount
+    let slot = clock.slot(of: bin)
     let old = list.plane(KineticPlane.alpha)
     Kernels.historyProducts(
       outputWeights.row(neuron), now: clock.impulses.row(clock.slot), then: clock.impulses.row(slot),
-      stride: clock.stride, points: list.points, count: firing, scale: -outputScale,
-      into: workspace.direction)
-    for k in 0..<firing { alpha[k] = old[k] + workspace.direction[k] }
+      stride: clock.stride, points: list.points, count: firing, scale: -outputScale, into: workspace.quads,
+      lane: 0)
+    for k in 0..<firing { alpha[k] = old[k] + workspace.quads[k].x }
     for k in firing..<support { alpha[k] = old[k] }
     guard let residue else { return }
     let oldResidue = list.plane(KineticPlane.residue)
@@ -113,100 +133,136 @@ struct KineticStep {
     }
   }
 
-  /// All correlations of the list with their speeds, into the workspace.
+  /// The correlations of the support and of the candidates near to firing, with their movements, into the workspace.
   private func measure(
     _ list: CandidateLists.List, neuron: Int, _ state: KineticNeuron, _ workspace: KineticWorkspace
   ) -> Motion {
     let (firing, support) = (Int(state.firing), Int(state.support))
-    let (alpha, direction) = (list.plane(KineticPlane.alpha), workspace.direction)
-    let (values, speeds) = (workspace.values, workspace.speeds)
-    Kernels.historyProducts(
-      outputWeights.row(neuron), now: clock.directions.row(clock.slot), then: nil, stride: clock.stride,
-      points: list.points, count: firing, scale: -outputScale, into: direction)
-    for k in firing..<support { direction[k] = 0 }
+    let (quads, values) = (workspace.quads, workspace.values)
+    for (lane, history) in [(1, clock.directions), (2, clock.turns)] {
+      Kernels.historyProducts(
+        outputWeights.row(neuron), now: history.row(clock.slot), then: nil, stride: clock.stride,
+        points: list.points, count: firing, scale: -outputScale, into: quads, lane: lane)
+    }
+    let alpha = list.plane(KineticPlane.alpha)
+    for k in 0..<firing { (quads[k].x, quads[k].w) = (alpha[k], 0) }
+    for k in firing..<support { quads[k] = SIMD4(alpha[k], 0, 0, 0) }
     if clock.velocity != nil {
-      let (residue, unit) = (list.plane(KineticPlane.residue), clock.carryUnit[clock.slot])
-      for k in 0..<support { direction[k] -= unit * residue[k] }
+      let residue = list.plane(KineticPlane.residue)
+      for k in 0..<support { quads[k].w = -residue[k] }
     }
-    Kernels.combineTwo(
-      of: gram, list.points, alpha, direction, terms: support, columns: list.points, count: list.count,
-      into: values, speeds)
-    var (drift, speed, reach, pace) = (Float(0), Float(0), Float(0), Float(0))
+    Kernels.combineQuadsSymmetric(of: gram, list.points, quads, count: support, into: values)
+    var (squares, reach) = (SIMD4<Float>.zero, SIMD4<Float>.zero)
     for k in 0..<support {
-      drift += alpha[k] * values[k]
-      speed += direction[k] * speeds[k]
-      reach += abs(alpha[k])
-      pace += abs(direction[k])
+      squares += quads[k] * values[k]
+      reach += SIMD4(abs(quads[k].x), abs(quads[k].y), abs(quads[k].z), abs(quads[k].w))
     }
-    let anchored = list.plane(KineticPlane.anchored)
-    for k in 0..<list.count { values[k] += anchored[k] }
     let relative = Self.unit * Float(support + 6) + rounding
-    (reach, pace) = (reach * largestNorm * (1 + relative), pace * largestNorm * (1 + relative))
-    return Motion(
-      drift: min(reach, (max(drift, 0) + 2 * relative * reach * reach).squareRoot()),
-      speed: min(pace, (max(speed, 0) + 2 * relative * pace * pace).squareRoot()),
-      error: rounding * (state.weightNorm + 1) + relative * reach, speedError: relative * pace)
+    reach *= largestNorm * (1 + relative)
+    let lengths = pointwiseMin(
+      (pointwiseMax(squares, .zero) + 2 * relative * reach * reach).squareRoot(), reach)
+    // Correlations are those of the anchor, with the rounding that they have, moved by products with the entries of G,
+    // with the rounding that these have. What is left is that of sums.
+    let ownRounding = Self.unit * Float(support + 6)
+    var motion = Motion(
+      drift: lengths.x, speeds: lengths, error: ownRounding * reach.x + Self.unit * (state.weightNorm + 1),
+      speedErrors: (ownRounding + 4e-6) * reach, computed: list.count)
+    motion.computed = nearCandidates(list, from: support, motion)
+    Kernels.combineQuads(
+      of: gram, list.points, quads, terms: support, columns: list.points + support,
+      count: motion.computed - support, into: values + support)
+    let anchored = list.plane(KineticPlane.anchored)
+    for k in 0..<motion.computed { values[k].x += anchored[k] }
+    return motion
   }
 
-  /// Sets the neuron's hands from its correlations and their speeds.
+  /// How many candidates are so near to firing that they matter within the horizon. Those beyond the support are in the
+  /// order of their distances.
+  private func nearCandidates(_ list: CandidateLists.List, from support: Int, _ motion: Motion) -> Int {
+    let cut = motion.drift + motion.error + distance(motion, at: clock.horizon)
+    let anchored = list.plane(KineticPlane.anchored)
+    var count = support
+    while count < list.count,
+      !((threshold - anchored[count]) * inverseNorms[Int(list.points[count])] > cut)
+    { count += 1 }
+    return count
+  }
+
+  /// An upper bound of how far the neuron is going to move in so many ages' time.
+  private func distance(_ motion: Motion, at age: Int) -> Float {
+    (motion.speeds.y * clock.times[0, age] + motion.speeds.z * abs(clock.times[1, age]))
+      + motion.speeds.w * clock.times[2, age]
+  }
+
+  /// Sets the neuron's hands from its correlations and their movements.
   private func schedule(
     _ list: CandidateLists.List, neuron: Int, _ state: KineticNeuron, _ hands: KineticHands.View,
     _ motion: Motion, _ workspace: KineticWorkspace
   ) {
     let bin = clock.bin(firing: Int(state.firing))
     hands.bins[neuron] = bin
-    var residues: Float = 0
-    if let target = hands.residues {
-      let residue = list.plane(KineticPlane.residue)
-      for k in 0..<Int(state.support) { residues += abs(residue[k]) * norms[Int(list.points[k])] }
-      residues *= 1 + Self.unit * Float(state.support)
-      target[neuron] = residues
-    }
-    guard state.firing > 0 || residues > 0 else {
+    guard state.firing > 0 || motion.speeds.w > 0 else {
       // At rest until the end of time.
-      (hands.deadlines[neuron], hands.reserves[neuron]) = (.infinity, .infinity)
+      (hands.deadlines[neuron], hands.reserves[neuron]) = (.max, .infinity)
       return
     }
-    let curvature = clock.curvatures[Int(bin) % KineticClock.classCount]
-    var life = Kernels.shortestLife(
-      values: workspace.values, speeds: workspace.speeds, points: list.points, norms: norms,
-      count: list.count, threshold: threshold, error: motion.error, speedError: motion.speedError,
-      curvature: curvature)
-    // The list's end is a candidate that is as far away as the skin reaches, and met head-on.
-    let margin = max(state.skin - motion.drift, 0)
-    let end = 2 * margin / (motion.speed + (motion.speed * motion.speed + 4 * curvature * margin).squareRoot() + 1e-30)
-    life = min(life, end, 1e15)
-    hands.deadlines[neuron] = life
-    hands.reserves[neuron] = curvature * life * life * (1 - 4 * Self.unit)
+    let margins = workspace.margins
+    // The end of the skin, and the first candidate that was not computed, are met head-on.
+    var farthest = max(state.skin - motion.drift, 0)
+    if motion.computed < list.count {
+      let anchored = list.plane(KineticPlane.anchored)[motion.computed]
+      let distance = (threshold - anchored) * inverseNorms[Int(list.points[motion.computed])]
+      farthest = min(farthest, max(distance - motion.drift - motion.error, 0))
+    }
+    for k in 0..<KineticClock.ageCount { margins[k] = farthest + motion.error - distance(motion, at: k) }
+    Kernels.futureMargins(
+      of: workspace.values, points: list.points, inverseNorms: inverseNorms, count: motion.computed,
+      threshold: threshold, times: clock.times.base, into: margins)
+    let expected = clock.expected.row(Int(bin) % KineticClock.classCount)
+    var (deadline, reserve, least) = (0, Float(0), Float.infinity)
+    for k in 0..<KineticClock.ageCount {
+      let rounding =
+        motion.error + motion.speedErrors.y * clock.times[0, k] + motion.speedErrors.z
+        * abs(clock.times[1, k])
+        + motion.speedErrors.w * clock.times[2, k]
+      least = min(least, margins[k] - rounding)
+      guard least > (k == 0 ? 0 : expected[k] * Self.caution) else { break }
+      (deadline, reserve) = (clock.ages[k], least)
+    }
+    hands.deadlines[neuron] = UInt8(deadline)
+    hands.reserves[neuron] = reserve
   }
+
+  /// How much of the errors' bounds is expected of a neuron's own error.
+  private static let caution: Float = 0.4
 
   // MARK: - Changes
 
   /// Takes the pairs that changed state from and into the pattern; the correlations are in the workspace.
   private func change(
-    _ list: CandidateLists.List, neuron: Int, _ state: inout KineticNeuron, _ changes: inout PatternChanges,
-    _ workspace: KineticWorkspace
+    _ list: CandidateLists.List, neuron: Int, _ state: inout KineticNeuron, computed: Int,
+    _ changes: inout PatternChanges, _ workspace: KineticWorkspace
   ) {
     let (values, velocity) = (workspace.values, workspace.velocity)
     let firing = Int(state.firing)
-    if clock.velocity != nil { gatherVelocity(list, neuron: neuron, state, workspace) }
+    gatherVelocity(list, neuron: neuron, state, workspace)
     // Points that fire now and did not, into the support.
     var support = Int(state.support)
-    for k in support..<list.count where values[k] > threshold {
+    for k in support..<computed where values[k].x > threshold {
       for p in stride(from: k, to: support, by: -1) {
         list.exchange(p, p - 1)
         swap(&values[p], &values[p - 1])
       }
       list.plane(KineticPlane.alpha)[support] = 0
       if clock.velocity != nil { list.plane(KineticPlane.residue)[support] = 0 }
-      velocity[support] = 0
+      velocity[support] = .zero
       support += 1
     }
     let columns = workspace.terms.columns
     let (staying, ceasing, beginning) = (columns, workspace.terms.rows, workspace.terms.positions)
     var counts = (staying: 0, ceasing: 0, beginning: 0)
     for k in 0..<support {
-      let fires = values[k] > threshold
+      let fires = values[k].x > threshold
       switch (k < firing, fires) {
       case (true, true):
         staying[counts.staying] = list.points[k]
@@ -220,16 +276,13 @@ struct KineticStep {
       case (false, false): break
       }
     }
-    report(
-      list, neuron: neuron, support: support, counts: counts, &changes, workspace)
-    if let global = clock.velocity {
-      moveResidues(
-        list, neuron: neuron, global, ceasing: UnsafeBufferPointer(start: ceasing, count: counts.ceasing),
-        beginning: UnsafeBufferPointer(start: beginning, count: counts.beginning))
-    }
+    report(list, neuron: neuron, support: support, counts: counts, &changes, workspace)
+    moveResidues(
+      list, neuron: neuron, ceasing: UnsafeBufferPointer(start: ceasing, count: counts.ceasing),
+      beginning: UnsafeBufferPointer(start: beginning, count: counts.beginning))
     // The ones that fire to the front.
     var next = 0
-    for k in 0..<support where values[k] > threshold {
+    for k in 0..<support where values[k].x > threshold {
       list.exchange(k, next)
       swap(&values[k], &values[next])
       next += 1
@@ -246,28 +299,31 @@ struct KineticStep {
     let (firing, support) = (Int(state.firing), Int(state.support))
     Kernels.historyProducts(
       outputWeights.row(neuron), now: global, then: nil, stride: clock.stride, points: list.points,
-      count: firing, scale: outputScale, into: workspace.velocity)
-    for k in firing..<support { workspace.velocity[k] = 0 }
+      count: firing, scale: outputScale, into: workspace.velocity, lane: 0)
+    for k in firing..<support { workspace.velocity[k] = .zero }
     let residue = list.plane(KineticPlane.residue)
-    for k in 0..<support { workspace.velocity[k] += residue[k] }
+    for k in 0..<support { workspace.velocity[k].x += residue[k] }
+  }
+
+  /// <a_r, V_i> / sqrt(m), the velocity's coefficient of a point on which the neuron has fired all along.
+  func velocityShare(of neuron: Int, _ point: UInt16) -> Float {
+    guard let global = clock.velocity else { return 0 }
+    var (point, share) = (point, SIMD4<Float>.zero)
+    Kernels.historyProducts(
+      outputWeights.row(neuron), now: global, then: nil, stride: clock.stride, points: &point, count: 1,
+      scale: outputScale, into: &share, lane: 0)
+    return share.x
   }
 
   /// Residues are what the velocity differs by from that of a point that has fired all along, or else never.
   private func moveResidues(
-    _ list: CandidateLists.List, neuron: Int, _ global: UnsafePointer<Float>,
-    ceasing: UnsafeBufferPointer<UInt16>, beginning: UnsafeBufferPointer<UInt16>
+    _ list: CandidateLists.List, neuron: Int, ceasing: UnsafeBufferPointer<UInt16>,
+    beginning: UnsafeBufferPointer<UInt16>
   ) {
+    guard clock.velocity != nil else { return }
     let residue = list.plane(KineticPlane.residue)
-    for (group, sign) in [(ceasing, Float(1)), (beginning, Float(-1))] {
-      for k in group {
-        var point = list.points[Int(k)]
-        var share: Float = 0
-        Kernels.historyProducts(
-          outputWeights.row(neuron), now: global, then: nil, stride: clock.stride, points: &point, count: 1,
-          scale: outputScale, into: &share)
-        residue[Int(k)] += sign * share
-      }
-    }
+    for k in ceasing { residue[Int(k)] += velocityShare(of: neuron, list.points[Int(k)]) }
+    for k in beginning { residue[Int(k)] -= velocityShare(of: neuron, list.points[Int(k)]) }
   }
 
   /// Appends the change to `changes`.
@@ -279,16 +335,10 @@ struct KineticStep {
     let ceasing = UnsafeBufferPointer(start: workspace.terms.rows, count: counts.ceasing)
     let beginning = UnsafeBufferPointer(start: workspace.terms.positions, count: counts.beginning)
     let correction = { (k: UInt16, sign: Float) in
-      var speed: Float = 0
-      if clock.velocity != nil {
-        var point = list.points[Int(k)]
-        Kernels.combineRows(
-          of: gram, list.points, coefficients: workspace.velocity, terms: support, columns: &point, count: 1,
-          into: &speed)
-      }
+      let point = list.points[Int(k)]
       return PatternChanges.Correction(
-        point: list.points[Int(k)], excess: sign * (workspace.values[Int(k)] - threshold),
-        velocity: sign * speed)
+        point: point, excess: sign * (workspace.values[Int(k)].x - threshold),
+        velocity: sign * velocityProduct(list.points, workspace.velocity, terms: support, with: point))
     }
     changes.append(
       neuron: neuron, staying: UnsafeBufferPointer(start: workspace.terms.columns, count: counts.staying),
@@ -297,5 +347,16 @@ struct KineticStep {
       corrections: [
         ceasing.lazy.map { correction($0, -1) }, beginning.lazy.map { correction($0, 1) },
       ].joined())
+  }
+
+  /// <v_r, x_j> for a velocity with these coefficients.
+  func velocityProduct(
+    _ points: UnsafePointer<UInt16>, _ velocity: UnsafePointer<SIMD4<Float>>, terms: Int, with point: UInt16
+  ) -> Float {
+    guard clock.velocity != nil else { return 0 }
+    var (point, result) = (point, SIMD4<Float>.zero)
+    Kernels.combineQuads(
+      of: gram, points, velocity, terms: terms, columns: &point, count: 1, into: &result)
+    return result.x
   }
 }

@@ -53,8 +53,9 @@ struct PatternChanges: Sendable {
   }
 
   /// Corrects outputs and their velocities (n x C, sums over neurons without 1 / sqrt(m)).
-  func correct(_ outputs: inout [Double], velocities: inout [Double], outputWeights: MatrixView, scale: Double)
-  {
+  func correct(
+    _ outputs: inout [Double], velocities: inout [Double], outputWeights: MatrixView, scale: Double
+  ) {
     var next = 0
     let count = outputWeights.columns
     for change in changes {
