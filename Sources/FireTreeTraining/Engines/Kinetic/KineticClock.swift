@@ -311,7 +311,7 @@ extension KineticClock {
 
   /// Calls `body` with the clock as it is.
   func withView<Result>(_ body: (View) -> Result) -> Result {
-    let horizon = ages.firstIndex { Double($0) >= max(8, 3 * usualAge) } ?? Self.ageCount - 1
+    let horizon = ages.firstIndex { Double($0) >= max(4, 3 * usualAge) } ?? Self.ageCount - 1
     return Self.withViews([impulses, directions, turns, residuals, velocities, times, expected]) { views in
       decay.withUnsafeBufferPointer { decay in
         carry.withUnsafeBufferPointer { carry in

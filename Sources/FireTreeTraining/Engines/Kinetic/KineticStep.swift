@@ -85,13 +85,16 @@ struct KineticStep {
       residue: clock.velocity == nil ? nil : list.plane(KineticPlane.residue), workspace)
     var motion = measure(list, neuron: neuron, state, workspace)
     guard motion.drift <= state.skin else { return motion.speeds.y + motion.speeds.w * clock.times[2, 0] }
-    let (firing, values) = (Int(state.firing), workspace.values)
+    let (firing, support, values) = (Int(state.firing), Int(state.support), workspace.values)
     var changed = false
     for k in 0..<firing { changed = changed || !(values[k].x > threshold) }
-    for k in firing..<motion.computed { changed = changed || values[k].x > threshold }
+    for k in firing..<support { changed = changed || values[k].x > threshold }
+    computeOthers(list, support: support, foresees: !changed, &motion, workspace)
+    for k in support..<motion.computed { changed = changed || values[k].x > threshold }
     if changed {
-      change(list, neuron: neuron, &state, computed: motion.computed, &changes, workspace)
-      motion = measure(list, neuron: neuron, state, workspace)
+      change(list, neuron: neuron, &state, &motion, &changes, workspace)
+      clearMargins(workspace)
+      foresee(list, 0..<motion.computed, workspace)
     }
     schedule(list, neuron: neuron, state, hands, motion, workspace)
     return nil
@@ -102,7 +105,8 @@ struct KineticStep {
     _ list: CandidateLists.List, neuron: Int, _ state: KineticNeuron, _ hands: KineticHands.View,
     _ workspace: KineticWorkspace
   ) {
-    let motion = measure(list, neuron: neuron, state, workspace)
+    var motion = measure(list, neuron: neuron, state, workspace)
+    computeOthers(list, support: Int(state.support), foresees: true, &motion, workspace)
     schedule(list, neuron: neuron, state, hands, motion, workspace)
   }
 
@@ -133,7 +137,7 @@ struct KineticStep {
     }
   }
 
-  /// The correlations of the support and of the candidates near to firing, with their movements, into the workspace.
+  /// The correlations of the support with their movements, into the workspace.
   private func measure(
     _ list: CandidateLists.List, neuron: Int, _ state: KineticNeuron, _ workspace: KineticWorkspace
   ) -> Motion {
@@ -166,26 +170,48 @@ struct KineticStep {
     let ownRounding = Self.unit * Float(support + 6)
     var motion = Motion(
       drift: lengths.x, speeds: lengths, error: ownRounding * reach.x + Self.unit * (state.weightNorm + 1),
-      speedErrors: (ownRounding + 4e-6) * reach, computed: list.count)
-    motion.computed = nearCandidates(list, from: support, motion)
-    Kernels.combineQuads(
-      of: gram, list.points, quads, terms: support, columns: list.points + support,
-      count: motion.computed - support, into: values + support)
+      speedErrors: (ownRounding + 4e-6) * reach, computed: support)
     let anchored = list.plane(KineticPlane.anchored)
-    for k in 0..<motion.computed { values[k].x += anchored[k] }
+    for k in 0..<support { values[k].x += anchored[k] }
     return motion
   }
 
-  /// How many candidates are so near to firing that they matter within the horizon. Those beyond the support are in the
-  /// order of their distances.
-  private func nearCandidates(_ list: CandidateLists.List, from support: Int, _ motion: Motion) -> Int {
-    let cut = motion.drift + motion.error + distance(motion, at: clock.horizon)
+  /// The correlations of the candidates so near to firing that they matter as long as the support does not change, and
+  /// the margins of all that are computed. Those beyond the support are in the order of their distances.
+  private func computeOthers(
+    _ list: CandidateLists.List, support: Int, foresees: Bool, _ motion: inout Motion,
+    _ workspace: KineticWorkspace
+  ) {
+    clearMargins(workspace)
+    var age = 0
+    if foresees {
+      foresee(list, 0..<support, workspace)
+      while age < clock.horizon, workspace.margins[age + 1] > 0 { age += 1 }
+    }
+    let cut = motion.drift + motion.error + distance(motion, at: age)
     let anchored = list.plane(KineticPlane.anchored)
     var count = support
     while count < list.count,
       !((threshold - anchored[count]) * inverseNorms[Int(list.points[count])] > cut)
     { count += 1 }
-    return count
+    Kernels.combineQuads(
+      of: gram, list.points, workspace.quads, terms: support, columns: list.points + support,
+      count: count - support, into: workspace.values + support)
+    for k in support..<count { workspace.values[k].x += anchored[k] }
+    motion.computed = count
+    if foresees { foresee(list, support..<count, workspace) }
+  }
+
+  private func clearMargins(_ workspace: KineticWorkspace) {
+    for k in 0..<KineticClock.ageCount { workspace.margins[k] = .greatestFiniteMagnitude }
+  }
+
+  /// Lowers the margins to those of some candidates.
+  private func foresee(_ list: CandidateLists.List, _ range: Range<Int>, _ workspace: KineticWorkspace) {
+    Kernels.futureMargins(
+      of: workspace.values + range.lowerBound, points: list.points + range.lowerBound,
+      inverseNorms: inverseNorms, count: range.count, threshold: threshold, times: clock.times.base,
+      into: workspace.margins)
   }
 
   /// An upper bound of how far the neuron is going to move in so many ages' time.
@@ -214,10 +240,6 @@ struct KineticStep {
       let distance = (threshold - anchored) * inverseNorms[Int(list.points[motion.computed])]
       farthest = min(farthest, max(distance - motion.drift - motion.error, 0))
     }
-    for k in 0..<KineticClock.ageCount { margins[k] = farthest + motion.error - distance(motion, at: k) }
-    Kernels.futureMargins(
-      of: workspace.values, points: list.points, inverseNorms: inverseNorms, count: motion.computed,
-      threshold: threshold, times: clock.times.base, into: margins)
     let expected = clock.expected.row(Int(bin) % KineticClock.classCount)
     var (deadline, reserve, least) = (0, Float(0), Float.infinity)
     for k in 0..<KineticClock.ageCount {
@@ -225,7 +247,7 @@ struct KineticStep {
         motion.error + motion.speedErrors.y * clock.times[0, k] + motion.speedErrors.z
         * abs(clock.times[1, k])
         + motion.speedErrors.w * clock.times[2, k]
-      least = min(least, margins[k] - rounding)
+      least = min(least, margins[k] - rounding, farthest - distance(motion, at: k))
       guard least > (k == 0 ? 0 : expected[k] * Self.caution) else { break }
       (deadline, reserve) = (clock.ages[k], least)
     }
@@ -240,7 +262,7 @@ struct KineticStep {
 
   /// Takes the pairs that changed state from and into the pattern; the correlations are in the workspace.
   private func change(
-    _ list: CandidateLists.List, neuron: Int, _ state: inout KineticNeuron, computed: Int,
+    _ list: CandidateLists.List, neuron: Int, _ state: inout KineticNeuron, _ motion: inout Motion,
     _ changes: inout PatternChanges, _ workspace: KineticWorkspace
   ) {
     let (values, velocity) = (workspace.values, workspace.velocity)
@@ -248,7 +270,7 @@ struct KineticStep {
     gatherVelocity(list, neuron: neuron, state, workspace)
     // Points that fire now and did not, into the support.
     var support = Int(state.support)
-    for k in support..<computed where values[k].x > threshold {
+    for k in support..<motion.computed where values[k].x > threshold {
       for p in stride(from: k, to: support, by: -1) {
         list.exchange(p, p - 1)
         swap(&values[p], &values[p - 1])
@@ -280,6 +302,9 @@ struct KineticStep {
     moveResidues(
       list, neuron: neuron, ceasing: UnsafeBufferPointer(start: ceasing, count: counts.ceasing),
       beginning: UnsafeBufferPointer(start: beginning, count: counts.beginning))
+    turn(
+      list, neuron: neuron, ceasing: UnsafeBufferPointer(start: ceasing, count: counts.ceasing),
+      beginning: UnsafeBufferPointer(start: beginning, count: counts.beginning), &motion, workspace)
     // The ones that fire to the front.
     var next = 0
     for k in 0..<support where values[k].x > threshold {
@@ -289,6 +314,34 @@ struct KineticStep {
     }
     state.firing = Int32(next)
     state.support = Int32(support)
+  }
+
+  /// Gives the computed candidates the movements that they have with the new pattern.
+  private func turn(
+    _ list: CandidateLists.List, neuron: Int, ceasing: UnsafeBufferPointer<UInt16>,
+    beginning: UnsafeBufferPointer<UInt16>, _ motion: inout Motion, _ workspace: KineticWorkspace
+  ) {
+    let (points, quads, results) = (workspace.terms.columns, workspace.quads, workspace.velocity)
+    var count = 0
+    for (group, sign) in [(ceasing, Float(-1)), (beginning, Float(1))] {
+      for k in group {
+        points[count] = list.points[Int(k)]
+        quads[count] = .zero
+        for (lane, history) in [(1, clock.directions), (2, clock.turns)] {
+          Kernels.historyProducts(
+            outputWeights.row(neuron), now: history.row(clock.slot), then: nil, stride: clock.stride,
+            points: points + count, count: 1, scale: -sign * outputScale, into: quads + count, lane: lane)
+        }
+        quads[count].w = sign * velocityShare(of: neuron, points[count])
+        let size = largestNorm * SIMD4(0, abs(quads[count].y), abs(quads[count].z), abs(quads[count].w))
+        motion.speeds += size * (1 + 1e-5)
+        motion.speedErrors += size * 1e-5
+        count += 1
+      }
+    }
+    Kernels.combineQuads(
+      of: gram, points, quads, terms: count, columns: list.points, count: motion.computed, into: results)
+    for k in 0..<motion.computed { workspace.values[k] += results[k] }
   }
 
   /// The coefficients of the neuron's velocity: <a_r, V_i> / sqrt(m) where it fires, and the residues.
