@@ -139,32 +139,65 @@ CLONES size_t firetree_select_expired(const uint16_t *bins, const uint8_t *deadl
   for (size_t q = 0; q < count; q++) {
     positions[found] = (uint32_t)q;
     // An error that is no number counts as too large.
-    found += (ages[bins[q] / 16] > deadlines[q]) | !(errors[bins[q]] <= reserves[q]);
+    uint16_t bin = bins[q] & 0x7fff;
+    found += (ages[bin / 16] > deadlines[q]) | !(errors[bin] <= reserves[q]) | (bins[q] >> 15);
   }
   return found;
 }
 
-CLONES void firetree_future_margins(const float *quads, const uint16_t *points, const float *inverse_norms,
-                                    size_t count, float threshold, const float *times, float *margins) {
-#pragma clang fp contract(fast)
-  // The same times, one earlier.
+/// Times, and the same one earlier.
+typedef struct {
+  Lanes p, q, carry, earlier_p, earlier_q, earlier_carry;
+} Times;
+
+static inline __attribute__((always_inline)) void load_times(Times *t, const float *times) {
   float earlier[48] __attribute__((aligned(64)));
   for (size_t row = 0; row < 3; row++) {
     for (size_t k = 0; k < 16; k++) earlier[16 * row + k] = k > 0 ? times[16 * row + k - 1] : 0;
   }
-  Lanes least = *(const Lanes *)margins;
+  t->p = AT(times), t->q = AT(times + 16), t->carry = AT(times + 32);
+  t->earlier_p = AT(earlier), t->earlier_q = AT(earlier + 16), t->earlier_carry = AT(earlier + 32);
+}
+
+/// The margin of one candidate at all times.
+static inline __attribute__((always_inline)) void margin_of(Lanes *margin, const float *quad, float inverse,
+                                                            float threshold, const Times *t) {
+#pragma clang fp contract(fast)
+  QuarterLanes x = QUAD(quad);
+  float distance = x[0] - threshold;
+  float toward = distance > 0 ? -inverse : inverse;
+  float u = x[1] * toward, v = x[2] * toward, w = x[3] * toward;
+  Lanes a = t->p * u + t->q * v, b = t->earlier_p * u + t->earlier_q * v;
+  Lanes c = t->carry * w, d = t->earlier_carry * w;
+  *margin = __builtin_fabsf(distance) * inverse - (__builtin_elementwise_max(a, b) + __builtin_elementwise_max(c, d));
+}
+
+CLONES void firetree_future_margins(const float *quads, const uint16_t *points, const float *inverse_norms,
+                                    size_t count, float threshold, const float *times, float *margins) {
+  Times t;
+  load_times(&t, times);
+  Lanes least = *(const Lanes *)margins, margin;
   for (size_t q = 0; q < count; q++) {
-    QuarterLanes x = QUAD(quads + 4 * q);
-    float inverse = inverse_norms[points[q]];
-    float distance = x[0] - threshold;
-    float toward = distance > 0 ? -inverse : inverse;
-    float u = x[1] * toward, v = x[2] * toward, w = x[3] * toward;
-    Lanes a = AT(times) * u + AT(times + 16) * v, b = AT(earlier) * u + AT(earlier + 16) * v;
-    Lanes c = AT(times + 32) * w, d = AT(earlier + 32) * w;
-    Lanes margin = __builtin_fabsf(distance) * inverse - (__builtin_elementwise_max(a, b) + __builtin_elementwise_max(c, d));
+    margin_of(&margin, quads + 4 * q, inverse_norms[points[q]], threshold, &t);
     least = __builtin_elementwise_min(least, margin);
   }
   *(Lanes *)margins = least;
+}
+
+CLONES void firetree_future_lives(const float *quads, const uint16_t *points, const float *inverse_norms,
+                                  size_t count, float threshold, const float *times, const float *floors,
+                                  uint8_t *lives) {
+  Times t;
+  load_times(&t, times);
+  Lanes lowest = *(const Lanes *)floors, margin;
+  for (size_t q = 0; q < count; q++) {
+    margin_of(&margin, quads + 4 * q, inverse_norms[points[q]], threshold, &t);
+    float spare[16] __attribute__((aligned(64)));
+    *(Lanes *)spare = margin - lowest;
+    uint8_t life = 0;
+    while (life < 16 && spare[life] > 0) life++;
+    lives[q] = life;
+  }
 }
 
 CLONES double firetree_tensor_row(const float *gram, const float *weights, const double *values, size_t count,

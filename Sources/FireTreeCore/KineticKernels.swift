@@ -67,8 +67,8 @@ extension Kernels {
     firetree_excess_sums(values, count, cuts, cutCount, sums)
   }
 
-  /// Stores, ascending, the positions q with `ages[bins[q] / 16] > deadlines[q]` or `errors[bins[q]] > reserves[q]`;
-  /// returns how many. Complexity: O(count).
+  /// Stores, ascending, the positions q with `ages[bins[q] / 16] > deadlines[q]` or `errors[bins[q]] > reserves[q]`, or
+  /// whose bin has its highest bit set, which is no part of it otherwise; returns how many. Complexity: O(count).
   public static func selectExpired(
     bins: UnsafePointer<UInt16>, deadlines: UnsafePointer<UInt8>, reserves: UnsafePointer<Float>,
     count: Int, ages: UnsafePointer<UInt8>, errors: UnsafePointer<Float>,
@@ -85,6 +85,17 @@ extension Kernels {
     into margins: UnsafeMutablePointer<Float>
   ) {
     firetree_future_margins(floats(quads), points, inverseNorms, count, threshold, times, margins)
+  }
+
+  /// Of each candidate how many of the times it keeps more distance than `floors` (16) ask for, without a gap from the
+  /// first.
+  @inline(__always)
+  public static func futureLives(
+    of quads: UnsafePointer<SIMD4<Float>>, points: UnsafePointer<UInt16>,
+    inverseNorms: UnsafePointer<Float>, count: Int, threshold: Float, times: UnsafePointer<Float>,
+    floors: UnsafePointer<Float>, into lives: UnsafeMutablePointer<UInt8>
+  ) {
+    firetree_future_lives(floats(quads), points, inverseNorms, count, threshold, times, floors, lives)
   }
 
   @inline(__always)

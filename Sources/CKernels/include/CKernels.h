@@ -87,8 +87,8 @@ void firetree_residuals(const float *now, const float *then, const float *direct
 /// `sums[k] = sum_i max(values[i] - cuts[k], 0)` for `cut_count` cuts.
 void firetree_excess_sums(const float *values, size_t count, const float *cuts, size_t cut_count, float *sums);
 
-/// Stores, ascending, the positions q with `ages[bins[q] / 16] > deadlines[q]` or `errors[bins[q]] > reserves[q]`;
-/// returns their number.
+/// Stores, ascending, the positions q with `ages[bins[q] / 16] > deadlines[q]` or `errors[bins[q]] > reserves[q]`, or
+/// whose bin has its highest bit set, which is no part of it otherwise; returns their number.
 size_t firetree_select_expired(const uint16_t *bins, const uint8_t *deadlines, const float *reserves, size_t count,
                                const uint8_t *ages, const float *errors, uint32_t *positions);
 
@@ -100,6 +100,11 @@ size_t firetree_select_expired(const uint16_t *bins, const uint8_t *deadlines, c
 /// `times[2][k] * w` and the same of time k - 1.
 void firetree_future_margins(const float *quads, const uint16_t *points, const float *inverse_norms, size_t count,
                              float threshold, const float *times, float *margins);
+
+/// Of each candidate how many of the sixteen times it keeps more distance than `floors` ask for, without a gap from the
+/// first.
+void firetree_future_lives(const float *quads, const uint16_t *points, const float *inverse_norms, size_t count,
+                           float threshold, const float *times, const float *floors, uint8_t *lives);
 
 /// One row of a symmetric product with a matrix of single elements: for i < count, with t = gram[i] * weights[i],
 /// `result[i] += t * x` and the returned sum of `t * values[i]`.

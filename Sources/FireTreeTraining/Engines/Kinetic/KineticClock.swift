@@ -24,6 +24,8 @@ struct KineticClock: Sendable {
   /// Classes of numbers of points, for which sums of the largest errors are kept: a neuron's is rounded up.
   static let classCount = 16
   static let ageCount = 16
+  /// The bit of a bin whose neuron has watched candidates.
+  static let watched: UInt16 = 1 << 15
 
   /// Steps that are remembered, two more than the greatest age: a slot is empty before it is used again.
   let slots: Int
@@ -300,13 +302,19 @@ extension KineticClock {
     let ages: [Int]
     /// The position in `ages` up to which it is worth to follow candidates.
     let horizon: Int
+    /// Steps since the start.
+    let now: Int
 
     /// The bin of a neuron that is looked at now and fires on `firing` points.
     @inline(__always)
     func bin(firing: Int) -> UInt16 { UInt16(slot * KineticClock.classCount + Int(classes[firing])) }
 
     @inline(__always)
-    func slot(of bin: UInt16) -> Int { Int(bin) / KineticClock.classCount }
+    func slot(of bin: UInt16) -> Int { Int(bin & ~KineticClock.watched) / KineticClock.classCount }
+
+    /// The bound of the errors of a bin's neurons now.
+    @inline(__always)
+    func error(of bin: UInt16) -> Float { errors[Int(bin & ~KineticClock.watched)] }
   }
 
   /// Calls `body` with the clock as it is.
@@ -327,7 +335,8 @@ extension KineticClock {
                     slot: now % slots, stride: stride, impulses: views[0], directions: views[1],
                     turns: views[2], residuals: views[3], velocity: usesVelocity ? views[4].row(0) : nil,
                     decay: decay, carry: carry, slotAges: slotAges, errors: errors, times: views[5],
-                    expected: views[6], classes: classes, ages: ages, horizon: horizon))
+                    expected: views[6], classes: classes, ages: ages, horizon: horizon,
+                    now: now))
               }
             }
           }

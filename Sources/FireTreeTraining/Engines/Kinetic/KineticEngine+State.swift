@@ -11,10 +11,11 @@ extension KineticEngine {
         var result = FiringSet.Shard()
         shard.readLists { lists in
           _ = KineticWorkspace.with(points: step.gram.rows) { workspace in
-            for (local, neuron) in shard.neurons.enumerated() where neurons[neuron].firing > 0 {
+            for (local, neuron) in shard.neurons.enumerated() where neurons[neuron].firingCount > 0 {
               let list = lists[local]
               step.correlate(list, neuron: neuron, neurons[neuron], bin: hands.bins[neuron], workspace)
-              let firing = 0..<Int(neurons[neuron].firing)
+              let state = neurons[neuron]
+              let firing = (0..<Int(state.watched) + Int(state.firing)).filter { state.fires(at: $0) }
               for k in firing.sorted(by: { list.points[$0] < list.points[$1] }) {
                 result.append(point: Int(list.points[k]), correlation: workspace.values[k].x)
               }
@@ -67,7 +68,7 @@ extension KineticStep {
     _ list: CandidateLists.List, neuron: Int, _ state: KineticNeuron, bin: UInt16,
     _ workspace: KineticWorkspace
   ) {
-    let (firing, support) = (Int(state.firing), Int(state.support))
+    let (leading, support) = (Int(state.watched) + Int(state.firing), Int(state.support))
     let alpha = workspace.terms.coefficients
     settle(
       list, neuron: neuron, state, bin: bin, alpha: alpha,
@@ -76,6 +77,6 @@ extension KineticStep {
     Kernels.combineQuadsSymmetric(
       of: gram, list.points, workspace.quads, count: support, into: workspace.values)
     let anchored = list.plane(KineticPlane.anchored)
-    for k in 0..<firing { workspace.values[k].x += anchored[k] }
+    for k in 0..<leading { workspace.values[k].x += anchored[k] }
   }
 }

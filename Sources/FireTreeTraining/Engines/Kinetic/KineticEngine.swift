@@ -130,6 +130,7 @@ public struct KineticEngine: TrainingEngine {
     var changes = PatternChanges()
     var retired = RetiredNeurons()
     var looked = 0
+    var watched = 0
     var ages = 0.0
     var moved = 0
   }
@@ -150,10 +151,18 @@ public struct KineticEngine: TrainingEngine {
               count: range.count, ages: step.clock.slotAges, errors: step.clock.errors, into: expired)
             for k in 0..<count {
               let (local, neuron) = (Int(expired[k]), first + Int(expired[k]))
-              guard
-                step.mayHaveChanged(
-                  lists[local], neuron: neuron, firing: Int(neurons[neuron].firing), hands)
-              else { continue }
+              let list = lists[local]
+              if neurons[neuron].watched > 0 {
+                step.advanceWatched(list, neuron: neuron, neurons[neuron], hands, workspace)
+              }
+              guard step.mayHaveChanged(list, neuron: neuron, neurons[neuron], hands) else {
+                if neurons[neuron].watched > 0 {
+                  step.lookAtWatched(
+                    list, neuron: neuron, &neurons[neuron], hands, &part.changes, workspace)
+                  part.watched += 1
+                }
+                continue
+              }
               part.looked += 1
               part.ages += Double(step.clock.slotAges[step.clock.slot(of: hands.bins[neuron])])
               guard
@@ -168,7 +177,7 @@ public struct KineticEngine: TrainingEngine {
           }
         }
       }
-      for neuron in range where neurons[neuron].firing > 0 { part.moved += 1 }
+      for neuron in range where neurons[neuron].firingCount > 0 { part.moved += 1 }
       return part
     }
   }

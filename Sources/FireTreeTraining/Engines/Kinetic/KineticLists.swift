@@ -11,19 +11,39 @@ enum KineticPlane {
   static func count(usesVelocity: Bool) -> Int { usesVelocity ? 3 : 2 }
 }
 
-/// A neuron of kinetic training. Of its list the points that fire come first, then those that have fired since the
-/// anchor: its support. The others follow by how near they are to firing.
+/// A neuron of kinetic training.
+///
+/// Of its list the watched candidates come first, then the others that fire, then those that have fired since the anchor:
+/// all these are its support. The rest follow by how near they are to firing. Watched candidates hover at the threshold;
+/// they are computed in every step, so that the neuron need not be looked at whenever one of them may change state.
 struct KineticNeuron: Sendable {
   var skin: Float = SkinModel.initial
   /// |w_r(t0)|.
   var weightNorm: Float = 0
+  /// Candidates that fire and are not watched; those with a coefficient.
   var firing: Int32 = 0
   var support: Int32 = 0
+  /// Watched candidates, and a bit for each that fires.
+  var watched: UInt8 = 0
+  var watchedFiring: UInt8 = 0
+
+  static let mostWatched = 4
+
+  /// Whether a position of the list is that of a candidate that fires.
+  @inline(__always)
+  func fires(at position: Int) -> Bool {
+    position < Int(watched)
+      ? watchedFiring >> UInt8(position) & 1 == 1 : position < Int(watched) + Int(firing)
+  }
+
+  /// Number of points on which the neuron fires.
+  var firingCount: Int { Int(firing) + watchedFiring.nonzeroBitCount }
 }
 
 /// When each neuron has to be looked at again: see `KineticClock`.
 struct KineticHands: Sendable {
-  /// The step in which the neuron was looked at, as the clock's slot, and its number of firing points, as a class.
+  /// The step in which the neuron was looked at, as the clock's slot, and its number of firing points, as a class; the
+  /// highest bit says that it has watched candidates.
   var bins: [UInt16]
   /// The greatest age that it may reach, in steps, and the largest error that it bears until then.
   var deadlines: [UInt8]

@@ -24,6 +24,7 @@ struct KineticPlacing {
       correlations: UnsafeBufferPointer(start: chosen.values, count: count))
     state.weightNorm = weightNorm
     (state.firing, state.support) = (Int32(firing), Int32(support))
+    (state.watched, state.watchedFiring) = (0, 0)
     shard.withLists { lists in
       let list = lists[local]
       list.plane(KineticPlane.alpha).update(repeating: 0, count: count)
@@ -31,7 +32,7 @@ struct KineticPlacing {
         setResidues(list, neuron: neuron, old, retired, firing: firing, support: support, workspace)
       }
       if let old { report(list, neuron: neuron, old, retired, firing: firing, &changes, workspace) }
-      step.start(list, neuron: neuron, state, hands, workspace)
+      step.start(list, neuron: neuron, &state, hands, workspace)
     }
   }
 

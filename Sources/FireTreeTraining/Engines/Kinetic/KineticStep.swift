@@ -11,20 +11,24 @@ struct KineticWorkspace {
   let quads: UnsafeMutablePointer<SIMD4<Float>>
   let values: UnsafeMutablePointer<SIMD4<Float>>
   let velocity: UnsafeMutablePointer<SIMD4<Float>>
-  /// Margins at the clock's ages (16).
+  /// Margins at the clock's ages (16), and what is asked of them.
   let margins: UnsafeMutablePointer<Float>
+  let floors: UnsafeMutablePointer<Float>
+  /// For how many ages candidates last.
+  let lives: UnsafeMutablePointer<UInt8>
 
   static func with<Result>(points: Int, _ body: (KineticWorkspace) -> Result?) -> Result? {
     let room = points + 16
     return GramWorkspace.with(points: points) { terms in
-      withUnsafeTemporaryAllocation(byteCount: 3 * 16 * room + 64, alignment: 64) { memory in
-        let quads = memory.bindMemory(to: SIMD4<Float>.self)
-        quads.initialize(repeating: .zero)
-        guard let quads = quads.baseAddress, let margins = memory.baseAddress else { return nil }
+      withUnsafeTemporaryAllocation(byteCount: 49 * room + 128, alignment: 64) { memory in
+        guard let base = memory.baseAddress else { return nil }
+        let margins = base.bindMemory(to: Float.self, capacity: 32)
+        let quads = (base + 128).bindMemory(to: SIMD4<Float>.self, capacity: 3 * room)
+        quads.initialize(repeating: .zero, count: 3 * room)
         return body(
           KineticWorkspace(
-            terms: terms, quads: quads + 4, values: quads + 4 + room, velocity: quads + 4 + 2 * room - 4,
-            margins: margins.assumingMemoryBound(to: Float.self)))
+            terms: terms, quads: quads, values: quads + room, velocity: quads + 2 * room, margins: margins,
+            floors: margins + 16, lives: (base + 128 + 48 * room).assumingMemoryBound(to: UInt8.self)))
       }
     }
   }
@@ -51,7 +55,7 @@ struct KineticStep {
 
   /// Upper bounds of what is known of a neuron's movement: its drift since the anchor; how far it moves with P, Q and
   /// carry; and the error of a correlation, and of its movement, per length of the point.
-  private struct Motion {
+  struct Motion {
     var drift: Float
     var speeds: SIMD4<Float>
     var error: Float
@@ -60,17 +64,19 @@ struct KineticStep {
     var computed: Int
   }
 
-  /// Whether the neuron's pattern may have changed: its clock has run out, and so it has by its own errors.
+  /// Whether candidates that are not watched may have changed state: the neuron's clock has run out, and so it has by the
+  /// neuron's own errors.
   @inline(__always)
-  func mayHaveChanged(_ list: CandidateLists.List, neuron: Int, firing: Int, _ hands: KineticHands.View)
-    -> Bool
-  {
-    let slot = clock.slot(of: hands.bins[neuron])
-    guard clock.slotAges[slot] <= hands.deadlines[neuron], clock.errors[Int(hands.bins[neuron])].isFinite
-    else { return true }
+  func mayHaveChanged(
+    _ list: CandidateLists.List, neuron: Int, _ state: KineticNeuron, _ hands: KineticHands.View
+  ) -> Bool {
+    let bin = hands.bins[neuron]
+    let slot = clock.slot(of: bin)
+    guard clock.slotAges[slot] <= hands.deadlines[neuron], clock.error(of: bin).isFinite else { return true }
+    guard !(clock.error(of: bin) <= hands.reserves[neuron]) else { return false }
     let error = Kernels.magnitudeProducts(
-      outputWeights.row(neuron), clock.residuals.row(slot), stride: clock.stride, points: list.points,
-      count: firing)
+      outputWeights.row(neuron), clock.residuals.row(slot), stride: clock.stride,
+      points: list.points + Int(state.watched), count: Int(state.firing))
     return !(error <= hands.reserves[neuron])
   }
 
@@ -83,31 +89,30 @@ struct KineticStep {
     settle(
       list, neuron: neuron, state, bin: hands.bins[neuron], alpha: list.plane(KineticPlane.alpha),
       residue: clock.velocity == nil ? nil : list.plane(KineticPlane.residue), workspace)
+    release(list, &state)
     var motion = measure(list, neuron: neuron, state, workspace)
     guard motion.drift <= state.skin else { return motion.speeds.y + motion.speeds.w * clock.times[2, 0] }
     let (firing, support, values) = (Int(state.firing), Int(state.support), workspace.values)
+    setFloors(bin: clock.bin(firing: firing), motion, pace: 0, workspace)
     var changed = false
     for k in 0..<firing { changed = changed || !(values[k].x > threshold) }
     for k in firing..<support { changed = changed || values[k].x > threshold }
     computeOthers(list, support: support, foresees: !changed, &motion, workspace)
     for k in support..<motion.computed { changed = changed || values[k].x > threshold }
-    if changed {
-      change(list, neuron: neuron, &state, &motion, &changes, workspace)
-      clearMargins(workspace)
-      foresee(list, 0..<motion.computed, workspace)
-    }
-    schedule(list, neuron: neuron, state, hands, motion, workspace)
+    if changed { change(list, neuron: neuron, &state, &motion, &changes, workspace) }
+    schedule(list, neuron: neuron, &state, hands, &motion, workspace)
     return nil
   }
 
   /// Starts the clock of a neuron that has just been anchored; its alphas are 0.
   func start(
-    _ list: CandidateLists.List, neuron: Int, _ state: KineticNeuron, _ hands: KineticHands.View,
+    _ list: CandidateLists.List, neuron: Int, _ state: inout KineticNeuron, _ hands: KineticHands.View,
     _ workspace: KineticWorkspace
   ) {
     var motion = measure(list, neuron: neuron, state, workspace)
+    setFloors(bin: clock.bin(firing: Int(state.firing)), motion, pace: 0, workspace)
     computeOthers(list, support: Int(state.support), foresees: true, &motion, workspace)
-    schedule(list, neuron: neuron, state, hands, motion, workspace)
+    schedule(list, neuron: neuron, &state, hands, &motion, workspace)
   }
 
   // MARK: - Movement
@@ -117,15 +122,17 @@ struct KineticStep {
     _ list: CandidateLists.List, neuron: Int, _ state: KineticNeuron, bin: UInt16,
     alpha: UnsafeMutablePointer<Float>, residue: UnsafeMutablePointer<Float>?, _ workspace: KineticWorkspace
   ) {
-    let (firing, support) = (Int(state.firing), Int(state.support))
-    let slot = clock.slot(of: bin)
+    let (watched, support) = (Int(state.watched), Int(state.support))
+    let (firing, slot) = (Int(state.firing), clock.slot(of: bin))
     let old = list.plane(KineticPlane.alpha)
     Kernels.historyProducts(
       outputWeights.row(neuron), now: clock.impulses.row(clock.slot), then: clock.impulses.row(slot),
-      stride: clock.stride, points: list.points, count: firing, scale: -outputScale, into: workspace.quads,
-      lane: 0)
-    for k in 0..<firing { alpha[k] = old[k] + workspace.quads[k].x }
-    for k in firing..<support { alpha[k] = old[k] }
+      stride: clock.stride, points: list.points + watched, count: firing, scale: -outputScale,
+      into: workspace.quads, lane: 0)
+    // Those of watched candidates are up to date.
+    for k in 0..<watched { alpha[k] = old[k] }
+    for k in 0..<firing { alpha[watched + k] = old[watched + k] + workspace.quads[k].x }
+    for k in watched + firing..<support { alpha[k] = old[k] }
     guard let residue else { return }
     let oldResidue = list.plane(KineticPlane.residue)
     let (carry, decay) = (clock.carry[slot], clock.decay[slot])
@@ -182,11 +189,11 @@ struct KineticStep {
     _ list: CandidateLists.List, support: Int, foresees: Bool, _ motion: inout Motion,
     _ workspace: KineticWorkspace
   ) {
-    clearMargins(workspace)
     var age = 0
     if foresees {
-      foresee(list, 0..<support, workspace)
-      while age < clock.horizon, workspace.margins[age + 1] > 0 { age += 1 }
+      live(list, 0..<support, workspace)
+      // Those that last the shortest will be watched.
+      age = min(shortestLives(support, workspace).last, clock.horizon)
     }
     let cut = motion.drift + motion.error + distance(motion, at: age)
     let anchored = list.plane(KineticPlane.anchored)
@@ -199,15 +206,43 @@ struct KineticStep {
       count: count - support, into: workspace.values + support)
     for k in support..<count { workspace.values[k].x += anchored[k] }
     motion.computed = count
-    if foresees { foresee(list, support..<count, workspace) }
   }
 
-  private func clearMargins(_ workspace: KineticWorkspace) {
-    for k in 0..<KineticClock.ageCount { workspace.margins[k] = .greatestFiniteMagnitude }
+  /// For how many ages some candidates last.
+  func live(_ list: CandidateLists.List, _ range: Range<Int>, _ workspace: KineticWorkspace) {
+    Kernels.futureLives(
+      of: workspace.values + range.lowerBound, points: list.points + range.lowerBound,
+      inverseNorms: inverseNorms, count: range.count, threshold: threshold, times: clock.times.base,
+      floors: workspace.floors, into: workspace.lives + range.lowerBound)
+  }
+
+  /// The shortest lives of the first candidates, one more than can be watched, with their positions.
+  struct ShortestLives {
+    var lives = SIMD8<UInt8>(repeating: UInt8(KineticClock.ageCount))
+    var positions = SIMD8<Int32>(repeating: 0)
+    /// The life of the shortest that is not watched when all that can be are, as a position in the ages.
+    var last: Int { max(Int(lives[KineticNeuron.mostWatched]) - 1, 0) }
+  }
+
+  func shortestLives(_ count: Int, _ workspace: KineticWorkspace) -> ShortestLives {
+    var result = ShortestLives()
+    let kept = KineticNeuron.mostWatched
+    for k in 0..<count where workspace.lives[k] < result.lives[kept] {
+      var place = kept
+      while place > 0, workspace.lives[k] < result.lives[place - 1] {
+        result.lives[place] = result.lives[place - 1]
+        result.positions[place] = result.positions[place - 1]
+        place -= 1
+      }
+      result.lives[place] = workspace.lives[k]
+      result.positions[place] = Int32(k)
+    }
+    return result
   }
 
   /// Lowers the margins to those of some candidates.
   private func foresee(_ list: CandidateLists.List, _ range: Range<Int>, _ workspace: KineticWorkspace) {
+    for k in 0..<KineticClock.ageCount { workspace.margins[k] = .greatestFiniteMagnitude }
     Kernels.futureMargins(
       of: workspace.values + range.lowerBound, points: list.points + range.lowerBound,
       inverseNorms: inverseNorms, count: range.count, threshold: threshold, times: clock.times.base,
@@ -220,19 +255,37 @@ struct KineticStep {
       + motion.speeds.w * clock.times[2, age]
   }
 
-  /// Sets the neuron's hands from its correlations and their movements.
+  /// What margins have to be at the clock's ages: the error that is expected, what watched candidates that move by
+  /// `pace` a step add to it, and rounding.
+  func setFloors(bin: UInt16, _ motion: Motion, pace: Float, _ workspace: KineticWorkspace) {
+    let expected = clock.expected.row(Int(bin) % KineticClock.classCount)
+    for k in 0..<KineticClock.ageCount {
+      // One age is always tried.
+      let error = k == 0 ? 0 : expected[k] * Self.caution + 0.6 * pace * clock.times[0, k]
+      workspace.floors[k] = error + rounding(motion, at: k)
+    }
+  }
+
+  private func rounding(_ motion: Motion, at age: Int) -> Float {
+    motion.error + motion.speedErrors.y * clock.times[0, age]
+      + (motion.speedErrors.z * abs(clock.times[1, age]) + motion.speedErrors.w * clock.times[2, age])
+  }
+
+  /// Sets the neuron's hands from its correlations and their movements, and chooses the candidates that are watched.
   private func schedule(
-    _ list: CandidateLists.List, neuron: Int, _ state: KineticNeuron, _ hands: KineticHands.View,
-    _ motion: Motion, _ workspace: KineticWorkspace
+    _ list: CandidateLists.List, neuron: Int, _ state: inout KineticNeuron, _ hands: KineticHands.View,
+    _ motion: inout Motion, _ workspace: KineticWorkspace
   ) {
-    let bin = clock.bin(firing: Int(state.firing))
-    hands.bins[neuron] = bin
+    (state.watched, state.watchedFiring) = (0, 0)
     guard state.firing > 0 || motion.speeds.w > 0 else {
       // At rest until the end of time.
+      hands.bins[neuron] = clock.bin(firing: 0)
       (hands.deadlines[neuron], hands.reserves[neuron]) = (.max, .infinity)
       return
     }
-    let margins = workspace.margins
+    watch(list, neuron: neuron, &state, &motion, workspace)
+    var bin = clock.bin(firing: Int(state.firing))
+    foresee(list, Int(state.watched)..<motion.computed, workspace)
     // The end of the skin, and the first candidate that was not computed, are met head-on.
     var farthest = max(state.skin - motion.drift, 0)
     if motion.computed < list.count {
@@ -240,17 +293,15 @@ struct KineticStep {
       let distance = (threshold - anchored) * inverseNorms[Int(list.points[motion.computed])]
       farthest = min(farthest, max(distance - motion.drift - motion.error, 0))
     }
-    let expected = clock.expected.row(Int(bin) % KineticClock.classCount)
     var (deadline, reserve, least) = (0, Float(0), Float.infinity)
     for k in 0..<KineticClock.ageCount {
-      let rounding =
-        motion.error + motion.speedErrors.y * clock.times[0, k] + motion.speedErrors.z
-        * abs(clock.times[1, k])
-        + motion.speedErrors.w * clock.times[2, k]
-      least = min(least, margins[k] - rounding, farthest - distance(motion, at: k))
-      guard least > (k == 0 ? 0 : expected[k] * Self.caution) else { break }
+      let error = workspace.floors[k] - rounding(motion, at: k)
+      least = min(least, workspace.margins[k] - rounding(motion, at: k), farthest - distance(motion, at: k))
+      guard least > error else { break }
       (deadline, reserve) = (clock.ages[k], least)
     }
+    if state.watched > 0 { bin |= KineticClock.watched }
+    hands.bins[neuron] = bin
     hands.deadlines[neuron] = UInt8(deadline)
     hands.reserves[neuron] = reserve
   }
