@@ -1,6 +1,8 @@
 #include "CKernels.h"
 #include "Lanes.h"
 
+typedef int IntLanes __attribute__((vector_size(64)));
+
 #define QUAD(pointer) (*(const QuarterLanes *)(pointer))
 
 CLONES void firetree_combine_quads(const float *matrix, size_t stride, const uint16_t *rows, const float *quads,
@@ -190,13 +192,12 @@ CLONES void firetree_future_lives(const float *quads, const uint16_t *points, co
   Times t;
   load_times(&t, times);
   Lanes lowest = *(const Lanes *)floors, margin;
+  const IntLanes places = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   for (size_t q = 0; q < count; q++) {
     margin_of(&margin, quads + 4 * q, inverse_norms[points[q]], threshold, &t);
-    float spare[16] __attribute__((aligned(64)));
-    *(Lanes *)spare = margin - lowest;
-    uint8_t life = 0;
-    while (life < 16 && spare[life] > 0) life++;
-    lives[q] = life;
+    // Comparisons are -1 where true: there the place is out of reach.
+    int life = __builtin_reduce_min(places + (16 & (IntLanes)(margin > lowest)));
+    lives[q] = (uint8_t)(life < 16 ? life : 16);
   }
 }
 

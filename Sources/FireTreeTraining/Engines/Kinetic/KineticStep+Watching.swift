@@ -10,12 +10,10 @@ extension KineticStep {
   /// foreseen movements of the others.
   func watch(
     _ list: CandidateLists.List, neuron: Int, _ state: inout KineticNeuron, _ motion: inout Motion,
-    _ workspace: KineticWorkspace
+    _ shortest: ShortestLives, _ workspace: KineticWorkspace
   ) {
     // Velocities of watched candidates would have to be kept too.
     guard clock.velocity == nil, clock.now > 2 else { return }
-    live(list, 0..<motion.computed, workspace)
-    let shortest = shortestLives(motion.computed, workspace)
     let count = bestCount(shortest)
     guard count > 0 else { return }
     var chosen = SIMD4<UInt16>(repeating: 0)

@@ -97,10 +97,14 @@ struct KineticStep {
     var changed = false
     for k in 0..<firing { changed = changed || !(values[k].x > threshold) }
     for k in firing..<support { changed = changed || values[k].x > threshold }
-    computeOthers(list, support: support, foresees: !changed, &motion, workspace)
+    var shortest = computeOthers(list, support: support, foresees: !changed, &motion, workspace)
     for k in support..<motion.computed { changed = changed || values[k].x > threshold }
-    if changed { change(list, neuron: neuron, &state, &motion, &changes, workspace) }
-    schedule(list, neuron: neuron, &state, hands, &motion, workspace)
+    if changed {
+      change(list, neuron: neuron, &state, &motion, &changes, workspace)
+      shortest = ShortestLives()
+      live(list, 0..<motion.computed, &shortest, workspace)
+    }
+    schedule(list, neuron: neuron, &state, hands, &motion, shortest, workspace)
     return nil
   }
 
@@ -111,8 +115,9 @@ struct KineticStep {
   ) {
     var motion = measure(list, neuron: neuron, state, workspace)
     setFloors(bin: clock.bin(firing: Int(state.firing)), motion, pace: 0, workspace)
-    computeOthers(list, support: Int(state.support), foresees: true, &motion, workspace)
-    schedule(list, neuron: neuron, &state, hands, &motion, workspace)
+    let shortest = computeOthers(
+      list, support: Int(state.support), foresees: true, &motion, workspace)
+    schedule(list, neuron: neuron, &state, hands, &motion, shortest, workspace)
   }
 
   // MARK: - Movement
@@ -188,12 +193,13 @@ struct KineticStep {
   private func computeOthers(
     _ list: CandidateLists.List, support: Int, foresees: Bool, _ motion: inout Motion,
     _ workspace: KineticWorkspace
-  ) {
+  ) -> ShortestLives {
+    var shortest = ShortestLives()
     var age = 0
     if foresees {
-      live(list, 0..<support, workspace)
+      live(list, 0..<support, &shortest, workspace)
       // Those that last the shortest will be watched.
-      age = min(shortestLives(support, workspace).last, clock.horizon)
+      age = min(shortest.last, clock.horizon)
     }
     let cut = motion.drift + motion.error + distance(motion, at: age)
     let anchored = list.plane(KineticPlane.anchored)
@@ -206,38 +212,44 @@ struct KineticStep {
       count: count - support, into: workspace.values + support)
     for k in support..<count { workspace.values[k].x += anchored[k] }
     motion.computed = count
+    if foresees { live(list, support..<count, &shortest, workspace) }
+    return shortest
   }
 
-  /// For how many ages some candidates last.
-  func live(_ list: CandidateLists.List, _ range: Range<Int>, _ workspace: KineticWorkspace) {
+  /// For how many ages some candidates last; the shortest go to `shortest`.
+  func live(
+    _ list: CandidateLists.List, _ range: Range<Int>, _ shortest: inout ShortestLives,
+    _ workspace: KineticWorkspace
+  ) {
     Kernels.futureLives(
       of: workspace.values + range.lowerBound, points: list.points + range.lowerBound,
       inverseNorms: inverseNorms, count: range.count, threshold: threshold, times: clock.times.base,
       floors: workspace.floors, into: workspace.lives + range.lowerBound)
+    for k in range where workspace.lives[k] < shortest.limit { shortest.insert(workspace.lives[k], at: k) }
   }
 
-  /// The shortest lives of the first candidates, one more than can be watched, with their positions.
+  /// The shortest lives of candidates, one more than can be watched, with their positions.
   struct ShortestLives {
-    var lives = SIMD8<UInt8>(repeating: UInt8(KineticClock.ageCount))
-    var positions = SIMD8<Int32>(repeating: 0)
-    /// The life of the shortest that is not watched when all that can be are, as a position in the ages.
-    var last: Int { max(Int(lives[KineticNeuron.mostWatched]) - 1, 0) }
-  }
+    private(set) var lives = SIMD8<UInt8>(repeating: UInt8(KineticClock.ageCount))
+    private(set) var positions = SIMD8<Int32>(repeating: 0)
+    /// Lives from here on are too long.
+    private(set) var limit = UInt8(KineticClock.ageCount)
 
-  func shortestLives(_ count: Int, _ workspace: KineticWorkspace) -> ShortestLives {
-    var result = ShortestLives()
-    let kept = KineticNeuron.mostWatched
-    for k in 0..<count where workspace.lives[k] < result.lives[kept] {
-      var place = kept
-      while place > 0, workspace.lives[k] < result.lives[place - 1] {
-        result.lives[place] = result.lives[place - 1]
-        result.positions[place] = result.positions[place - 1]
+    /// The life of the shortest that is not watched when all that can be are, as a position in the ages.
+    var last: Int { max(Int(limit) - 1, 0) }
+
+    @inline(__always)
+    mutating func insert(_ life: UInt8, at position: Int) {
+      var place = KineticNeuron.mostWatched
+      while place > 0, life < lives[place - 1] {
+        lives[place] = lives[place - 1]
+        positions[place] = positions[place - 1]
         place -= 1
       }
-      result.lives[place] = workspace.lives[k]
-      result.positions[place] = Int32(k)
+      lives[place] = life
+      positions[place] = Int32(position)
+      limit = lives[KineticNeuron.mostWatched]
     }
-    return result
   }
 
   /// Lowers the margins to those of some candidates.
@@ -274,7 +286,7 @@ struct KineticStep {
   /// Sets the neuron's hands from its correlations and their movements, and chooses the candidates that are watched.
   private func schedule(
     _ list: CandidateLists.List, neuron: Int, _ state: inout KineticNeuron, _ hands: KineticHands.View,
-    _ motion: inout Motion, _ workspace: KineticWorkspace
+    _ motion: inout Motion, _ shortest: ShortestLives, _ workspace: KineticWorkspace
   ) {
     (state.watched, state.watchedFiring) = (0, 0)
     guard state.firing > 0 || motion.speeds.w > 0 else {
@@ -283,7 +295,7 @@ struct KineticStep {
       (hands.deadlines[neuron], hands.reserves[neuron]) = (.max, .infinity)
       return
     }
-    watch(list, neuron: neuron, &state, &motion, workspace)
+    watch(list, neuron: neuron, &state, &motion, shortest, workspace)
     var bin = clock.bin(firing: Int(state.firing))
     foresee(list, Int(state.watched)..<motion.computed, workspace)
     // The end of the skin, and the first candidate that was not computed, are met head-on.
