@@ -143,82 +143,87 @@ extension CoFiringTensor {
   func product(gram: MatrixView, values: [Double], workers: Workers) -> [Double] {
     // Enough blocks for any number of threads, not so many that adding their results would count.
     let tiles = Tiles(of: points, size: max(64, (points / 16 + 63) / 64 * 64))
-    let parts = workers.map(shards: tiles.count) { tile in
-      width == 1
-        ? singleProduct(gram: gram, values: values, rows: tiles[tile])
-        : blockProduct(gram: gram, values: values, rows: tiles[tile])
+    let spread = width == 1 ? values : spread(values)
+    let parts = spread.withUnsafeBufferPointer { spread in
+      workers.map(shards: tiles.count) { tile in
+        guard let values = spread.baseAddress else { return [Double]() }
+        return width == 1
+          ? singleProduct(gram: gram, values: values, rows: tiles[tile])
+          : blockProduct(gram: gram, spread: values, rows: tiles[tile])
+      }
     }
     var result = [Double](repeating: 0, count: points * outputs)
     for part in parts { for k in part.indices { result[k] += part[k] } }
     return result
   }
 
-  private func singleProduct(gram: MatrixView, values: [Double], rows: Range<Int>) -> [Double] {
+  private func singleProduct(
+    gram: MatrixView, values: UnsafePointer<Double>, rows: Range<Int>
+  ) -> [Double] {
     var result = [Double](repeating: 0, count: rows.upperBound)
-    values.withUnsafeBufferPointer { values in
-      result.withUnsafeMutableBufferPointer { result in
-        guard let values = values.baseAddress, let result = result.baseAddress else { return }
-        for j in rows {
-          let (g, m) = (gram.row(j), row(j))
-          let below = Kernels.tensorRow(
-            gram: g, weights: m, values: values, count: j, x: values[j], into: result)
-          result[j] += below + Double(g[j]) * Double(m[j]) * values[j]
-        }
+    result.withUnsafeMutableBufferPointer { result in
+      guard let result = result.baseAddress else { return }
+      for j in rows {
+        let (g, m) = (gram.row(j), row(j))
+        let below = Kernels.tensorRow(
+          gram: g, weights: m, values: values, count: j, x: values[j], into: result)
+        result[j] += below + Double(g[j]) * Double(m[j]) * values[j]
       }
     }
     return result
   }
 
-  private func blockProduct(gram: MatrixView, values: [Double], rows: Range<Int>) -> [Double] {
-    let (width, tile) = (width, 64)
-    var result = [Double](repeating: 0, count: rows.upperBound * outputs)
-    // Spread values and sums: for every point the values that each entry multiplies, as (c, e) and as (e, c).
-    withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * width * (4 * tile + 1)) { memory in
-      guard let own = memory.baseAddress else { return }
-      let (x, others, spread) = (
-        own + 2 * width * tile, own + 4 * width * tile, own + 6 * width * tile
-      )
-      for block in Tiles(of: rows.count, size: tile).ranges(from: rows.lowerBound) {
-        own.update(repeating: 0, count: 2 * width * tile)
-        for (slot, j) in block.enumerated() { self.spread(values, of: j, into: x + 2 * width * slot) }
-        for columns in Tiles(of: block.upperBound, size: tile).ranges(from: 0) {
-          others.update(repeating: 0, count: 2 * width * tile)
-          for (slot, i) in columns.enumerated() {
-            self.spread(values, of: i, into: spread + 2 * width * slot)
-          }
-          for (slot, j) in block.enumerated() where j >= columns.lowerBound {
-            let (count, first) = (min(columns.upperBound, j) - columns.lowerBound, columns.lowerBound)
-            Kernels.tensorBlocks(
-              gram: gram.row(j) + first, blocks: row(j) + first * width, values: spread, count: count,
-              width: width, x: x + 2 * width * slot, own: own + 2 * width * slot, others: others)
-            guard columns.contains(j) else { continue }
-            // On the diagonal once; the last place takes what goes to the other side.
-            Kernels.tensorBlocks(
-              gram: gram.row(j) + j, blocks: row(j) + j * width, values: x + 2 * width * slot, count: 1,
-              width: width, x: x + 2 * width * slot, own: own + 2 * width * slot,
-              others: spread + 2 * width * tile)
-          }
-          for (slot, i) in columns.enumerated() { gather(others + 2 * width * slot, into: &result, of: i) }
+  private func blockProduct(
+    gram: MatrixView, spread: UnsafePointer<Double>, rows: Range<Int>
+  ) -> [Double] {
+    // Sums of the same form as the spread values, for all points up to the last row.
+    let (width, stride) = (width, 2 * width)
+    var sums = [Double](repeating: 0, count: rows.upperBound * stride + stride)
+    return sums.withUnsafeMutableBufferPointer { sums in
+      guard let sums = sums.baseAddress else { return [] }
+      let spare = sums + rows.upperBound * stride
+      // Tiles of columns stay in the cache while the rows pass.
+      for columns in Tiles(of: rows.upperBound, size: 64).ranges(from: 0) {
+        for j in rows where j >= columns.lowerBound {
+          let (first, count) = (columns.lowerBound, min(columns.upperBound, j) - columns.lowerBound)
+          let (x, own) = (spread + j * stride, sums + j * stride)
+          Kernels.tensorBlocks(
+            gram: gram.row(j) + first, blocks: row(j) + first * width, values: spread + first * stride,
+            count: count, width: width, x: x, own: own, others: sums + first * stride)
+          guard columns.contains(j) else { continue }
+          // On the diagonal once; what would go to the other side is left.
+          Kernels.tensorBlocks(
+            gram: gram.row(j) + j, blocks: row(j) + j * width, values: x, count: 1, width: width, x: x,
+            own: own, others: spare)
         }
-        for (slot, j) in block.enumerated() { gather(own + 2 * width * slot, into: &result, of: j) }
+      }
+      return gathered(sums, count: rows.upperBound)
+    }
+  }
+
+  /// For every point the values that each entry multiplies, as (c, e) and as (e, c): n x 2 width.
+  private func spread(_ values: [Double]) -> [Double] {
+    var result = [Double](repeating: 0, count: points * 2 * width)
+    for (p, (c, e)) in entries.enumerated() {
+      for point in 0..<points {
+        result[point * 2 * width + p] = values[point * outputs + e]
+        if c != e { result[point * 2 * width + width + p] = values[point * outputs + c] }
       }
     }
     return result
   }
 
-  private func spread(_ values: [Double], of point: Int, into row: UnsafeMutablePointer<Double>) {
-    row.update(repeating: 0, count: 2 * width)
-    for (p, (c, e)) in entries.enumerated() {
-      row[p] = values[point * outputs + e]
-      if c != e { row[width + p] = values[point * outputs + c] }
+  private func gathered(_ sums: UnsafePointer<Double>, count: Int) -> [Double] {
+    var result = [Double](repeating: 0, count: count * outputs)
+    result.withUnsafeMutableBufferPointer { result in
+      for (p, (c, e)) in entries.enumerated() {
+        for point in 0..<count {
+          result[point * outputs + c] += sums[point * 2 * width + p]
+          if c != e { result[point * outputs + e] += sums[point * 2 * width + width + p] }
+        }
+      }
     }
-  }
-
-  private func gather(_ sums: UnsafePointer<Double>, into result: inout [Double], of point: Int) {
-    for (p, (c, e)) in entries.enumerated() {
-      result[point * outputs + c] += sums[p]
-      result[point * outputs + e] += c == e ? 0 : sums[width + p]
-    }
+    return result
   }
 }
 

@@ -18,9 +18,9 @@ import FireTreeCore
 /// same closed form: Gamma becomes that of the velocities, and what a velocity keeps from before a change of the pattern
 /// decays by itself (`KineticPlane.residue`).
 ///
-/// The outputs and Gamma are kept in doubles. Every neuron's correlations are computed from its anchor, so that no
-/// rounding adds up over steps; when its drift has spent its skin it is anchored anew (`CandidateLists`), and its part in
-/// the outputs is replaced by that of the new correlations.
+/// The outputs and Gamma are kept in doubles, and every 256 steps the outputs are computed from the correlations. These
+/// come from the neuron's anchor, so that no rounding adds up over steps; when its drift has spent its skin it is
+/// anchored anew (`CandidateLists`), and its part in the outputs is replaced by that of the new correlations.
 ///
 /// Complexity of a step: n^2 C^2 / 2 for the outputs, O(m) comparisons of two numbers, and k k' for each neuron that is
 /// looked at, with k points that fire and k' candidates. Memory: the anchored weights, n^2 for G, that of the tensor, and
@@ -77,6 +77,8 @@ public struct KineticEngine: TrainingEngine {
   }
 
   static let maximumPoints = 1 << 15
+  /// Steps after which the outputs are computed from the correlations.
+  static let refreshInterval = 256
 
   public static func limitation(for shape: ProblemShape) -> String? {
     shape.points > maximumPoints ? "it takes at most \(maximumPoints) points, not \(shape.points)" : nil
@@ -95,6 +97,11 @@ public struct KineticEngine: TrainingEngine {
     var parts = report.phases.measure("look") { look() }
     report.phases.measure("anchor") { anchor(&parts) }
     report.phases.measure("changes") { apply(parts.map(\.changes)) }
+    if clock.now % Self.refreshInterval == 0 {
+      report.phases.measure("refresh") {
+        refreshOutputs(); setOutputs()
+      }
+    }
     for part in parts {
       report.neuronsMoved += part.moved
       report.counts += OperationCounts(
@@ -240,33 +247,39 @@ public struct KineticEngine: TrainingEngine {
     for chosen in Anchoring.rounds(of: (0..<neuronCount).map(Int32.init)) {
       parts.withUnsafeMutableBufferPointer { place(chosen, $0) }
     }
-    let outputCount = outputWeights.columns
-    let (threshold, pointCount) = (threshold, points.count)
-    let sums = outputWeights.withView { outputWeights in
-      withShards { step, shard, _, neurons, _, _ in
-        var sums = OutputSums.zeros(points: pointCount, outputs: outputCount)
-        let range = shard.neurons
-        sums.withUnsafeMutableBufferPointer { sums in
-          guard let sums = sums.baseAddress else { return }
-          shard.readLists { lists in
-            for (local, neuron) in range.enumerated() {
-              let list = lists[local]
-              _ = Kernels.addExcess(
-                to: sums, stride: OutputSums.stride(outputs: outputCount), weights: outputWeights.row(neuron),
-                columns: outputCount, points: list.points, values: list.plane(KineticPlane.anchored),
-                count: Int(neurons[neuron].firing), threshold: threshold)
+    refreshOutputs()
+    firingPairs = neurons.reduce(0) { $0 + Int($1.firing) }
+    fill()
+    setOutputs()
+  }
+
+  /// f from the correlations as they are now. Complexity: a look at every neuron.
+  private mutating func refreshOutputs() {
+    let (outputCount, pointCount) = (outputWeights.columns, points.count)
+    let sums = withShards { step, shard, _, neurons, hands, _ in
+      var sums = OutputSums.zeros(points: pointCount, outputs: outputCount)
+      let range = shard.neurons
+      shard.readLists { lists in
+        _ = KineticWorkspace.with(points: pointCount) { workspace in
+          for (local, neuron) in range.enumerated() {
+            let (list, state) = (lists[local], neurons[neuron])
+            step.correlate(list, neuron: neuron, state, bin: hands.bins[neuron], workspace)
+            sums.withUnsafeMutableBufferPointer { sums in
+              guard let sums = sums.baseAddress else { return }
+              for k in 0..<Int(state.watched) + Int(state.firing) where state.fires(at: k) {
+                OutputSums.add(
+                  workspace.values[k].x - step.threshold, times: step.outputWeights.row(neuron), to: sums,
+                  point: Int(list.points[k]), outputs: outputCount)
+              }
             }
           }
         }
-        return sums
       }
+      return sums
     }
     exactOutputs = OutputSums(
       shards: sums, points: pointCount, outputs: outputCount, scale: 1 / Float(neuronCount).squareRoot()
     ).exact(workers: workers)
-    firingPairs = neurons.reduce(0) { $0 + Int($1.firing) }
-    fill()
-    setOutputs()
   }
 
   /// The co-firing tensor of all neurons.

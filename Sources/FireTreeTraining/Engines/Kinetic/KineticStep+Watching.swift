@@ -20,7 +20,9 @@ extension KineticStep {
     for k in 0..<count { chosen[k] = list.points[Int(shortest.positions[k])] }
     var (firingEnd, support) = (Int(state.firing), Int(state.support))
     for k in 0..<count {
-      guard let position = (k..<motion.computed).first(where: { list.points[$0] == chosen[k] }) else { continue }
+      guard let position = (k..<motion.computed).first(where: { list.points[$0] == chosen[k] }) else {
+        continue
+      }
       if bring(list, from: position, to: k, &firingEnd, &support, workspace) {
         state.watchedFiring |= 1 << UInt8(k)
       }
@@ -45,7 +47,8 @@ extension KineticStep {
 
   /// Brings a candidate to `target`, among the watched ones; returns whether it fires.
   private func bring(
-    _ list: CandidateLists.List, from start: Int, to target: Int, _ firingEnd: inout Int, _ support: inout Int,
+    _ list: CandidateLists.List, from start: Int, to target: Int, _ firingEnd: inout Int,
+    _ support: inout Int,
     _ workspace: KineticWorkspace
   ) -> Bool {
     func exchange(_ a: Int, _ b: Int) {
@@ -122,7 +125,8 @@ extension KineticStep {
     settle(
       list, neuron: neuron, state, bin: hands.bins[neuron], alpha: alpha, residue: nil, workspace)
     Kernels.combineRows(
-      of: gram, list.points, coefficients: alpha, terms: Int(state.support), columns: list.points, count: count,
+      of: gram, list.points, coefficients: alpha, terms: Int(state.support), columns: list.points,
+      count: count,
       into: current)
     var changed: UInt8 = 0
     for k in 0..<count {
