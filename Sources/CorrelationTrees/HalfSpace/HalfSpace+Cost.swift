@@ -47,12 +47,28 @@ struct BallModel {
   var passes: Double { 6 * Double(levels + 1) * count }
 }
 
+/// What a search takes beside inner products, fitted to measured queries.
+private enum HalfSpaceCost {
+  /// No number is stored that a query could look at or an update write. But a reported pair goes from its leaf into the
+  /// order of neurons, which takes as long as so many looks.
+  static let reportedPair = 9.0
+  /// A product with the few vectors of a leaf, in products of whole tiles.
+  static let narrowness = 2.2
+  /// A place on a convex layer, in products with single vectors.
+  static let place = 5.0
+
+  static func accesses(
+    neurons: Int, points: Int, share: Double
+  ) -> (visited: Double, written: Double) {
+    (reportedPair * share * Double(neurons) * Double(points), 0)
+  }
+}
+
 extension HalfSpaceData {
-  /// Updates write nothing but weights.
   public static func expectedAccesses(
     neurons: Int, points: Int, share: Double, updated: Double
   ) -> (visited: Double, written: Double) {
-    (0, 0)
+    HalfSpaceCost.accesses(neurons: neurons, points: points, share: share)
   }
 
   public static func expectedProducts(
@@ -68,19 +84,19 @@ extension HalfSpaceData {
         pairs: 0, pointVectors: dimension == 2 ? 8 * n * Powers.power(n, 2 / 3) : model.passes)
     case .querying:
       guard dimension != 2 else {
-        return ExpectedProducts(pairs: 0, weightVectors: 24 * m * (1 + share * n))
+        return ExpectedProducts(pairs: 0, weightVectors: HalfSpaceCost.place * m * (1 + share * n))
       }
-      return ExpectedProducts(pairs: m * model.openItems, weightVectors: m * model.openBalls)
+      return ExpectedProducts(
+        pairs: HalfSpaceCost.narrowness * m * model.openItems, weightVectors: m * model.openBalls)
     }
   }
 }
 
 extension HalfSpaceWeights {
-  /// What is written are the balls above the updated weights.
   public static func expectedAccesses(
     neurons: Int, points: Int, share: Double, updated: Double
   ) -> (visited: Double, written: Double) {
-    (0, 0)
+    HalfSpaceCost.accesses(neurons: neurons, points: points, share: share)
   }
 
   public static func expectedProducts(
@@ -93,7 +109,8 @@ extension HalfSpaceWeights {
       return ExpectedProducts(pairs: 0, weightVectors: updated * Double(model.levels + 1))
     case .querying:
       let n = Double(points)
-      return ExpectedProducts(pairs: n * model.openItems, pointVectors: n * model.openBalls)
+      return ExpectedProducts(
+        pairs: HalfSpaceCost.narrowness * n * model.openItems, pointVectors: n * model.openBalls)
     }
   }
 }

@@ -77,7 +77,7 @@ public struct HalfSpaceWeights: FiringDetector {
 
   /// All points descend together; then each leaf's weights meet the points that opened it in one matrix product.
   public func firingSet(atLeast bound: Float, workers: Workers) -> (set: FiringSet, counts: OperationCounts) {
-    let tiles = Tiles(of: pointCount, size: max(16, (pointCount + 63) / 64))
+    let tiles = Tiles(of: pointCount, size: max(16, (pointCount + 15) / 16))
     let searches = points.withView { points in
       workers.map(shards: tiles.count) { tile in
         tree.open(by: points, in: tiles[tile], norms: book.pointNorms, bound: bound, limits: book.limits)

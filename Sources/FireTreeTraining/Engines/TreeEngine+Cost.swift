@@ -12,7 +12,7 @@ private enum TreeCost {
   static let neuron = 60.0
   /// In the same unit: what a product with a single vector takes beside its multiply-adds, and what a pair takes whose
   /// correlation a query computes.
-  static let vector = 6.0
+  static let vector = 16.0
   static let computedPair = 2.0
   /// Bytes of rows that are met here and there take so many times those of rows in sequence.
   static let scatteredBytes = 4.0
