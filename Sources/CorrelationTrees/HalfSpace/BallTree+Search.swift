@@ -54,6 +54,36 @@ extension BallTree {
   }
 }
 
+/// Leaves side by side that the same queries open: their items meet these queries in one product.
+struct LeafGroup: Sendable {
+  /// Ascending.
+  var items: [Int32]
+  /// Ascending.
+  var queries: [Int32]
+}
+
+extension BallTree {
+  /// The open leaves, from left to right, in groups of at most so many items that there are sixteen groups or more where
+  /// there is work for them.
+  ///
+  /// `searches` are those of ascending ranges of queries. Complexity: O(K) for K queries of all leaves.
+  func groups(of searches: [OpenLeaves]) -> [LeafGroup] {
+    let largest = min(512, count / 16)
+    var groups: [LeafGroup] = []
+    for leaf in 0..<leafCount {
+      let items = items(ofLeaf: leaf), queries = searches.flatMap { $0.queries(ofLeaf: leaf) }
+      guard !queries.isEmpty else { continue }
+      if let last = groups.last, last.items.count + items.count <= largest, last.queries == queries {
+        groups[groups.count - 1].items += items
+      } else {
+        groups.append(LeafGroup(items: Array(items), queries: queries))
+      }
+    }
+    for k in groups.indices { groups[k].items.sort() }
+    return groups
+  }
+}
+
 /// One descent with several queries.
 private struct BallSearch {
   let tree: BallTree

@@ -169,24 +169,25 @@ extension HalfSpaceData {
           by: .dense(weights), in: tiles[tile], norms: book.weightNorms, bound: bound, limits: book.limits)
       }
     }
-    let parts = workers.map(shards: tree.leafCount) { leaf in
-      let items = Array(tree.items(ofLeaf: leaf)), open = searches.flatMap { $0.queries(ofLeaf: leaf) }
+    let groups = tree.groups(of: searches)
+    let parts = workers.map(shards: groups.count) { index in
+      let (items, open) = (groups[index].items, groups[index].queries)
       var lists = [FiringList](repeating: FiringList(), count: items.count)
       book.forEachPair(neurons: open, points: items, atLeast: bound) { r, k, value in
         lists[k].append(Int(open[r]), value)
       }
-      return (lists: lists, products: open.count * items.count)
+      return lists
     }
     var lists = [FiringList](repeating: FiringList(), count: pointCount)
-    for (leaf, part) in parts.enumerated() {
-      for (item, list) in zip(tree.items(ofLeaf: leaf), part.lists) { lists[Int(item)] = list }
+    for (group, part) in zip(groups, parts) {
+      for (item, list) in zip(group.items, part) { lists[Int(item)] = list }
     }
     let shards = workers.map(shards: tiles.count) { DataTree.groupByNeuron(lists, neurons: tiles[$0]) }
     let set = FiringSet(shards: shards)
     return (
       set,
       OperationCounts(
-        innerProducts: parts.reduce(0) { $0 + $1.products },
+        innerProducts: groups.reduce(0) { $0 + $1.items.count * $1.queries.count },
         nodesVisited: searches.reduce(0) { $0 + $1.nodesVisited }, pairsReported: set.pairCount)
     )
   }

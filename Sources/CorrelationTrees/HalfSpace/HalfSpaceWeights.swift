@@ -75,7 +75,7 @@ public struct HalfSpaceWeights: FiringDetector {
     return list
   }
 
-  /// All points descend together; then each leaf's weights meet the points that opened it in one matrix product.
+  /// All points descend together; then each leaf's weights meet the points that opened it in a matrix product.
   public func firingSet(atLeast bound: Float, workers: Workers) -> (set: FiringSet, counts: OperationCounts) {
     let tiles = Tiles(of: pointCount, size: max(16, (pointCount + 15) / 16))
     let searches = points.withView { points in
@@ -83,19 +83,20 @@ public struct HalfSpaceWeights: FiringDetector {
         tree.open(by: points, in: tiles[tile], norms: book.pointNorms, bound: bound, limits: book.limits)
       }
     }
-    let parts = workers.map(shards: tree.leafCount) { leaf in
-      let items = Array(tree.items(ofLeaf: leaf)), open = searches.flatMap { $0.queries(ofLeaf: leaf) }
+    let groups = tree.groups(of: searches)
+    let parts = workers.map(shards: groups.count) { index in
+      let (items, open) = (groups[index].items, groups[index].queries)
       var lists = [FiringList](repeating: FiringList(), count: items.count)
       book.forEachPair(neurons: items, points: open, atLeast: bound) { r, k, value in
         lists[r].append(Int(open[k]), value)
       }
-      return (lists: lists, products: open.count * items.count)
+      return lists
     }
-    let set = FiringSet(byLeaf: parts.map(\.lists), of: tree, workers: workers)
+    let set = FiringSet(parts, of: groups, neurons: neuronCount, workers: workers)
     return (
       set,
       OperationCounts(
-        innerProducts: parts.reduce(0) { $0 + $1.products },
+        innerProducts: groups.reduce(0) { $0 + $1.items.count * $1.queries.count },
         nodesVisited: searches.reduce(0) { $0 + $1.nodesVisited }, pairsReported: set.pairCount)
     )
   }
@@ -107,13 +108,13 @@ public struct HalfSpaceWeights: FiringDetector {
 }
 
 extension FiringSet {
-  /// Puts the answers of neurons, leaf by leaf of a tree over them, into the order of neurons.
-  fileprivate init(byLeaf parts: [[FiringList]], of tree: BallTree, workers: Workers) {
-    var lists = [FiringList](repeating: FiringList(), count: tree.count)
-    for (leaf, part) in parts.enumerated() {
-      for (item, list) in zip(tree.items(ofLeaf: leaf), part) { lists[Int(item)] = list }
+  /// Puts the answers of neurons, group by group of leaves of a tree over them, into the order of neurons.
+  fileprivate init(_ parts: [[FiringList]], of groups: [LeafGroup], neurons: Int, workers: Workers) {
+    var lists = [FiringList](repeating: FiringList(), count: neurons)
+    for (group, part) in zip(groups, parts) {
+      for (item, list) in zip(group.items, part) { lists[Int(item)] = list }
     }
-    let tiles = Tiles.neuronShards(of: tree.count)
+    let tiles = Tiles.neuronShards(of: neurons)
     self.init(
       shards: workers.map(shards: tiles.count) { tile in
         var shard = Shard()
