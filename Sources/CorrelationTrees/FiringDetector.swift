@@ -23,8 +23,8 @@ public protocol FiringDetector: Sendable {
   var neuronCount: Int { get }
   /// Bytes held, the data points left out.
   var memoryBytes: Int { get }
-  /// Bytes that a detector of this size will hold, computed before anything is allocated.
-  static func requiredMemory(neurons: Int, points: Int) -> ByteCount
+  /// Bytes that a detector of this size will hold at most, computed before anything is allocated.
+  static func requiredMemory(neurons: Int, points: Int, dimension: Int) -> ByteCount
 
   /// The stored numbers that a query of all pairs looks at and that updates write, expected when pairs fire
   /// independently.
@@ -33,6 +33,12 @@ public protocol FiringDetector: Sendable {
   static func expectedAccesses(
     neurons: Int, points: Int, share: Double, updated: Double
   ) -> (visited: Double, written: Double)
+
+  /// The inner products that building, an update or a query of all pairs computes, expected for weights w ~ N(0, I_d) and
+  /// points of unit norm in all directions.
+  static func expectedProducts(
+    of work: DetectorWork, neurons: Int, points: Int, dimension: Int, share: Double
+  ) -> ExpectedProducts
 
   /// Whether the numbers of one neuron lie far from each other, so that each access is one to memory.
   static var isScattered: Bool { get }
