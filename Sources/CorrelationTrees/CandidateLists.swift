@@ -186,6 +186,13 @@ extension CandidateLists {
     @inline(__always)
     public var points: UnsafePointer<UInt16> { UnsafePointer(mutablePoints) }
 
+    /// Asks for the first `count` candidates, in all planes, before they are read.
+    @inline(__always)
+    public func prefetch(_ count: Int) {
+      Kernels.prefetch(points, count: count)
+      for index in 0..<planes { Kernels.prefetch(plane(index), count: count) }
+    }
+
     /// Exchanges two candidates.
     @inline(__always)
     public func exchange(_ a: Int, _ b: Int) {

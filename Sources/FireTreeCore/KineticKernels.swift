@@ -2,6 +2,12 @@ import CKernels
 
 /// Inner loops of kinetic training; see `CKernels.h`.
 extension Kernels {
+  /// Asks for the cache lines of `count` elements that are about to be read.
+  @inline(__always)
+  public static func prefetch<Element>(_ start: UnsafePointer<Element>, count: Int) {
+    firetree_prefetch(start, count * MemoryLayout<Element>.stride)
+  }
+
   /// `result[q] = sum_t quads[t] matrix[rows[t], columns[q]]` for `terms` rows and `count` columns.
   ///
   /// Complexity: 8 `terms` `count` flops, each element read once.

@@ -4,6 +4,7 @@ import Testing
 @Suite struct EngineTests {
   static let engines = [
     "dense", "data-tree", "weight-tree", "half-space-data", "half-space-weights", "gram", "weights",
+    "kinetic",
   ]
   private let folder: TemporaryFolder
   private let digits: [String]

@@ -117,4 +117,9 @@ double firetree_tensor_row(const float *gram, const float *weights, const double
 void firetree_tensor_blocks(const float *gram, const float *blocks, const double *values, size_t count, size_t width,
                             const double *x, double *own, double *others);
 
+/// Asks for the cache lines of `bytes` bytes, for data that are about to be read.
+static inline void firetree_prefetch(const void *start, size_t bytes) {
+  for (size_t b = 0; b < bytes; b += 64) __builtin_prefetch((const char *)start + b);
+}
+
 #endif

@@ -77,6 +77,8 @@ public struct KineticEngine: TrainingEngine {
   }
 
   static let maximumPoints = 1 << 15
+  /// How many neurons ahead memory is asked for: lists are far apart, and each is used shortly.
+  private static let lookAhead = 6
   /// Steps after which the outputs are computed from the correlations.
   static let refreshInterval = 256
 
@@ -159,6 +161,11 @@ public struct KineticEngine: TrainingEngine {
             for k in 0..<count {
               let (local, neuron) = (Int(expired[k]), first + Int(expired[k]))
               let list = lists[local]
+              if k + Self.lookAhead < count {
+                let next = Int(expired[k + Self.lookAhead])
+                lists[next].prefetch(Int(neurons[first + next].support))
+                Kernels.prefetch(step.outputWeights.row(first + next), count: step.outputWeights.columns)
+              }
               if neurons[neuron].watched > 0 {
                 step.advanceWatched(list, neuron: neuron, neurons[neuron], hands, workspace)
               }
