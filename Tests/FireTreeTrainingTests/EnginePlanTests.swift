@@ -103,6 +103,7 @@ import Testing
     let limitation = try #require(GramEngine.limitation(for: shape))
     let plan = Self.plan(shape)
     #expect(plan[.gram].verdict == .limited(limitation) && plan.choice != .gram && plan.choice != nil)
+    #expect(plan[.weights].verdict == .fits)
   }
 
   // MARK: What holds at every size

@@ -71,6 +71,7 @@ public struct GramEngine: TrainingEngine {
   }
 
   public static func limitation(for shape: ProblemShape) -> String? {
+    // Beyond, G takes more than 17 GB.
     shape.points > CandidateLists.maximumPoints
       ? "it takes at most \(CandidateLists.maximumPoints) points, not \(shape.points)" : nil
   }
