@@ -89,6 +89,9 @@ public struct GramEngine: TrainingEngine {
   /// The bound on the length of the neuron's last step. For tests.
   package func stepLength(of neuron: Int) -> Float { certified.certificates[neuron].stepLength }
 
+  /// Candidates in all lists. For tests.
+  package var candidateCount: Int { certified.lists.candidateCount }
+
   public var firingSet: FiringSet { certified.firingSet }
 
   // MARK: - Steps
