@@ -8,14 +8,14 @@ extension MachineProfile {
   /// all of them to show. Memory: 64 MB and a tile a thread.
   public init(measuring points: DataPoints, shape: ProblemShape, workers: Workers) {
     let products = ProductCalibration(
-      points: points, companions: shape.companions(from: 2, to: 256), workers: workers)
+      points: points, companions: shape.companions(from: 2, to: 4096), workers: workers)
     let access = AccessCalibration(shape: shape, workers: workers)
     var best = Best()
     products.withWorkspace { products in
       access.withWorkspace { access in
-        for round in 0..<4 {
+        for _ in 0..<4 {
           products.measure(&best)
-          access.measure(&best, round: round)
+          access.measure(&best)
         }
       }
     }
@@ -137,7 +137,7 @@ extension ProductCalibration.Workspace {
   private func measureGroups(_ best: inout Best) {
     let (count, terms) = (calibration.points.count, min(calibration.companions, calibration.points.count))
     let perGroup = 4 * calibration.perPoint * Double(terms)
-    let groups = max(4, min(1 << 13, Int(8e6 / max(perGroup, 1))))
+    let groups = max(2, min(1 << 13, Int(1.6e7 / max(perGroup, 1))))
     calibration.points.withView { view in
       best.measure(.group, work: perGroup * Double(groups), calibration.workers) { thread in
         let vector = weights.row(thread * calibration.rows)
@@ -227,11 +227,11 @@ private struct AccessCalibration {
 extension AccessCalibration.Workspace {
   private var workers: Workers { calibration.workers }
 
-  fileprivate func measure(_ best: inout Best, round: Int) {
+  fileprivate func measure(_ best: inout Best) {
     measureElements(&best)
     measureMarks(&best)
     measurePairs(&best)
-    measureGather(&best, round: round)
+    measureGather(&best)
     measureBandwidth(&best)
     measureRegions(&best)
   }
@@ -283,7 +283,7 @@ extension AccessCalibration.Workspace {
 
   /// The points of a support act on each other through an n x n matrix, as many as a firing pair has companions; every
   /// neuron meets other rows and columns.
-  private func measureGather(_ best: inout Best, round: Int) {
+  private func measureGather(_ best: inout Best) {
     let columns = max(8, min(calibration.shape.points, 1 << 16))
     let rows = max(8, min(columns, AccessCalibration.memoryCount / columns))
     let terms = calibration.shape.companions(from: 4, to: min(256, rows))
@@ -296,8 +296,11 @@ extension AccessCalibration.Workspace {
         withUnsafeTemporaryAllocation(of: UInt16.self, capacity: terms) { indices in
           guard let indices = indices.baseAddress else { return }
           floats.fill(0.5)
+          // The untimed run before shall not bring into the caches what the timed one reads.
+          results[thread, 1] += 1
+          let call = Int(results[thread, 1])
           for neuron in 0..<neurons {
-            let seed = (neuron * workers.threads + thread) * 4 + round
+            let seed = (neuron * workers.threads + thread) * 8 + call
             for t in 0..<terms { indices[t] = UInt16(t * step + (seed + t * t) * 13 % max(step, 1)) }
             Kernels.combineSymmetric(
               of: matrix, indices, coefficients: floats.row(0), count: terms, into: floats.row(1))
