@@ -10,7 +10,7 @@ SOURCES = Package.swift Sources Tests Examples
 help:
 	@echo "make demo    build, train on bundled digits, evaluate on held-out ones"
 	@echo "make test    build and run all tests"
-	@echo "make check   the tests with assertions on, then under the address sanitizer"
+	@echo "make check   the tests with assertions on, then under the address sanitizer; a billion pairs of certificates"
 	@echo "make bench-peers  compare with JAX, PyTorch, NumPy and scikit-learn (installs them into .venv)"
 	@echo "make lint    formatter and compiler warnings as errors"
 	@echo "make format  format the sources"
@@ -33,6 +33,7 @@ check: dependencies
 	$(SWIFT) test --scratch-path .build-check -Xcc -O2
 	SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test -c release \
 	  --scratch-path .build-asan --sanitize=address
+	FIRETREE_PAIR_CHECKS=1000000000 $(SWIFT) test -c release --filter CertificateTests
 
 # PyTorch is pinned so that pip prefers the build for CPUs, 2.13.0+cpu, wherever it finds one, for instance with
 # PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu; that of PyPI brings gigabytes of CUDA. Without it the

@@ -5,14 +5,14 @@
 #     Benchmarks/many-points.sh [FIRETREE]
 #
 # FIRETREE is the command to run (default .build/release/firetree). The environment chooses the rest:
-#     ENGINES  separated by commas  (dense,data-tree,weight-tree,gram)
+#     ENGINES  separated by commas  (dense,data-tree,weight-tree,gram,weights)
 #     STEPS    steps timed          (5)
 # Times are medians over the steps. Nothing else should run on the machine meanwhile.
 set -eu
 cd "$(dirname "$0")/.."
 
 firetree=${1:-.build/release/firetree}
-engines=${ENGINES:-dense,data-tree,weight-tree,gram}
+engines=${ENGINES:-dense,data-tree,weight-tree,gram,weights}
 steps=${STEPS:-5}
 images=Examples/data/t10k-images-idx3-ubyte.gz
 labels=Examples/data/t10k-labels-idx1-ubyte.gz

@@ -6,7 +6,7 @@
 # FIRETREE is the command to run (default .build/release/firetree). The environment chooses the rest:
 #     WIDTHS   numbers of neurons                    (10000 31623 100000 316228 1000000)
 #     POINTS   data points                           (16)
-#     ENGINES  separated by commas                   (dense,data-tree,weight-tree,gram)
+#     ENGINES  separated by commas                   (dense,data-tree,weight-tree,gram,weights)
 #     STEPS    steps timed at each width             (30)
 #     RAW      keep the benchmark's JSON lines here  (nowhere)
 # Times are medians over the steps; the exponent e is the least-squares slope of log(time) over log(width), so that
@@ -17,7 +17,7 @@ cd "$(dirname "$0")/.."
 firetree=${1:-.build/release/firetree}
 widths=${WIDTHS:-"10000 31623 100000 316228 1000000"}
 points=${POINTS:-16}
-engines=${ENGINES:-dense,data-tree,weight-tree,gram}
+engines=${ENGINES:-dense,data-tree,weight-tree,gram,weights}
 steps=${STEPS:-30}
 images=Examples/data/t10k-images-idx3-ubyte.gz
 labels=Examples/data/t10k-labels-idx1-ubyte.gz

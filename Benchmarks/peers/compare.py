@@ -11,7 +11,9 @@ steps     The time of a full-batch step on the hidden weights of  f(x) = relu(x 
           step, the first steps left out. Compilation and preprocessing are not counted. A slow program takes fewer
           steps, so that a round fits the budget, but no fewer than three, of which two count; one other than JAX and
           FireTree whose single step exceeds the budget is left out. On a shape with ":seeded" FireTree runs alone
-          and does not store its initial weights.
+          and does not store its initial weights. With --outputs 1 the label is a number to fit, C = 1. With
+          --mean-over 200 FireTree takes so many steps, and the mean over them (for the others: over theirs, whose
+          steps all take the same) stands beside the median, which stays that of the first --steps.
 training  The wall time of whole processes that train to an accuracy on the training points. JAX finds the first
           iteration that has it, before the clock runs; both then take so many.
 accuracy  Training time and held-out accuracy of FireTree's defaults and of scikit-learn's estimators.
@@ -30,6 +32,7 @@ import argparse
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import accuracy
@@ -84,6 +87,8 @@ def parse_options() -> argparse.Namespace:
     group.add_argument("--steps", type=count, default=40, help="steps of a round (%(default)s)")
     group.add_argument("--skip", type=int, default=5, help="first steps that are not counted (%(default)s)")
     group.add_argument("--budget", type=float, default=60, help="seconds for the steps of a round (%(default)s)")
+    group.add_argument("--outputs", type=int, choices=[1, 10], default=10, help="C (%(default)s)")
+    group.add_argument("--mean-over", type=count, help="first steps of FireTree whose mean is shown too (none)")
     group.add_argument("--momentum", type=float, default=0.0, help="Nesterov momentum; 0 for none (%(default)s)")
     group = parser.add_argument_group("training")
     group.add_argument("--train-shape", type=Shape.parse, default="1000x100000", help="points x neurons (%(default)s)")
@@ -110,8 +115,8 @@ def main() -> None:
     errors: list[str] = []
     if "steps" in options.what:
         settings = Settings(
-            firetree, engines, options.peers, options.steps, options.skip, options.rounds, options.budget,
-            options.momentum)
+            replace(firetree, outputs=options.outputs), engines, options.peers, options.steps, options.skip,
+            options.rounds, options.budget, options.momentum, options.mean_over)
         errors += steps.measure(options.shapes, settings, results)
     if "training" in options.what:
         errors += training.measure(options.train_shape, options.reach, engines, options.rounds, firetree, results)

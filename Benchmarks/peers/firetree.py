@@ -14,6 +14,8 @@ class FireTree:
     """The command at a path. Each method raises `Failure` when the command does not succeed."""
 
     path: str
+    outputs: int = 10
+    """10 for the classes of the digits, 1 for a regression of the label."""
 
     def train(self, points: int, out: str, *options: str) -> Finished:
         """Trains on the first points and writes the model."""
@@ -41,7 +43,8 @@ class FireTree:
         return json.loads(lines[0]), finished
 
     def _run(self, command: str, points: int, *options: str) -> Finished:
-        return run([self.path, command, *_data(points), *options])
+        task = ["--task", "regression"] if self.outputs == 1 else []
+        return run([self.path, command, *_data(points), *task, *options])
 
 
 def _data(points: int) -> list[str]:

@@ -17,7 +17,7 @@ class Problem:
     points: np.ndarray
     """X, n x d."""
     targets: np.ndarray
-    """Y, n x C: 1 for the class of the point, 0 elsewhere."""
+    """Y, n x C: 1 for the class of the point, 0 elsewhere; of a regression the label, centred and scaled (n x 1)."""
     output: np.ndarray
     """A, m x C; it stays as it is."""
     threshold: float
@@ -52,9 +52,16 @@ def read_problem(model: str, count: int) -> tuple[Problem, np.ndarray]:
     images, labels = digits(count)
     points = (images - tensors["preprocessing.offset"]) * tensors["preprocessing.scale"]
     points /= np.linalg.norm(points, axis=1, keepdims=True)
-    classes = json.loads(metadata["class_names"])
-    targets = np.array([[float(str(label) == name) for name in classes] for label in labels], np.float32)
     problem = Problem(
-        points, targets, tensors["output.weight"], float(metadata["threshold"]),
+        points, _targets(labels, metadata), tensors["output.weight"], float(metadata["threshold"]),
         float(metadata["training.learning_rate"]))
     return problem, tensors["hidden.weight"]
+
+
+def _targets(labels: np.ndarray, metadata: dict[str, str]) -> np.ndarray:
+    """What the outputs should be (n x C), as the model encodes it."""
+    if "target_mean" in metadata:
+        mean, scale = float(metadata["target_mean"]), float(metadata["target_scale"])
+        return ((labels.astype(np.float64) - mean) * scale).astype(np.float32)[:, None]
+    classes = json.loads(metadata["class_names"])
+    return np.array([[float(str(label) == name) for name in classes] for label in labels], np.float32)

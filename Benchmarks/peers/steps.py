@@ -11,7 +11,7 @@ from pathlib import Path
 from agreement import agree, difference
 from child import Failure, Finished, run
 from firetree import FireTree, metadata
-from report import Results, durations, memory, progress, ratios, table
+from report import Results, duration, durations, memory, progress, ratios, table
 from rounds import Contender, alternate
 
 PEERS = {"jax": "JAX jit", "torch": "PyTorch", "torch-compile": "PyTorch compile", "numpy": "NumPy"}
@@ -54,6 +54,8 @@ class Settings:
     rounds: int
     budget: float
     momentum: float
+    mean_over: int | None
+    """First steps of FireTree whose mean is shown."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,17 @@ class Round:
     peak_bytes: int
     details: dict
 
-    def timed(self, skip: int) -> list[float]:
+    def timed(self, settings: Settings) -> list[float]:
         """The steps that count: those after the first `skip`, or the last two."""
-        return self.seconds[min(skip, len(self.seconds) - 2) :]
+        seconds = self.seconds[: settings.steps]
+        return seconds[min(settings.skip, len(seconds) - 2) :]
 
-    def median(self, skip: int) -> float:
-        return statistics.median(self.timed(skip))
+    def median(self, settings: Settings) -> float:
+        return statistics.median(self.timed(settings))
+
+    def mean(self, settings: Settings) -> float:
+        """Over the first `mean_over` steps, or over all when there are fewer."""
+        return statistics.mean(self.seconds[: settings.mean_over])
 
 
 def measure(shapes: list[Shape], settings: Settings, results: Results) -> list[str]:
@@ -85,7 +92,7 @@ def measure(shapes: list[Shape], settings: Settings, results: Results) -> list[s
         jax = next((one for one in contenders if one.name == PEERS["jax"] and one.rounds), None)
         for one in contenders:
             results.record(_record(shape, one))
-            rows.append(_row(shape, settings.skip, one, jax, reference))
+            rows.append(_row(shape, settings, one, jax, reference))
             progress(" | ".join(rows[-1]))
             if one.failure:
                 notes.append(f"{one.name}, {shape}: {one.failure}.")
@@ -93,11 +100,14 @@ def measure(shapes: list[Shape], settings: Settings, results: Results) -> list[s
                     errors.append(notes[-1])
             if reference and not all(agree(taken.losses, reference.losses) for taken in one.rounds):
                 errors.append(f"{one.name}, {shape}: the losses differ from those of the first row.")
+    header, mean = HEADER, ""
+    if settings.mean_over is not None:
+        header, mean = [*HEADER, "mean"], f" Mean: over the first {settings.mean_over} steps, or over all that were taken."
     results.say(
-        f"Time of a training step, momentum {settings.momentum:g}: median over {settings.rounds} rounds of each "
-        "round's median. Difference: of the loss to that of the first row of the shape after the last step that both "
-        "took, relative, largest of the rounds.")
-    results.say(table(HEADER, rows, texts=3))
+        f"Time of a training step, C = {settings.firetree.outputs}, momentum {settings.momentum:g}: median over "
+        f"{settings.rounds} rounds of each round's median.{mean} Difference: of the loss to that of the first row of "
+        "the shape after the last step that both took, relative, largest of the rounds.")
+    results.say(table(header, rows, texts=3))
     results.notes(notes)
     return errors
 
@@ -156,7 +166,8 @@ class _Engine:
         settings = self.settings
         if self.steps is None:
             step = min(self._benchmark(2)[0]["step_seconds"])
-            self.steps = max(LEAST_STEPS, min(settings.steps, int(settings.budget / step)))
+            wanted = max(settings.steps, settings.mean_over or 0)
+            self.steps = max(LEAST_STEPS, min(wanted, int(settings.budget / step)))
         line, finished = self._benchmark(self.steps)
         return Round(line.pop("step_seconds"), line.pop("losses"), finished.peak_bytes, line)
 
@@ -170,25 +181,26 @@ class _Engine:
 
 
 def _row(
-    shape: Shape, skip: int, one: Contender[Round], jax: Contender[Round] | None, reference: Round | None
+    shape: Shape, settings: Settings, one: Contender[Round], jax: Contender[Round] | None, reference: Round | None
 ) -> list[str]:
-    size = [f"{shape.points:,}", f"{shape.neurons:,}"]
+    size, has_mean = [f"{shape.points:,}", f"{shape.neurons:,}"], settings.mean_over is not None
     if not one.rounds or reference is None:
-        return [*size, one.name] + ["-"] * (len(HEADER) - 3)
-    medians, first = _medians(one, skip), one.rounds[0]
+        return [*size, one.name] + ["-"] * (len(HEADER) - 3 + has_mean)
+    medians, first = _medians(one, settings), one.rounds[0]
     # An engine that stands for another, such as auto, tells which it was.
     engine = first.details.get("engine", "")
     taken_steps = _range([len(taken.seconds) for taken in one.rounds])
-    timed_steps = _range([len(taken.timed(skip)) for taken in one.rounds])
+    timed_steps = _range([len(taken.timed(settings)) for taken in one.rounds])
+    mean = [duration(statistics.median(taken.mean(settings) for taken in one.rounds))] if has_mean else []
     return [
         *size, one.name if one.name.endswith(engine) else f"{one.name} ({engine})", *durations(medians),
-        ratios(_medians(jax, skip), medians) if jax else "-", f"{taken_steps} ({timed_steps})",
+        ratios(_medians(jax, settings), medians) if jax else "-", f"{taken_steps} ({timed_steps})",
         memory(max(taken.peak_bytes for taken in one.rounds)), f"{first.losses[-1]:.6g}",
-        f"{max(difference(taken.losses, reference.losses) for taken in one.rounds):.1e}"]
+        f"{max(difference(taken.losses, reference.losses) for taken in one.rounds):.1e}", *mean]
 
 
-def _medians(one: Contender[Round], skip: int) -> list[float]:
-    return [taken.median(skip) for taken in one.rounds]
+def _medians(one: Contender[Round], settings: Settings) -> list[float]:
+    return [taken.median(settings) for taken in one.rounds]
 
 
 def _range(counts: list[int]) -> str:

@@ -23,17 +23,18 @@ public struct Anchoring: Sendable {
     largestNorm = norms.max() ?? 0
   }
 
-  /// Appends the candidates of one neuron from all its correlations (n); returns how many there are.
+  /// Stores the candidates of one neuron in a block of points, from its correlations with them; returns how many there
+  /// are. Points are counted from the first of the block.
   ///
-  /// `points` and `kept` have room for n elements. Complexity: O(n) comparisons, sixteen at a time.
+  /// `points` and `kept` have room for the block. Complexity: a comparison for each of its points, sixteen at a time.
   func select(
-    _ correlations: UnsafePointer<Float>, skin: Float, weightNorm: Float,
+    _ correlations: UnsafePointer<Float>, block: Range<Int>, skin: Float, weightNorm: Float,
     points: UnsafeMutablePointer<UInt16>, kept: UnsafeMutablePointer<Float>
   ) -> Int {
     let reach = skin + rounding * (weightNorm + 1)
     return norms.withUnsafeBufferPointer { norms in
-      guard let norms = norms.baseAddress else { return 0 }
-      let n = self.norms.count
+      guard let first = norms.baseAddress else { return 0 }
+      let (norms, n) = (first + block.lowerBound, block.count)
       var count = 0
       var i = 0
       let wide = SIMD16<Float>(repeating: reach)
@@ -65,21 +66,28 @@ public struct Anchoring: Sendable {
 
 /// The candidates of a few neurons, as they come out of anchoring and before they are put into their lists.
 public struct AnchoredLists: Sendable {
-  public internal(set) var offsets: [Int] = [0]
-  public internal(set) var points: [UInt16] = []
-  public internal(set) var correlations: [Float] = []
+  /// Those in one block of points, as compressed rows.
+  struct Block: Sendable {
+    var offsets: [Int] = [0]
+    var points: [UInt16] = []
+    var correlations: [Float] = []
+  }
+
+  var blocks: [Block]
   /// |w_r| of the neurons.
   public internal(set) var weightNorms: [Float] = []
 
-  public init() {}
+  public init(blocks: Int = 1) { self.blocks = [Block](repeating: Block(), count: blocks) }
 
-  /// Calls `body(points, correlations)` with the candidates of the neuron in row `row`.
+  /// Calls `body(points, correlations)` with the candidates in a block of the neuron in row `row`; points are counted
+  /// from the first of the block.
   public func withCandidates(
-    of row: Int, _ body: (UnsafeBufferPointer<UInt16>, UnsafeBufferPointer<Float>) -> Void
+    of row: Int, block: Int = 0, _ body: (UnsafeBufferPointer<UInt16>, UnsafeBufferPointer<Float>) -> Void
   ) {
-    let range = offsets[row]..<offsets[row + 1]
-    points.withUnsafeBufferPointer { points in
-      correlations.withUnsafeBufferPointer { correlations in
+    let block = blocks[block]
+    let range = block.offsets[row]..<block.offsets[row + 1]
+    block.points.withUnsafeBufferPointer { points in
+      block.correlations.withUnsafeBufferPointer { correlations in
         body(
           UnsafeBufferPointer(rebasing: points[range]), UnsafeBufferPointer(rebasing: correlations[range]))
       }
@@ -89,39 +97,62 @@ public struct AnchoredLists: Sendable {
 
 extension Anchoring {
   /// Computes the correlations of weights (R x d) with all points, by matrix product, and chooses the candidates of
-  /// each; `skins` has R elements.
+  /// each; `skins` has R elements. Without `blocks` all points are in one.
   ///
-  /// Complexity: 2 R n d flops; memory beyond the result is 64 rows of n correlations.
+  /// Complexity: 2 R n d flops; memory beyond the result is 64 rows of correlations with a block.
   public func candidates(
-    of weights: MatrixView, points: DataPoints, skins: UnsafePointer<Float>
+    of weights: MatrixView, points: DataPoints, skins: UnsafePointer<Float>, blocks: Tiles? = nil
   ) -> AnchoredLists {
-    var result = AnchoredLists()
-    let blocks = Tiles(of: weights.rows, size: 64)
-    Scratch.withMatrix(rows: min(64, weights.rows), columns: points.count) { scratch in
-      withUnsafeTemporaryAllocation(of: UInt16.self, capacity: points.count + 1) { chosen in
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: points.count + 1) { kept in
-          guard let chosenBase = chosen.baseAddress, let keptBase = kept.baseAddress else { return }
-          for block in 0..<blocks.count {
-            let rows = scratch.rows(0..<blocks[block].count)
-            let tiles = points.tiles
-            for tile in 0..<tiles.count {
-              points.correlate(
-                weights.rows(blocks[block]), points: tiles[tile], into: rows.columns(tiles[tile]))
+    let blocks = blocks ?? Tiles(of: points.count, size: max(points.count, 1))
+    var result = AnchoredLists(blocks: blocks.count)
+    let groups = Tiles(of: weights.rows, size: 64), room = min(blocks.size, points.count)
+    Scratch.withMatrix(rows: min(64, weights.rows), columns: room) { scratch in
+      withUnsafeTemporaryAllocation(of: UInt16.self, capacity: room + 1) { chosen in
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: room + 1) { kept in
+          guard let chosen = chosen.baseAddress, let kept = kept.baseAddress else { return }
+          for group in 0..<groups.count {
+            let rows = weights.rows(groups[group])
+            let norms = (0..<rows.rows).map {
+              LinearAlgebra.dot(rows.row($0), rows.row($0), count: rows.columns).squareRoot()
             }
-            for (slot, r) in blocks[block].enumerated() {
-              let weight = weights.row(r)
-              let norm = LinearAlgebra.dot(weight, weight, count: weights.columns).squareRoot()
-              let count = select(
-                rows.view.row(slot), skin: skins[r], weightNorm: norm, points: chosenBase, kept: keptBase)
-              result.weightNorms.append(norm)
-              result.points += chosen[0..<count]
-              result.correlations += kept[0..<count]
-              result.offsets.append(result.points.count)
+            result.weightNorms += norms
+            for block in 0..<blocks.count {
+              let correlations = scratch.rows(0..<rows.rows)
+              correlate(rows, with: points, block: blocks[block], into: correlations)
+              for (slot, r) in groups[group].enumerated() {
+                let count = select(
+                  correlations.view.row(slot), block: blocks[block], skin: skins[r], weightNorm: norms[slot],
+                  points: chosen, kept: kept)
+                result.blocks[block].append(points: chosen, correlations: kept, count: count)
+              }
             }
           }
         }
       }
     }
     return result
+  }
+
+  /// Correlations of weights (R x d) with a block of points, tile by tile.
+  private func correlate(
+    _ weights: MatrixView, with points: DataPoints, block: Range<Int>, into result: MutableMatrixView
+  ) {
+    let tiles = Tiles(of: block.count, size: points.tiles.size)
+    for tile in 0..<tiles.count {
+      let first = block.lowerBound + tiles[tile].lowerBound
+      points.correlate(
+        weights, points: first..<first + tiles[tile].count, into: result.columns(tiles[tile]))
+    }
+  }
+}
+
+extension AnchoredLists.Block {
+  /// Appends a row.
+  fileprivate mutating func append(
+    points new: UnsafePointer<UInt16>, correlations kept: UnsafePointer<Float>, count: Int
+  ) {
+    points += UnsafeBufferPointer(start: new, count: count)
+    correlations += UnsafeBufferPointer(start: kept, count: count)
+    offsets.append(points.count)
   }
 }

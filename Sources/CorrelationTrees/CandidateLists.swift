@@ -13,22 +13,26 @@ import FireTreeCore
 ///
 /// Layout: a shard of neurons keeps all its lists in one arena, points in 16 bits and, beside them, a number of
 /// `Float` planes that engines use for what they track a pair; plane 0 holds the anchored correlations. All of one
-/// neuron is contiguous. A list that outgrows its place moves to the end; the arena is packed when half is waste.
+/// list is contiguous. A list that outgrows its place moves to the end; the arena is packed when half is waste.
 ///
-/// Memory: 2 + 4 planes bytes a candidate and 16 a neuron; never n m.
+/// More points than 16 bits number are cut into blocks. A neuron then has a list for each block, with points numbered
+/// from the block's first, so that what works on a list is the same whatever the number of points.
+///
+/// Memory: 2 + 4 planes bytes a candidate and 16 a list; never n m.
 public struct CandidateLists: Sendable {
-  /// Points are numbered in 16 bits.
+  /// The points that one list can number.
   public static let maximumPoints = Int(UInt16.max) + 1
 
   public var shards: [Shard]
 
-  /// Empty lists of neurons that have not been anchored yet.
+  /// Empty lists of neurons that have not been anchored yet, `blocks` for each.
   ///
-  /// Precondition: at least one plane.
-  public init(neurons: Int, planes: Int) {
+  /// Precondition: at least one plane, and one block.
+  public init(neurons: Int, planes: Int, blocks: Int = 1) {
     precondition(planes >= 1, "plane 0 holds the anchored correlations")
+    precondition(blocks >= 1, "\(blocks) lists a neuron")
     let tiles = Tiles.neuronShards(of: neurons)
-    shards = (0..<tiles.count).map { Shard(neurons: tiles[$0], planes: planes) }
+    shards = (0..<tiles.count).map { Shard(neurons: tiles[$0], planes: planes, blocks: blocks) }
   }
 
   /// Number of candidates in all lists.
@@ -43,7 +47,9 @@ extension CandidateLists {
   public struct Shard: Sendable {
     public let neurons: Range<Int>
     private let planes: Int
-    /// Where the list of each neuron starts, how long it is, and for how many there is room; in candidates.
+    private let blocks: Int
+    /// Where each list starts, how long it is, and for how many there is room; in candidates. The lists of a neuron
+    /// follow each other.
     private var starts: [Int]
     private var counts: [Int32]
     private var capacities: [Int32]
@@ -52,30 +58,33 @@ extension CandidateLists {
     private var points: [UInt16] = [0]
     private var values: [Float]
 
-    init(neurons: Range<Int>, planes: Int) {
+    init(neurons: Range<Int>, planes: Int, blocks: Int) {
       self.neurons = neurons
       self.planes = planes
-      starts = [Int](repeating: 0, count: neurons.count)
-      counts = [Int32](repeating: 0, count: neurons.count)
+      self.blocks = blocks
+      starts = [Int](repeating: 0, count: neurons.count * blocks)
+      counts = [Int32](repeating: 0, count: neurons.count * blocks)
       capacities = counts
       values = [Float](repeating: 0, count: planes)
     }
 
     public var candidateCount: Int { counts.reduce(0) { $0 + Int($1) } }
 
-    public var memoryBytes: Int { points.capacity * 2 + values.capacity * 4 + neurons.count * 16 }
+    public var memoryBytes: Int { points.capacity * 2 + values.capacity * 4 + starts.count * 16 }
 
-    /// The list of the shard's neuron `local` becomes `points` with these anchored correlations; the other planes
-    /// become 0.
+    /// The list of the shard's neuron `local` for a block becomes `points` with these anchored correlations; the other
+    /// planes become 0.
     ///
     /// Complexity: O(length), amortised over packing.
     public mutating func replace(
-      _ local: Int, points new: UnsafeBufferPointer<UInt16>, correlations: UnsafeBufferPointer<Float>
+      _ local: Int, block: Int = 0, points new: UnsafeBufferPointer<UInt16>,
+      correlations: UnsafeBufferPointer<Float>
     ) {
       precondition(new.count == correlations.count, "a correlation for every candidate")
-      if new.count > Int(capacities[local]) { move(local, capacity: new.count + new.count / 4 + 2) }
-      let (start, capacity) = (starts[local], Int(capacities[local]))
-      counts[local] = Int32(new.count)
+      let list = local * blocks + block
+      if new.count > Int(capacities[list]) { move(list, capacity: new.count + new.count / 4 + 2) }
+      let (start, capacity) = (starts[list], Int(capacities[list]))
+      counts[list] = Int32(new.count)
       for k in 0..<new.count {
         points[start + k] = new[k]
         values[start * planes + k] = correlations[k]
@@ -83,23 +92,23 @@ extension CandidateLists {
       for k in capacity..<capacity * planes { values[start * planes + k] = 0 }
     }
 
-    private mutating func move(_ local: Int, capacity: Int) {
-      waste += Int(capacities[local])
-      capacities[local] = 0
-      counts[local] = 0
+    private mutating func move(_ list: Int, capacity: Int) {
+      waste += Int(capacities[list])
+      capacities[list] = 0
+      counts[list] = 0
       if waste > points.count / 2 { pack() }
-      starts[local] = points.count
-      capacities[local] = Int32(capacity)
+      starts[list] = points.count
+      capacities[list] = Int32(capacity)
       points.append(contentsOf: repeatElement(0, count: capacity))
       values.append(contentsOf: repeatElement(0, count: capacity * planes))
     }
 
-    /// Moves all lists together, in the order of neurons.
+    /// Moves all lists together, in their order.
     private mutating func pack() {
       var (packedPoints, packedValues) = ([0] as [UInt16], [Float](repeating: 0, count: planes))
-      for local in starts.indices {
-        let (start, capacity) = (starts[local], Int(capacities[local]))
-        starts[local] = packedPoints.count
+      for list in starts.indices {
+        let (start, capacity) = (starts[list], Int(capacities[list]))
+        starts[list] = packedPoints.count
         packedPoints += points[start..<start + capacity]
         packedValues += values[start * planes..<(start + capacity) * planes]
       }
@@ -137,8 +146,8 @@ extension CandidateLists {
           capacities.withUnsafeBufferPointer { capacities in
             body(
               Lists(
-                planes: planes, starts: starts, counts: counts, capacities: capacities, points: points,
-                values: values))
+                planes: planes, blocks: blocks, starts: starts, counts: counts, capacities: capacities,
+                points: points, values: values))
           }
         }
       }
@@ -148,22 +157,27 @@ extension CandidateLists {
   /// The lists of a shard in borrowed memory.
   public struct Lists {
     let planes: Int
+    let blocks: Int
     let starts: UnsafeBufferPointer<Int>
     let counts: UnsafeBufferPointer<Int32>
     let capacities: UnsafeBufferPointer<Int32>
     let points: UnsafeMutablePointer<UInt16>
     let values: UnsafeMutablePointer<Float>
 
-    /// The list of the shard's neuron `local`.
+    /// The list of the shard's neuron `local`, when there is one block.
     @inline(__always)
     public subscript(local: Int) -> List {
       List(
         count: Int(counts[local]), points: points + starts[local], values: values + starts[local] * planes,
         capacity: Int(capacities[local]), planes: planes)
     }
+
+    /// The list of the shard's neuron `local` for a block of points.
+    @inline(__always)
+    public subscript(local: Int, block block: Int) -> List { self[local * blocks + block] }
   }
 
-  /// One neuron's candidates: ascending by point when anchored; engines may exchange them.
+  /// One neuron's candidates in a block: ascending by point when anchored; engines may exchange them.
   public struct List {
     public let count: Int
     private let mutablePoints: UnsafeMutablePointer<UInt16>
@@ -182,7 +196,7 @@ extension CandidateLists {
       self.planes = planes
     }
 
-    /// The candidates' points (count).
+    /// The candidates' points (count), counted from the first of the block.
     @inline(__always)
     public var points: UnsafePointer<UInt16> { UnsafePointer(mutablePoints) }
 

@@ -31,6 +31,14 @@ public enum DataPoints: Sendable, Equatable {
     }
   }
 
+  /// Elements stored of every point (n): d for dense points.
+  public var storedElementsByPoint: [Int] {
+    switch self {
+    case .dense(let matrix): [Int](repeating: matrix.columns, count: matrix.rows)
+    case .sparse(let rows): (0..<rows.rows).map { rows.offsets[$0 + 1] - rows.offsets[$0] }
+    }
+  }
+
   /// Bytes held.
   public var memoryBytes: Int {
     switch self {

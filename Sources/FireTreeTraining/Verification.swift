@@ -13,6 +13,10 @@ public struct Verification: Sendable {
   public private(set) var lossDifference = 0.0
   /// The largest relative difference between the engine's loss and that of a dense pass over its weights.
   public private(set) var lossError = 0.0
+  /// The same, with what the rounding of the outputs explains taken off: the largest of (|L_engine - L_own| - rho) /
+  /// L_own, or 0, where rho is the sum of sqrt(sum g^2 tau^2) and 1/2 curvature sum tau^2 for the standard deviation tau
+  /// of the outputs' rounding. What an engine passes by: a loss near 1e-10 of its start is all rounding.
+  public private(set) var lossErrorBeyondRounding = 0.0
   /// The audits of all iterations, added up.
   public private(set) var audit = FiringAudit()
 
@@ -50,10 +54,27 @@ public struct Verification: Sendable {
       )
     }
     lossDifference = max(lossDifference, Self.relative(found, expected))
-    let own = loss.value(
-      outputs: engine.network.outputs(for: engine.points, workers: workers), targets: targets)
-    lossError = max(lossError, Self.relative(found, own))
+    compareLoss(found, of: engine, targets: targets, loss: loss, workers: workers)
     audit += FiringAudit(of: engine, workers: workers)
+  }
+
+  /// Compares the engine's loss with that of a dense pass over its weights.
+  private mutating func compareLoss(
+    _ found: Double, of engine: any TrainingEngine, targets: Matrix, loss: any Loss, workers: Workers
+  ) {
+    let network = engine.network
+    let outputs = network.outputs(for: engine.points, workers: workers)
+    let own = loss.value(outputs: outputs, targets: targets)
+    let error = Self.relative(found, own)
+    lossError = max(lossError, error)
+    // Where the two are equal nothing has to be explained.
+    guard error > lossErrorBeyondRounding else { return }
+    let rounding = OutputRounding(
+      of: outputs, network: network, points: engine.points, firing: engine.firingSet, workers: workers)
+    let explained = rounding.lossError(
+      gradient: loss.gradient(outputs: outputs, targets: targets), curvature: loss.curvature)
+    lossErrorBeyondRounding = max(
+      lossErrorBeyondRounding, (abs(found - own) - explained) / max(abs(own), .leastNormalMagnitude))
   }
 
   private static func relative(_ found: Double, _ expected: Double) -> Double {

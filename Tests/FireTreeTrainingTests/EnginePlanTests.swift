@@ -6,8 +6,8 @@ import Testing
 @Suite struct EnginePlanTests {
   /// Two cores at 2e11 flops a second.
   static let machine = MachineProfile(
-    correlationRate: 170e9, accumulationRate: 180e9, pointRate: 36e9, markSeconds: 0.25e-9,
-    gatherSeconds: 0.3e-9, pairSeconds: 4e-9, elementSeconds: 0.5e-9, bandwidth: 50e9, regionSeconds: 2e-6)
+    correlationRate: 170e9, accumulationRate: 180e9, pointRate: 36e9, groupRate: 55e9, markSeconds: 0.25e-9,
+    gatherSeconds: 1e-9, pairSeconds: 4e-9, elementSeconds: 0.5e-9, bandwidth: 50e9, regionSeconds: 2e-6)
 
   static func shape(
     _ points: Int, _ dimension: Int, _ neurons: Int, firing: FiringProfile, stored: Int? = nil,
@@ -103,6 +103,7 @@ import Testing
     let limitation = try #require(GramEngine.limitation(for: shape))
     let plan = Self.plan(shape)
     #expect(plan[.gram].verdict == .limited(limitation) && plan.choice != .gram && plan.choice != nil)
+    #expect(plan[.weights].verdict == .fits)
   }
 
   // MARK: What holds at every size

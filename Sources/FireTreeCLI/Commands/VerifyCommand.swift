@@ -9,7 +9,7 @@ struct VerifyCommand: ParsableCommand {
       After every step the engine is compared with a dense forward pass over its own weights: all m n pairs, and the \
       loss. A pair within rounding of the threshold may fall on either side and is counted as a tie; after a tie the \
       two trainings may drift apart, which the loss difference shows. Exit code 1 when a pair is missed or extra, or \
-      when the loss is off by more than the tolerance.
+      when the loss is off by more than the tolerance beyond what rounding of the outputs explains.
       """)
 
   @Argument(help: "Data file with a target.") var data: String
@@ -55,12 +55,13 @@ struct VerifyCommand: ParsableCommand {
     }
     if isShown { Message.write("\r\u{1B}[K") }
     let audit = result.audit
-    let passed = audit.missed == 0 && audit.extra == 0 && result.lossError <= tolerance
+    let passed = audit.missed == 0 && audit.extra == 0 && result.lossErrorBeyondRounding <= tolerance
     try StandardOutput.write(
       """
       engine \(kind.rawValue): \(passed ? "verified" : "FAILED")
         iterations                \(result.iterations)
         largest loss error        \(Format.significant(result.lossError)) (relative, dense pass over the same weights)
+        beyond rounding           \(Format.significant(result.lossErrorBeyondRounding)) (what rounding of the outputs does not explain)
         largest loss difference   \(Format.significant(result.lossDifference)) (relative, dense training side by side)
         pairs compared            \(audit.compared)
         pairs that fire           \(audit.firing)

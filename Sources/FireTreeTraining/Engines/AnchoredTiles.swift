@@ -9,12 +9,13 @@ extension Anchoring {
     return (0..<rounds.count).map { Array(neurons[rounds[$0]]) }
   }
 
-  /// The candidates of `neurons`, ascending, by tiles of matrix products; `skins` has one element a neuron.
+  /// The candidates of `neurons`, ascending, by tiles of matrix products; `skins` has one element a neuron. Without
+  /// `blocks` all points are in one.
   ///
   /// `rows(chosen, body)` calls `body` with the weights of the chosen neurons, one below the other. Complexity: 2 n d
   /// flops a neuron.
   func candidates(
-    of neurons: [Int32], skins: [Float], points: DataPoints, workers: Workers,
+    of neurons: [Int32], skins: [Float], points: DataPoints, blocks: Tiles? = nil, workers: Workers,
     rows: (UnsafeBufferPointer<Int32>, (MatrixView) -> Void) -> Void
   ) -> AnchoredTiles {
     // Four tiles at least, so that all threads have one, whatever their number.
@@ -26,7 +27,8 @@ extension Anchoring {
           var result = AnchoredLists()
           guard let skins = skins.baseAddress else { return result }
           rows(UnsafeBufferPointer(rebasing: neurons[tiles[tile]])) { rows in
-            result = candidates(of: rows, points: points, skins: skins + tiles[tile].lowerBound)
+            result = candidates(
+              of: rows, points: points, skins: skins + tiles[tile].lowerBound, blocks: blocks)
           }
           return result
         }
@@ -57,9 +59,13 @@ struct AnchoredTiles {
   }
 
   func withCandidates(
-    at position: Int, _ body: (UnsafeBufferPointer<UInt16>, UnsafeBufferPointer<Float>, Float) -> Void
+    at position: Int, block: Int = 0,
+    _ body: (UnsafeBufferPointer<UInt16>, UnsafeBufferPointer<Float>) -> Void
   ) {
-    let (tile, row) = (position / tiles.size, position % tiles.size)
-    lists[tile].withCandidates(of: row) { body($0, $1, lists[tile].weightNorms[row]) }
+    lists[position / tiles.size].withCandidates(of: position % tiles.size, block: block, body)
+  }
+
+  func weightNorm(at position: Int) -> Float {
+    lists[position / tiles.size].weightNorms[position % tiles.size]
   }
 }

@@ -64,8 +64,8 @@ struct Certificate: Sendable {
 /// the skin follows the drift that is seen: steps become shorter as training goes on.
 package struct SkinModel: Sendable {
   /// Nanoseconds to anchor a neuron, and to compare the ceiling of a candidate.
-  private let anchorCost: Float
-  private let candidateCost: Float = 1
+  package let anchorCost: Float
+  package let candidateCost: Float = 1
   /// beta.
   private let growth: Float
   /// For tests: every skin is this one.

@@ -24,16 +24,18 @@ struct SweepPart {
     self.expired = expired
   }
 
-  /// Adds what a neuron contributes to the outputs: its first `count` candidates, as far as they fire.
+  /// Adds what a neuron contributes to the outputs: its first `count` candidates, as far as they fire. `base` is the first
+  /// point of the list's block.
   @inline(__always)
   mutating func addOutputs(
-    of list: CandidateLists.List, first count: Int, outputWeights: UnsafePointer<Float>, outputs: Int,
-    threshold: Float
+    of list: CandidateLists.List, first count: Int, base: Int = 0, outputWeights: UnsafePointer<Float>,
+    outputs: Int, threshold: Float
   ) {
     firing += sums.withUnsafeMutableBufferPointer { sums in
       guard let sums = sums.baseAddress else { return 0 }
+      let stride = OutputSums.stride(outputs: outputs)
       return Kernels.addExcess(
-        to: sums, stride: OutputSums.stride(outputs: outputs), weights: outputWeights, columns: outputs,
+        to: sums + base * stride, stride: stride, weights: outputWeights, columns: outputs,
         points: list.points, values: list.plane(CandidatePlane.current), count: count,
         threshold: threshold)
     }
@@ -45,12 +47,20 @@ struct CertifiedLists: Sendable {
   var lists: CandidateLists
   var certificates: [Certificate]
   let points: DataPoints
+  /// The points that one list can number; see `CandidateLists`.
+  let blocks: Tiles
   let anchoring: Anchoring
   let threshold: Float
   let workers: Workers
 
-  init(neurons: Int, planes: Int, points: DataPoints, threshold: Float, workers: Workers) {
-    lists = CandidateLists(neurons: neurons, planes: planes)
+  init(
+    neurons: Int, planes: Int, points: DataPoints, threshold: Float, workers: Workers,
+    pointsPerBlock: Int = CandidateLists.maximumPoints
+  ) {
+    precondition(
+      pointsPerBlock <= CandidateLists.maximumPoints, "\(pointsPerBlock) points do not fit 16-bit indices")
+    blocks = Tiles(of: points.count, size: pointsPerBlock)
+    lists = CandidateLists(neurons: neurons, planes: planes, blocks: max(blocks.count, 1))
     certificates = [Certificate](repeating: Certificate(), count: neurons)
     anchoring = Anchoring(points: points, threshold: threshold)
     self.points = points
@@ -62,8 +72,9 @@ struct CertifiedLists: Sendable {
   /// fire (`SkinModel`), and the lists have room to grow.
   static func requiredMemory(for shape: ProblemShape, bytesPerCandidate: Int) -> ByteCount {
     let candidates = min(Double(shape.points), 4.1 * shape.firing.share * Double(shape.points))
+    let lists = Tiles(of: shape.points, size: CandidateLists.maximumPoints).count
     return ByteCount(bytesPerCandidate) * shape.neurons * Int(1.6 * candidates + 4)
-      + ByteCount(MemoryLayout<Certificate>.stride + 64) * shape.neurons
+      + ByteCount(MemoryLayout<Certificate>.stride + 48 + 16 * lists) * shape.neurons
   }
 
   /// A part for each shard, in which every neuron is to be anchored.
@@ -91,7 +102,7 @@ struct CertifiedLists: Sendable {
   /// Anchors the expired neurons of `parts`: finds their candidates, renews their certificates, and adds their outputs.
   ///
   /// `rows(chosen, body)` calls `body` with the weights of the chosen neurons, one below the other; `start(shard,
-  /// neuron, list, certificate)` fills the engine's own planes. Complexity: 2 n d flops a neuron.
+  /// neuron, list, certificate)` fills the engine's own planes of each list. Complexity: 2 n d flops a neuron.
   mutating func anchor(
     _ parts: inout [SweepPart], outputWeights: Matrix,
     rows: (UnsafeBufferPointer<Int32>, (MatrixView) -> Void) -> Void,
@@ -99,8 +110,8 @@ struct CertifiedLists: Sendable {
   ) {
     for neurons in Anchoring.rounds(of: parts.flatMap(\.expired)) {
       let found = anchoring.candidates(
-        of: neurons, skins: neurons.map { certificates[Int($0)].skin }, points: points, workers: workers,
-        rows: rows)
+        of: neurons, skins: neurons.map { certificates[Int($0)].skin }, points: points, blocks: blocks,
+        workers: workers, rows: rows)
       install(found, &parts, outputWeights: outputWeights, start: start)
     }
   }
@@ -110,25 +121,29 @@ struct CertifiedLists: Sendable {
     _ found: AnchoredTiles, _ parts: inout [SweepPart], outputWeights: Matrix,
     start: (Int, Int, CandidateLists.List, inout Certificate) -> Void
   ) {
-    let (threshold, rounding) = (threshold, anchoring.rounding)
+    let (threshold, rounding, blocks) = (threshold, anchoring.rounding, blocks)
     parts.withUnsafeMutableBufferPointer { parts in
       outputWeights.withView { outputWeights in
         _ = mapShards { index, shard, certificates in
           for position in found.positions(of: shard.neurons) {
             let neuron = Int(found.neurons[position])
             let local = neuron - shard.neurons.lowerBound
-            found.withCandidates(at: position) { points, correlations, weightNorm in
-              shard.replace(local, points: points, correlations: correlations)
-              certificates[neuron].renew(weightNorm: weightNorm, error: rounding * (weightNorm + 1))
-            }
-            shard.withLists { lists in
-              let list = lists[local]
-              list.plane(CandidatePlane.current).update(
-                from: list.plane(CandidatePlane.ceiling), count: list.count)
-              start(index, neuron, list, &certificates[neuron])
-              parts[index].addOutputs(
-                of: list, first: list.count, outputWeights: outputWeights.row(neuron),
-                outputs: outputWeights.columns, threshold: threshold)
+            let weightNorm = found.weightNorm(at: position)
+            certificates[neuron].renew(weightNorm: weightNorm, error: rounding * (weightNorm + 1))
+            for block in 0..<blocks.count {
+              found.withCandidates(at: position, block: block) {
+                shard.replace(local, block: block, points: $0, correlations: $1)
+              }
+              shard.withLists { lists in
+                let list = lists[local, block: block]
+                list.plane(CandidatePlane.current).update(
+                  from: list.plane(CandidatePlane.ceiling), count: list.count)
+                start(index, neuron, list, &certificates[neuron])
+                parts[index].addOutputs(
+                  of: list, first: list.count, base: blocks[block].lowerBound,
+                  outputWeights: outputWeights.row(neuron), outputs: outputWeights.columns,
+                  threshold: threshold)
+              }
             }
           }
         }
@@ -143,11 +158,14 @@ struct CertifiedLists: Sendable {
         var result = FiringSet.Shard()
         shard.readLists { lists in
           for (local, neuron) in shard.neurons.enumerated() {
-            let list = lists[local]
-            let current = list.plane(CandidatePlane.current)
-            let firing = (0..<list.count).filter { current[$0] > threshold }
-            for k in firing.sorted(by: { list.points[$0] < list.points[$1] }) {
-              result.append(point: Int(list.points[k]), correlation: current[k])
+            for block in 0..<blocks.count {
+              let list = lists[local, block: block]
+              let current = list.plane(CandidatePlane.current)
+              let firing = (0..<list.count).filter { current[$0] > threshold }
+              for k in firing.sorted(by: { list.points[$0] < list.points[$1] }) {
+                result.append(
+                  point: blocks[block].lowerBound + Int(list.points[k]), correlation: current[k])
+              }
             }
             result.endRow(of: neuron)
           }

@@ -71,6 +71,7 @@ public struct GramEngine: TrainingEngine {
   }
 
   public static func limitation(for shape: ProblemShape) -> String? {
+    // Beyond, G takes more than 17 GB.
     shape.points > CandidateLists.maximumPoints
       ? "it takes at most \(CandidateLists.maximumPoints) points, not \(shape.points)" : nil
   }
@@ -87,6 +88,9 @@ public struct GramEngine: TrainingEngine {
 
   /// The bound on the length of the neuron's last step. For tests.
   package func stepLength(of neuron: Int) -> Float { certified.certificates[neuron].stepLength }
+
+  /// Candidates in all lists. For tests.
+  package var candidateCount: Int { certified.lists.candidateCount }
 
   public var firingSet: FiringSet { certified.firingSet }
 

@@ -24,14 +24,21 @@ public struct WeightEngine: TrainingEngine {
   private let skins: SkinModel
 
   public init(network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers) {
-    precondition(
-      points.count <= CandidateLists.maximumPoints, "\(points.count) points do not fit 16-bit indices")
+    self.init(
+      network: network, points: points, optimizer: optimizer, workers: workers,
+      pointsPerBlock: CandidateLists.maximumPoints)
+  }
+
+  /// `pointsPerBlock` is the number of points that one candidate list covers. For tests.
+  package init(
+    network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers, pointsPerBlock: Int
+  ) {
     self.points = points
     self.optimizer = optimizer
     self.network = network.storing(workers: workers)
     certified = CertifiedLists(
       neurons: network.neuronCount, planes: Self.planes, points: points, threshold: network.threshold,
-      workers: workers)
+      workers: workers, pointsPerBlock: pointsPerBlock)
     skins = SkinModel(points: points, threshold: network.threshold)
     outputs = Matrix(rows: points.count, columns: network.outputCount)
     var parts = certified.unanchoredParts(outputs: network.outputCount)
@@ -40,10 +47,6 @@ public struct WeightEngine: TrainingEngine {
   }
 
   private static let planes = 2
-
-  public static func limitation(for shape: ProblemShape) -> String? {
-    GramEngine.limitation(for: shape)
-  }
 
   public static func requiredMemory(for shape: ProblemShape) -> ByteCount {
     shape.baseMemory + CertifiedLists.requiredMemory(for: shape, bytesPerCandidate: 2 + 4 * planes)
@@ -76,6 +79,7 @@ public struct WeightEngine: TrainingEngine {
   /// Moves every neuron and computes the correlations that may matter.
   private mutating func sweep(along outputGradient: Matrix) -> [SweepPart] {
     let (points, optimizer, skins, anchoring) = (points, optimizer, skins, certified.anchoring)
+    let blocks = certified.blocks
     let (outputWeights, scale) = (network.outputWeights, network.outputScale)
     let (neurons, dimension) = (network.neuronCount, network.dimension)
     return Matrix.withViews(outputWeights, outputGradient) { outputWeights, outputGradient in
@@ -88,7 +92,8 @@ public struct WeightEngine: TrainingEngine {
                 weights: weights, velocities: velocities, points: points, outputWeights: outputWeights,
                 outputGradient: outputGradient, outputScale: scale, optimizer: optimizer,
                 threshold: anchoring.threshold, norms: norms, largestNorm: anchoring.largestNorm,
-                rounding: anchoring.rounding, skins: skins)
+                rounding: anchoring.rounding, skins: skins,
+                blocks: blocks)
               return certified.mapShards { sweep.run(&$1, $2) }
             }
           }

@@ -18,6 +18,8 @@ struct WeightSweep {
   let largestNorm: Float
   let rounding: Float
   let skins: SkinModel
+  /// The points that one list covers.
+  let blocks: Tiles
 
   /// Working memory of one shard: for n points, and two rows of d.
   private struct Workspace {
@@ -45,7 +47,7 @@ struct WeightSweep {
               let workspace = Workspace(
                 rows: rows, terms: terms, values: values, gradient: scratch.row(0), step: scratch.row(1))
               for (local, neuron) in neurons.enumerated() {
-                advance(lists[local], neuron: neuron, &certificates[neuron], workspace, &part)
+                advance(lists, local, neuron: neuron, &certificates[neuron], workspace, &part)
               }
             }
           }
@@ -56,10 +58,10 @@ struct WeightSweep {
   }
 
   private func advance(
-    _ list: CandidateLists.List, neuron: Int, _ certificate: inout Certificate, _ workspace: Workspace,
-    _ part: inout SweepPart
+    _ lists: CandidateLists.Lists, _ local: Int, neuron: Int, _ certificate: inout Certificate,
+    _ workspace: Workspace, _ part: inout SweepPart
   ) {
-    let firing = computeGradient(of: neuron, list, workspace)
+    let firing = computeGradient(of: neuron, lists, local, workspace)
     if let length = move(neuron, isFiring: firing > 0, workspace) {
       part.moved += 1
       // Storing the weight rounds it by half a unit of each coordinate.
@@ -70,31 +72,52 @@ struct WeightSweep {
         certificate.skin = skins.skin(firing: firing, stepLength: certificate.stepLength)
         return part.expired.append(Int32(neuron))
       }
-      part.candidates += lookAtUncertain(list, neuron: neuron, certificate, workspace)
+      for block in 0..<blocks.count {
+        part.candidates += lookAtUncertain(
+          lists[local, block: block], base: blocks[block].lowerBound, neuron: neuron, certificate, workspace)
+      }
     }
-    part.addOutputs(
-      of: list, first: list.count, outputWeights: outputWeights.row(neuron), outputs: outputWeights.columns,
-      threshold: threshold)
+    for block in 0..<blocks.count {
+      let list = lists[local, block: block]
+      part.addOutputs(
+        of: list, first: list.count, base: blocks[block].lowerBound,
+        outputWeights: outputWeights.row(neuron), outputs: outputWeights.columns, threshold: threshold)
+    }
   }
 
   /// dL/dw_r into `workspace.gradient`; returns the number of points that fire.
   private func computeGradient(
-    of neuron: Int, _ list: CandidateLists.List, _ workspace: Workspace
+    of neuron: Int, _ lists: CandidateLists.Lists, _ local: Int, _ workspace: Workspace
+  ) -> Int {
+    var firing = 0
+    for block in 0..<blocks.count {
+      firing += collect(
+        lists[local, block: block], block: blocks[block], neuron: neuron, after: firing, workspace)
+    }
+    guard firing > 0 else { return 0 }
+    workspace.gradient.update(repeating: 0, count: weights.columns)
+    points.add(workspace.values, timesPoints: workspace.terms, count: firing, to: workspace.gradient)
+    return firing
+  }
+
+  /// The points of a block on which the neuron fires, and their factors in the gradient, behind `first` others in
+  /// `workspace.terms` and `workspace.values`; returns how many there are.
+  private func collect(
+    _ list: CandidateLists.List, block: Range<Int>, neuron: Int, after first: Int, _ workspace: Workspace
   ) -> Int {
     let current = list.plane(CandidatePlane.current)
+    let (terms, base) = (workspace.terms + first, UInt32(block.lowerBound))
     var firing = 0
     // Without a branch: whether a candidate fires is hard to predict.
     for q in 0..<list.count {
       workspace.rows[firing] = list.points[q]
-      workspace.terms[firing] = UInt32(list.points[q])
+      terms[firing] = base &+ UInt32(list.points[q])
       firing &+= current[q] > threshold ? 1 : 0
     }
     guard firing > 0 else { return 0 }
     Kernels.shortProducts(
-      outputWeights.row(neuron), with: outputGradient, rows: workspace.rows, count: firing,
-      scale: outputScale, into: workspace.values)
-    workspace.gradient.update(repeating: 0, count: weights.columns)
-    points.add(workspace.values, timesPoints: workspace.terms, count: firing, to: workspace.gradient)
+      outputWeights.row(neuron), with: outputGradient.rows(block), rows: workspace.rows, count: firing,
+      scale: outputScale, into: workspace.values + first)
     return firing
   }
 
@@ -120,20 +143,21 @@ struct WeightSweep {
     LinearAlgebra.dot(vector, vector, count: weights.columns).squareRoot()
   }
 
-  /// Computes the correlations of the candidates whose ceilings do not exclude them; returns how many.
+  /// Computes the correlations of the candidates of a block whose ceilings do not exclude them; returns how many.
   private func lookAtUncertain(
-    _ list: CandidateLists.List, neuron: Int, _ certificate: Certificate, _ workspace: Workspace
+    _ list: CandidateLists.List, base: Int, neuron: Int, _ certificate: Certificate, _ workspace: Workspace
   ) -> Int {
     let (current, ceiling) = (list.plane(CandidatePlane.current), list.plane(CandidatePlane.ceiling))
+    let (norms, first) = (norms + base, UInt32(base))
     let count = Kernels.selectUncertain(
       ceilings: ceiling, points: list.points, norms: norms, count: list.count, reach: certificate.reach,
       largestNorm: largestNorm, threshold: threshold, into: workspace.rows)
-    for t in 0..<count { workspace.terms[t] = UInt32(list.points[Int(workspace.rows[t])]) }
+    for t in 0..<count { workspace.terms[t] = first &+ UInt32(list.points[Int(workspace.rows[t])]) }
     points.dots(weights.row(neuron), withPoints: workspace.terms, count: count, into: workspace.values)
     for t in 0..<count {
       let position = Int(workspace.rows[t])
       current[position] = workspace.values[t]
-      ceiling[position] = workspace.values[t] - certificate.path * norms[Int(workspace.terms[t])]
+      ceiling[position] = workspace.values[t] - certificate.path * norms[Int(workspace.terms[t] &- first)]
     }
     return count
   }

@@ -7,20 +7,22 @@ extension MachineProfile {
   /// coordinates. What is measured is the best of several rounds over all kernels, so that a disturbance must last for
   /// all of them to show. Memory: 64 MB and a tile a thread.
   public init(measuring points: DataPoints, shape: ProblemShape, workers: Workers) {
-    let products = ProductCalibration(points: points, workers: workers)
+    let products = ProductCalibration(
+      points: points, companions: shape.companions(from: 2, to: 4096), workers: workers)
     let access = AccessCalibration(shape: shape, workers: workers)
     var best = Best()
     products.withWorkspace { products in
       access.withWorkspace { access in
-        for round in 0..<4 {
+        for _ in 0..<4 {
           products.measure(&best)
-          access.measure(&best, round: round)
+          access.measure(&best)
         }
       }
     }
     self.init(
       correlationRate: 1 / best[.correlation], accumulationRate: 1 / best[.accumulation],
-      pointRate: 1 / best[.point], markSeconds: best[.mark], gatherSeconds: best[.gather],
+      pointRate: 1 / best[.point], groupRate: 1 / best[.group], markSeconds: best[.mark],
+      gatherSeconds: best[.gather],
       pairSeconds: best[.pair], elementSeconds: best[.element], bandwidth: 1 / best[.byte],
       regionSeconds: best[.region])
   }
@@ -29,20 +31,20 @@ extension MachineProfile {
 /// The best times of a calibration, in seconds a unit of work.
 private struct Best {
   enum Kernel: CaseIterable {
-    case correlation, accumulation, point, mark, gather, pair, element, byte, region
+    case correlation, accumulation, point, group, mark, gather, pair, element, byte, region
   }
 
   private var seconds: [Kernel: Double] = [:]
 
   subscript(kernel: Kernel) -> Double { max(seconds[kernel] ?? 0, 1e-15) }
 
-  /// Times `body`, run by every thread on memory of its own, after an untimed run when caches shall hold what it reads.
+  /// Times `body`, run by every thread on memory of its own, after an untimed run, so that all threads are awake and
+  /// caches hold what they can.
   ///
-  /// `work` is what one thread does, in units of the kernel.
-  mutating func measure(
-    _ kernel: Kernel, work: Double, _ workers: Workers, isWarm: Bool = false, _ body: (Int) -> Void
-  ) {
-    if isWarm { workers.forEachShard(of: workers.threads, body) }
+  /// `work` is what one thread does, in units of the kernel. It should take longer than the waking of a thread, some 50
+  /// microseconds.
+  mutating func measure(_ kernel: Kernel, work: Double, _ workers: Workers, _ body: (Int) -> Void) {
+    workers.forEachShard(of: workers.threads, body)
     let duration = ContinuousClock().measure { workers.forEachShard(of: workers.threads, body) }
     record(kernel, duration.seconds / (max(work, 1) * Double(workers.threads)))
   }
@@ -55,12 +57,15 @@ private struct Best {
 /// Products with tiles and with single points.
 private struct ProductCalibration {
   let points: DataPoints
+  /// How many points a neuron fires on.
+  let companions: Int
   let workers: Workers
   /// Neurons of a tile.
   let rows: Int
 
-  init(points: DataPoints, workers: Workers) {
+  init(points: DataPoints, companions: Int, workers: Workers) {
     self.points = points
+    self.companions = companions
     self.workers = workers
     let affordable = (1 << 24) / max(points.dimension, 1) / max(workers.threads, 4)
     let isSparse = if case .sparse = points { true } else { false }
@@ -117,14 +122,46 @@ extension ProductCalibration.Workspace {
   /// Sums of single points, about every twentieth, as one neuron's firing points lie.
   private func measurePoints(_ best: inout Best) {
     let perPoint = 2 * calibration.perPoint
-    let products = max(16, min(1 << 13, Int(1e6 / max(perPoint, 1))))
+    let products = max(16, min(1 << 14, Int(4e6 / max(perPoint, 1))))
     let count = calibration.points.count
     calibration.points.withView { view in
-      best.measure(.point, work: perPoint * Double(products), calibration.workers, isWarm: true) { thread in
+      best.measure(.point, work: perPoint * Double(products), calibration.workers) { thread in
         let vector = weights.row(thread * calibration.rows)
         for k in 0..<products { view.add(1e-6, timesPoint: k * 23 % count, to: vector) }
       }
     }
+    measureGroups(&best)
+  }
+
+  /// Sums of all points that a neuron fires on, and inner products with them.
+  private func measureGroups(_ best: inout Best) {
+    let (count, terms) = (calibration.points.count, min(calibration.companions, calibration.points.count))
+    let perGroup = 4 * calibration.perPoint * Double(terms)
+    let groups = max(2, min(1 << 13, Int(1.6e7 / max(perGroup, 1))))
+    calibration.points.withView { view in
+      best.measure(.group, work: perGroup * Double(groups), calibration.workers) { thread in
+        let vector = weights.row(thread * calibration.rows)
+        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: terms) { points in
+          withUnsafeTemporaryAllocation(of: Float.self, capacity: terms) { values in
+            guard let points = points.baseAddress, let values = values.baseAddress else { return }
+            values.update(repeating: 1e-6, count: terms)
+            for group in 0..<groups {
+              for t in 0..<terms { points[t] = UInt32((group * 7 + t * count / terms) % count) }
+              view.add(values, timesPoints: points, count: terms, to: vector)
+              view.dots(vector, withPoints: points, count: terms, into: values)
+              values.update(repeating: 1e-6, count: terms)
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+extension ProblemShape {
+  /// How many points a neuron fires on that fires, on average over the pairs that do, within bounds.
+  fileprivate func companions(from least: Int, to most: Int) -> Int {
+    max(least, min(Int(firing.companions(points: points)), most))
   }
 }
 
@@ -137,7 +174,7 @@ private struct AccessCalibration {
   static let memoryCount = 1 << 24
   /// Floats that caches hold: 16 MB.
   static let cacheCount = 1 << 22
-  private static let elementCount = 1 << 15
+  private static let elementCount = 1 << 18
 
   struct Workspace {
     let calibration: AccessCalibration
@@ -190,11 +227,11 @@ private struct AccessCalibration {
 extension AccessCalibration.Workspace {
   private var workers: Workers { calibration.workers }
 
-  fileprivate func measure(_ best: inout Best, round: Int) {
+  fileprivate func measure(_ best: inout Best) {
     measureElements(&best)
     measureMarks(&best)
     measurePairs(&best)
-    measureGather(&best, round: round)
+    measureGather(&best)
     measureBandwidth(&best)
     measureRegions(&best)
   }
@@ -227,9 +264,9 @@ extension AccessCalibration.Workspace {
   }
 
   private func measurePairs(_ best: inout Best) {
-    let (pairs, points, outputs) = (1 << 13, gradient.rows, gradient.columns)
+    let (pairs, points, outputs) = (1 << 15, gradient.rows, gradient.columns)
     let pair = PairGradient(outputWeights: outputWeights, outputGradient: gradient, outputScale: 1)
-    best.measure(.pair, work: Double(pairs), workers, isWarm: true) { thread in
+    best.measure(.pair, work: Double(pairs), workers) { thread in
       var sums = OutputSums.zeros(points: points, outputs: outputs)
       sums.withUnsafeMutableBufferPointer { sums in
         guard let sums = sums.baseAddress else { return }
@@ -244,30 +281,29 @@ extension AccessCalibration.Workspace {
     }
   }
 
-  /// Firing points act on candidates through an n x n matrix, as many as a firing pair has companions; every neuron
-  /// meets other rows and columns.
-  private func measureGather(_ best: inout Best, round: Int) {
+  /// The points of a support act on each other through an n x n matrix, as many as a firing pair has companions; every
+  /// neuron meets other rows and columns.
+  private func measureGather(_ best: inout Best) {
     let columns = max(8, min(calibration.shape.points, 1 << 16))
-    let rows = max(8, min(calibration.shape.points, AccessCalibration.memoryCount / columns))
-    let companions = calibration.shape.firing.companions(points: columns)
-    let terms = max(4, min(Int(companions), 256, rows))
-    let count = max(4, min(2 * Int(companions), 512, columns))
-    let neurons = max(1, (1 << 15) / (terms * count))
-    let (rowStep, columnStep) = (rows / terms, columns / count)
+    let rows = max(8, min(columns, AccessCalibration.memoryCount / columns))
+    let terms = calibration.shape.companions(from: 4, to: min(256, rows))
+    let neurons = max(1, (1 << 18) / (terms * terms))
+    let step = rows / terms
     let matrix = MatrixView(base: memory, rows: rows, columns: columns, stride: columns)
     if rows * columns <= AccessCalibration.cacheCount { warm(rows * columns) }
-    best.measure(.gather, work: Double(neurons * terms * count), workers) { thread in
-      Scratch.withMatrix(rows: 2, columns: max(terms, count)) { floats in
-        withUnsafeTemporaryAllocation(of: UInt16.self, capacity: terms + count) { indices in
+    best.measure(.gather, work: Double(neurons * terms * terms) / 2, workers) { thread in
+      Scratch.withMatrix(rows: 2, columns: terms) { floats in
+        withUnsafeTemporaryAllocation(of: UInt16.self, capacity: terms) { indices in
           guard let indices = indices.baseAddress else { return }
           floats.fill(0.5)
+          // The untimed run before shall not bring into the caches what the timed one reads.
+          results[thread, 1] += 1
+          let call = Int(results[thread, 1])
           for neuron in 0..<neurons {
-            let seed = (neuron * workers.threads + thread) * 4 + round
-            for t in 0..<terms { indices[t] = UInt16(t * rowStep + seed * 13 % max(rowStep, 1)) }
-            for q in 0..<count { indices[terms + q] = UInt16(q * columnStep + seed * 7 % max(columnStep, 1)) }
-            Kernels.combineRows(
-              of: matrix, indices, coefficients: floats.row(0), terms: terms, columns: indices + terms,
-              count: count, into: floats.row(1))
+            let seed = (neuron * workers.threads + thread) * 8 + call
+            for t in 0..<terms { indices[t] = UInt16(t * step + (seed + t * t) * 13 % max(step, 1)) }
+            Kernels.combineSymmetric(
+              of: matrix, indices, coefficients: floats.row(0), count: terms, into: floats.row(1))
           }
           results[thread, 0] = floats[1, 0]
         }

@@ -18,8 +18,9 @@ extension MachineProfile {
     let isGramCached = 4 * points * points <= 16e6
     return MachineProfile(
       correlationRate: 170e9 / correlationLoss, accumulationRate: 170e9 / accumulationLoss,
-      pointRate: isDense ? 50e9 / (1 + 300 / dimension) : 6e9, markSeconds: 0.25e-9,
-      gatherSeconds: isGramCached ? 0.3e-9 : 2e-9, pairSeconds: 1.3e-9 + 0.3e-9 * Double(shape.outputs),
+      pointRate: isDense ? 50e9 / (1 + 300 / dimension) : 6e9,
+      groupRate: isDense ? 60e9 / (1 + 100 / dimension) : 6e9, markSeconds: 0.25e-9,
+      gatherSeconds: isGramCached ? 0.8e-9 : 2.5e-9, pairSeconds: 1.3e-9 + 0.3e-9 * Double(shape.outputs),
       elementSeconds: 0.5e-9, bandwidth: 50e9, regionSeconds: 1.5e-6)
   }
 }

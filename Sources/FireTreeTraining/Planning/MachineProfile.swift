@@ -11,9 +11,11 @@ public struct MachineProfile: Sendable, Equatable {
   public var accumulationRate: Double
   /// Flops a second of products with single points, such as `DataPointsView.add`; 2 flops a stored element.
   public var pointRate: Double
+  /// Flops a second of products with the few points that one neuron fires on, all at a time (`DataPointsView.dots`).
+  public var groupRate: Double
   /// Seconds to mark one pair as firing or not in a dense pass, and to clear its place.
   public var markSeconds: Double
-  /// Seconds to multiply and add one number gathered from a row of the n x n Gram matrix.
+  /// Seconds for one number that is read from the n x n Gram matrix and multiplied and added in its two places.
   public var gatherSeconds: Double
   /// Seconds for the gradient's factor and the output of one firing pair, of C multiply-adds each.
   public var pairSeconds: Double
@@ -25,13 +27,14 @@ public struct MachineProfile: Sendable, Equatable {
   public var regionSeconds: Double
 
   public init(
-    correlationRate: Double, accumulationRate: Double, pointRate: Double, markSeconds: Double,
-    gatherSeconds: Double, pairSeconds: Double, elementSeconds: Double, bandwidth: Double,
-    regionSeconds: Double
+    correlationRate: Double, accumulationRate: Double, pointRate: Double, groupRate: Double,
+    markSeconds: Double, gatherSeconds: Double, pairSeconds: Double, elementSeconds: Double,
+    bandwidth: Double, regionSeconds: Double
   ) {
     self.correlationRate = correlationRate
     self.accumulationRate = accumulationRate
     self.pointRate = pointRate
+    self.groupRate = groupRate
     self.markSeconds = markSeconds
     self.gatherSeconds = gatherSeconds
     self.pairSeconds = pairSeconds

@@ -213,9 +213,9 @@ public struct KineticEngine: TrainingEngine {
         for position in found.positions(of: shard.neurons) {
           let neuron = Int(found.neurons[position])
           guard let part = parts.baseAddress.map({ $0 + index }) else { continue }
-          found.withCandidates(at: position) { points, correlations, weightNorm in
+          found.withCandidates(at: position) { points, correlations in
             KineticPlacing(step: step).place(
-              points, correlations, weightNorm: weightNorm, neuron: neuron, into: &shard, &neurons[neuron],
+              points, correlations, weightNorm: found.weightNorm(at: position), neuron: neuron, into: &shard, &neurons[neuron],
               hands, &part.pointee.retired, &part.pointee.changes, workspace)
           }
         }

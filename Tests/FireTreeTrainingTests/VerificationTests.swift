@@ -1,0 +1,103 @@
+import CorrelationTrees
+import FireTreeCore
+import FireTreeTraining
+import TestSupport
+import Testing
+
+/// What `Verification` lets pass and what it does not.
+@Suite struct VerificationTests {
+  /// A problem whose loss falls to about 1e-11 of its start within 40 steps of plain descent.
+  private struct Problem {
+    let network: Network
+    let points: DataPoints
+    let targets: Matrix
+    let rate: Float
+
+    init() {
+      var random = SeededGenerator(seed: 3)
+      points = .dense(random.unitRows(12, columns: 40))
+      targets = random.matrix(rows: 12, columns: 2)
+      network = Network(neurons: 4000, dimension: 40, outputs: 2, threshold: 1, seed: 8)
+      let dense = EngineKind.dense.make(network, points, rate: 0)
+      let kernel = TangentKernel(
+        outputWeights: network.outputWeights, points: points, firing: dense.firingSet, workers: .all)
+      rate = Float(1.5 / kernel.largestEigenvalue())
+    }
+
+    func verify(_ kind: EngineKind, falseFrom: Int = .max, by error: Float = 0) throws -> Verification {
+      var engine: any TrainingEngine = FalseOutputs(
+        kind.make(network, points, rate: rate), from: falseFrom, by: error)
+      var dense = EngineKind.dense.make(network, points, rate: rate)
+      return try Verification.run(
+        &engine, against: &dense, targets: targets, iterations: Self.iterations, workers: .all)
+    }
+
+    static let iterations = 40
+  }
+
+  /// Where the loss is all rounding its relative error says nothing, and it is explained by that of the outputs.
+  @Test(arguments: EngineKind.allCases)
+  func roundingIsNoError(kind: EngineKind) throws {
+    let problem = Problem()
+    var engine = kind.make(problem.network, problem.points, rate: problem.rate)
+    let history = try losses(of: &engine, targets: problem.targets, iterations: Problem.iterations)
+    #expect(history[Problem.iterations] < 1e-9 * history[0])
+    let result = try problem.verify(kind)
+    #expect(result.audit.missed == 0 && result.audit.extra == 0)
+    #expect(result.lossErrorBeyondRounding <= 1e-5, "\(result.lossError)")
+    // Engines that add in dense's order have no error at all; the others show what rounding must explain.
+    if kind == .gram || kind == .weights { #expect(result.lossError > 1e-5) }
+  }
+
+  /// A neuron's contribution that is left out at one point is found, at the start and where little of the loss is left.
+  /// One that fires by a tenth adds 0.1 / sqrt(m).
+  @Test(arguments: [EngineKind.dense, .gram, .weights], [1, 10, Problem.iterations])
+  func aWrongLossIsFound(kind: EngineKind, iteration: Int) throws {
+    let problem = Problem()
+    let error = 0.1 / Float(problem.network.neuronCount).squareRoot()
+    let result = try problem.verify(kind, falseFrom: iteration, by: error)
+    #expect(result.audit.missed == 0 && result.audit.extra == 0)
+    #expect(result.lossErrorBeyondRounding > 1e-5)
+    #expect(try problem.verify(kind, falseFrom: iteration, by: 0).lossErrorBeyondRounding <= 1e-5)
+  }
+}
+
+/// An engine that from some iteration on reports an output that is off.
+private struct FalseOutputs: TrainingEngine {
+  private var engine: any TrainingEngine
+  private var iteration = 0
+  private let first: Int
+  private let error: Float
+
+  init(_ engine: any TrainingEngine, from first: Int, by error: Float) {
+    (self.engine, self.first, self.error) = (engine, first, error)
+  }
+
+  init(network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers) {
+    preconditionFailure("made from another engine")
+  }
+
+  var points: DataPoints { engine.points }
+  var optimizer: GradientDescent {
+    get { engine.optimizer }
+    set { engine.optimizer = newValue }
+  }
+  var outputs: Matrix {
+    var result = engine.outputs
+    if iteration >= first { result[0, 0] += error }
+    return result
+  }
+  var network: Network { engine.network }
+  var firingSet: FiringSet { engine.firingSet }
+  var firingPairs: Int { engine.firingPairs }
+
+  mutating func advance(outputGradient: Matrix) -> StepReport {
+    iteration += 1
+    return engine.advance(outputGradient: outputGradient)
+  }
+
+  static func requiredMemory(for shape: ProblemShape) -> ByteCount { ByteCount(0) }
+  static func predictedCost(for shape: ProblemShape, machine: MachineProfile) -> PredictedCost {
+    PredictedCost(preprocessing: 0, step: 0)
+  }
+}
