@@ -31,7 +31,7 @@ public struct DataTree: FiringDetector {
 
   public var neuronCount: Int { shape.leafCount }
   public var memoryBytes: Int { nodes.memoryBytes }
-  public static func requiredMemory(neurons: Int, points: Int) -> ByteCount {
+  public static func requiredMemory(neurons: Int, points: Int, dimension: Int) -> ByteCount {
     .matrix(rows: points, columns: neurons > Int.max / 2 ? .max : 2 * neurons)
   }
 
@@ -213,7 +213,7 @@ extension DataTree {
   ///
   /// A bit a neuron marks the ones that fire; a neuron's place is the number of bits before its own. So the cost
   /// is O(k + w / 64) for k pairs and w neurons, and no counter a neuron is ever cleared.
-  private static func groupByNeuron(_ lists: [FiringList], neurons: Range<Int>) -> FiringSet.Shard {
+  static func groupByNeuron(_ lists: [FiringList], neurons: Range<Int>) -> FiringSet.Shard {
     let ranges = lists.map { list in
       lowerBound(
         of: neurons.lowerBound, in: list.indices)..<lowerBound(of: neurons.upperBound, in: list.indices)
@@ -261,14 +261,14 @@ extension DataTree {
     }
     return shard
   }
+}
 
-  /// The first position of `indices`, ascending, with a value of at least `value`.
-  private static func lowerBound(of value: Int, in indices: [Int32]) -> Int {
-    var (low, high) = (0, indices.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if Int(indices[middle]) < value { low = middle + 1 } else { high = middle }
-    }
-    return low
+/// The first position of `indices`, ascending, with a value of at least `value`.
+func lowerBound(of value: Int, in indices: [Int32]) -> Int {
+  var (low, high) = (0, indices.count)
+  while low < high {
+    let middle = (low + high) / 2
+    if Int(indices[middle]) < value { low = middle + 1 } else { high = middle }
   }
+  return low
 }

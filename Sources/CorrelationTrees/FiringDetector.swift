@@ -23,8 +23,8 @@ public protocol FiringDetector: Sendable {
   var neuronCount: Int { get }
   /// Bytes held, the data points left out.
   var memoryBytes: Int { get }
-  /// Bytes that a detector of this size will hold, computed before anything is allocated.
-  static func requiredMemory(neurons: Int, points: Int) -> ByteCount
+  /// Bytes that a detector of this size will hold at most, computed before anything is allocated.
+  static func requiredMemory(neurons: Int, points: Int, dimension: Int) -> ByteCount
 
   /// The stored numbers that a query of all pairs looks at and that updates write, expected when pairs fire
   /// independently.

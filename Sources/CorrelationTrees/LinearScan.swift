@@ -16,7 +16,7 @@ public struct LinearScan: FiringDetector {
 
   public var neuronCount: Int { correlations.rows }
   public var memoryBytes: Int { correlations.memoryBytes }
-  public static func requiredMemory(neurons: Int, points: Int) -> ByteCount {
+  public static func requiredMemory(neurons: Int, points: Int, dimension: Int) -> ByteCount {
     .matrix(rows: neurons, columns: points)
   }
 

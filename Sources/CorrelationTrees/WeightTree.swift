@@ -25,7 +25,7 @@ public struct WeightTree: FiringDetector {
 
   public var neuronCount: Int { nodes.rows }
   public var memoryBytes: Int { nodes.memoryBytes }
-  public static func requiredMemory(neurons: Int, points: Int) -> ByteCount {
+  public static func requiredMemory(neurons: Int, points: Int, dimension: Int) -> ByteCount {
     .matrix(rows: neurons, columns: points > Int.max / 2 ? .max : 2 * points)
   }
 

@@ -36,6 +36,9 @@ public enum LinearAlgebra {
       result.base, blasint(max(result.stride, 1)))
   }
 
+  /// The most multiply-adds of a product for which OpenBLAS may take a kernel for small ones.
+  static let smallProduct = 1_000_000
+
   /// Calls `body` with `left`, padded below by zero rows where needed, so that a product with `columns` columns is
   /// computed by the general kernel.
   ///
@@ -47,7 +50,7 @@ public enum LinearAlgebra {
     _ left: MatrixView, columns: Int, _ body: (MatrixView, _ isPadded: Bool) -> Void
   ) {
     let perRow = columns * left.columns
-    let needed = perRow > 0 ? 1_000_000 / perRow + 1 : 0
+    let needed = perRow > 0 ? smallProduct / perRow + 1 : 0
     guard left.rows < needed, needed <= 256 else { return body(left, false) }
     Scratch.withMatrix(rows: needed, columns: left.columns) { padded in
       padded.rows(0..<left.rows).copy(left)

@@ -146,8 +146,8 @@ import FireTreeTraining
     var points: DataPoints { scan.points }
     var neuronCount: Int { scan.neuronCount }
     var memoryBytes: Int { scan.memoryBytes }
-    static func requiredMemory(neurons: Int, points: Int) -> ByteCount {
-      LinearScan.requiredMemory(neurons: neurons, points: points)
+    static func requiredMemory(neurons: Int, points: Int, dimension: Int) -> ByteCount {
+      LinearScan.requiredMemory(neurons: neurons, points: points, dimension: dimension)
     }
     func correlation(neuron: Int, point: Int) -> Float { scan.correlation(neuron: neuron, point: point) }
     mutating func update(_ neuron: Int, to weights: [Float]) -> OperationCounts {

@@ -36,7 +36,9 @@ public struct TreeEngine<Detector: FiringDetector>: TrainingEngine {
   public static func requiredMemory(for shape: ProblemShape) -> ByteCount {
     // A firing pair takes 8 bytes, in lists of which twice the size may be reserved; a quarter of all pairs is far
     // more than a threshold leaves firing.
-    shape.baseMemory + Detector.requiredMemory(neurons: shape.neurons, points: shape.points)
+    let detector = Detector.requiredMemory(
+      neurons: shape.neurons, points: shape.points, dimension: shape.dimension)
+    return shape.baseMemory + detector
       + ByteCount(4) * shape.neurons * shape.points
   }
 

@@ -1,0 +1,95 @@
+import FireTreeCore
+
+/// The leaves into which queries have to look: for every leaf that some query opens, those queries, ascending.
+struct OpenLeaves: Sendable {
+  /// Leaves, ascending, numbered from 0.
+  private(set) var leaves: [Int32] = []
+  /// Queries of `leaves[k]`: positions `offsets[k]..<offsets[k + 1]`.
+  private(set) var offsets: [Int] = [0]
+  private(set) var queries: [Int32] = []
+  /// Balls whose bounds were computed, each by an inner product.
+  fileprivate(set) var nodesVisited = 0
+
+  fileprivate mutating func append(_ leaf: Int, _ open: UnsafeBufferPointer<UInt32>) {
+    leaves.append(Int32(leaf))
+    queries.append(contentsOf: open.lazy.map(Int32.init))
+    offsets.append(queries.count)
+  }
+
+  /// The queries that open a leaf. Complexity: O(log of the leaves).
+  func queries(ofLeaf leaf: Int) -> ArraySlice<Int32> {
+    let k = lowerBound(of: leaf, in: leaves)
+    guard k < leaves.count, Int(leaves[k]) == leaf else { return [] }
+    return queries[offsets[k]..<offsets[k + 1]]
+  }
+}
+
+extension BallTree {
+  /// The leaves in which an item may reach `bound` with one of the queries in `range`.
+  ///
+  /// `norms` are upper bounds of the queries' norms. Complexity: an inner product a query and visited node.
+  func open(
+    by queries: DataPointsView, in range: Range<Int>, norms: [Double], bound: Float, limits: CorrelationBound
+  ) -> OpenLeaves {
+    guard count > 0, !range.isEmpty else { return OpenLeaves() }
+    return centers.withView { centers in
+      withUnsafeTemporaryAllocation(of: UInt32.self, capacity: range.count * (levels + 1)) { active in
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: range.count) { products in
+          norms.withUnsafeBufferPointer { norms in
+            // Queries that open a node lie level by level below each other.
+            guard let base = active.baseAddress, let scratch = products.baseAddress else {
+              return OpenLeaves()
+            }
+            for (k, query) in range.enumerated() { base[k] = UInt32(query) }
+            var search = BallSearch(
+              tree: self, centers: centers, queries: queries, norms: norms, bound: Double(bound),
+              limits: limits,
+              products: scratch)
+            search.descend(1, active: base, count: range.count, into: base, capacity: range.count)
+            return search.result
+          }
+        }
+      }
+    }
+  }
+}
+
+/// One descent with several queries.
+private struct BallSearch {
+  let tree: BallTree
+  let centers: MatrixView
+  let queries: DataPointsView
+  let norms: UnsafeBufferPointer<Double>
+  let bound: Double
+  let limits: CorrelationBound
+  let products: UnsafeMutablePointer<Float>
+  var result = OpenLeaves()
+
+  /// Goes down with those of the active queries that cannot skip `node`. They are written to `kept`, which may be
+  /// `active` itself; the levels below write behind it.
+  mutating func descend(
+    _ node: Int, active: UnsafePointer<UInt32>, count: Int, into kept: UnsafeMutablePointer<UInt32>,
+    capacity: Int
+  ) {
+    guard !tree.range(of: node).isEmpty else { return }
+    result.nodesVisited += count
+    queries.dots(centers.row(node - 1), withPoints: active, count: count, into: products)
+    let radius = tree.radii[node], reach = tree.centerNorms[node] + radius
+    var open = 0
+    for k in 0..<count {
+      let norm = norms[Int(active[k])]
+      let ceiling = Double(products[k]) + norm * radius + limits.margin(norm, reach)
+      // A ceiling that is not a number says nothing.
+      guard !(ceiling < bound) else { continue }
+      kept[open] = active[k]
+      open += 1
+    }
+    guard open > 0 else { return }
+    guard !tree.isLeaf(node) else {
+      return result.append(node - tree.leafCount, UnsafeBufferPointer(start: kept, count: open))
+    }
+    for child in [2 * node, 2 * node + 1] {
+      descend(child, active: kept, count: open, into: kept + capacity, capacity: capacity)
+    }
+  }
+}
