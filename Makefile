@@ -48,10 +48,11 @@ check: dependencies
 bench-peers: build .venv/peers
 	.venv/bin/python Benchmarks/peers/compare.py --firetree $(BUILD)/firetree $(OPTIONS)
 
-# A study that was begun at this commit goes on; any other is replaced.
+# A study that was begun at this commit goes on; one of another commit is replaced.
 OUT ?= Documentation/Study
 study: build
-	@grep -qs "^commit,$$(git rev-parse --short HEAD)$$" $(OUT)/settings.csv || rm -rf $(OUT)
+	@[ ! -f "$(OUT)/settings.csv" ] || grep -q "^commit,$$(git rev-parse --short HEAD)$$" "$(OUT)/settings.csv" || \
+	  rm -r "$(OUT)"
 	$(BUILD)/firetree study all --out $(OUT) $(OPTIONS)
 
 lint: dependencies

@@ -56,7 +56,8 @@ package struct EngineMeasurement: Sendable {
   }
 
   /// An engine on a network that nothing else holds, so that no step copies it, and the least time of building it.
-  /// Building again pays for short times alone.
+  /// The first time memory is had from the system for the first time, so it is built at least three times, unless that
+  /// takes long, and short times are taken more often.
   private static func build(
     _ seconds: inout Double, _ make: (Network) -> any TrainingEngine, network: () -> Network
   ) -> any TrainingEngine {

@@ -25,7 +25,7 @@ struct ScalingStudy: Study {
     }
     let counts = settings.points(
       settings.choose(
-        full: [512, 768, 1024, 1536, 2048, 3072, 4096], quick: [128, 256, 512, 1024], smoke: powers(3, 5)))
+        full: [512, 896, 1536, 2560, 4096], quick: [128, 256, 512, 1024], smoke: powers(3, 5)))
     let dimensions = settings.choose(full: powers(12, 16), quick: powers(10, 13), smoke: powers(4, 6))
     sweeps = [
       Sweep(
@@ -58,7 +58,7 @@ struct ScalingStudy: Study {
   /// Times of a few steps settle soon; a slow engine gets a few seconds.
   static func budget(_ settings: StudySettings) -> EngineMeasurement.Budget {
     settings.choose(
-      full: EngineMeasurement.Budget(steps: 11, seconds: 4, predictedSeconds: 40),
+      full: EngineMeasurement.Budget(steps: 11, seconds: 2.5, predictedSeconds: 40),
       quick: EngineMeasurement.Budget(steps: 5, seconds: 0.5, predictedSeconds: 2),
       smoke: EngineMeasurement.Budget(steps: 2, seconds: 0.1, predictedSeconds: 1))
   }
