@@ -34,6 +34,12 @@ public protocol FiringDetector: Sendable {
     neurons: Int, points: Int, share: Double, updated: Double
   ) -> (visited: Double, written: Double)
 
+  /// The inner products that building, an update or a query of all pairs computes, expected for weights w ~ N(0, I_d) and
+  /// points of unit norm in all directions.
+  static func expectedProducts(
+    of work: DetectorWork, neurons: Int, points: Int, dimension: Int, share: Double
+  ) -> ExpectedProducts
+
   /// Whether the numbers of one neuron lie far from each other, so that each access is one to memory.
   static var isScattered: Bool { get }
 

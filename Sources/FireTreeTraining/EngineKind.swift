@@ -6,6 +6,8 @@ public enum EngineKind: String, CaseIterable, Sendable {
   case dense
   case dataTree = "data-tree"
   case weightTree = "weight-tree"
+  case halfSpaceData = "half-space-data"
+  case halfSpaceWeights = "half-space-weights"
   case gram
   case weights
 
@@ -15,6 +17,8 @@ public enum EngineKind: String, CaseIterable, Sendable {
     case .dense: DenseEngine.self
     case .dataTree: TreeEngine<DataTree>.self
     case .weightTree: TreeEngine<WeightTree>.self
+    case .halfSpaceData: TreeEngine<HalfSpaceData>.self
+    case .halfSpaceWeights: TreeEngine<HalfSpaceWeights>.self
     case .gram: GramEngine.self
     case .weights: WeightEngine.self
     }

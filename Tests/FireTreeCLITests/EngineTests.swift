@@ -2,7 +2,9 @@ import Testing
 
 /// The commands that compare engines, and what holds for each of them.
 @Suite struct EngineTests {
-  static let engines = ["dense", "data-tree", "weight-tree", "gram", "weights"]
+  static let engines = [
+    "dense", "data-tree", "weight-tree", "half-space-data", "half-space-weights", "gram", "weights",
+  ]
   private let folder: TemporaryFolder
   private let digits: [String]
 

@@ -10,6 +10,8 @@ private enum TreeCost {
   static let write = 1.0
   static let scatteredWrite = 4.0
   static let neuron = 60.0
+  /// In the same unit: what a product with a single vector takes beside its multiply-adds.
+  static let vector = 6.0
   /// Bytes of rows that are met here and there take so many times those of rows in sequence.
   static let scatteredBytes = 4.0
   /// Products with single points, for a neuron's sum over one tile of points, which is cleared and added.
@@ -24,11 +26,14 @@ extension TreeEngine {
   public static func predictedCost(for shape: ProblemShape, machine: MachineProfile) -> PredictedCost {
     let neurons = Double(shape.neurons)
     let moved = shape.firing.activeShare * neurons
-    let all = refreshSeconds(of: neurons, shape: shape, machine: machine)
+    let all =
+      productSeconds(of: .building, shape: shape, machine: machine)
+      + writeSeconds(of: neurons, shape: shape, machine: machine)
     let query = querySeconds(for: shape, machine: machine) + 0.5 * shape.firingPairs * machine.pairSeconds
     let step =
       gradientSeconds(moved: moved, shape: shape, machine: machine)
-      + refreshSeconds(of: moved, shape: shape, machine: machine) + query
+      + productSeconds(of: .updating(moved), shape: shape, machine: machine)
+      + writeSeconds(of: moved, shape: shape, machine: machine) + query
       + TreeCost.neuron * moved * machine.elementSeconds + TreeCost.regions * machine.regionSeconds
     return PredictedCost(preprocessing: all + query, step: step)
   }
@@ -48,14 +53,27 @@ extension TreeEngine {
       + 8 * moved * touched * slowdown(of: moved, shape: shape) / machine.bandwidth
   }
 
-  private static func refreshSeconds(
+  /// Inner products: of pairs in matrix products, of single vectors one by one.
+  private static func productSeconds(
+    of work: DetectorWork, shape: ProblemShape, machine: MachineProfile
+  ) -> Double {
+    let products = Detector.expectedProducts(
+      of: work, neurons: shape.neurons, points: shape.points, dimension: shape.dimension,
+      share: shape.firing.share)
+    let perPoint = Double(shape.storedElements) / Double(max(shape.points, 1))
+    let single = products.weightVectors * Double(shape.dimension) + products.pointVectors * perPoint
+    return 2 * products.pairs * perPoint / machine.correlationRate + 2 * single / machine.pointRate
+      + TreeCost.vector * (products.weightVectors + products.pointVectors) * machine.elementSeconds
+  }
+
+  /// New weights are read, and what follows from them is written.
+  private static func writeSeconds(
     of moved: Double, shape: ProblemShape, machine: MachineProfile
   ) -> Double {
     let written = Detector.expectedAccesses(
       neurons: shape.neurons, points: shape.points, share: shape.firing.share, updated: moved
     ).written
-    return 2 * moved * Double(shape.storedElements) / machine.correlationRate
-      + 4 * moved * Double(shape.dimension) * slowdown(of: moved, shape: shape) / machine.bandwidth
+    return 4 * moved * Double(shape.dimension) * slowdown(of: moved, shape: shape) / machine.bandwidth
       + (Detector.isScattered ? TreeCost.scatteredWrite : TreeCost.write) * written * machine.elementSeconds
   }
 
@@ -70,6 +88,6 @@ extension TreeEngine {
       neurons: shape.neurons, points: shape.points, share: shape.firing.share, updated: 0
     ).visited
     return (Detector.isScattered ? TreeCost.scatteredVisit : TreeCost.visit) * visited
-      * machine.elementSeconds
+      * machine.elementSeconds + productSeconds(of: .querying, shape: shape, machine: machine)
   }
 }
