@@ -1,7 +1,7 @@
 /// What detectors take over the dimension: structures over the geometry of the points against trees over correlations.
 struct DimensionsStudy: Study {
   static let keyColumns = ["dimension", "points", "neurons", "detector"]
-  static let valueColumns = Array(DetectorMeasurement.columns.dropFirst())
+  static let valueColumns = Array(DetectorTiming.columns.dropFirst())
 
   private let settings: StudySettings
   private let points: Int
@@ -25,7 +25,7 @@ struct DimensionsStudy: Study {
             min(64, neurons), d, seed: settings.seed, stream: 18)
           return [
             Array(
-              try DetectorMeasurement(
+              try DetectorTiming(
                 kind, weights: network.hiddenWeights, changed: others, points: instance.points,
                 bound: network.threshold.nextUp, workers: settings.workers
               ).fields.dropFirst())

@@ -43,36 +43,15 @@ import Testing
     #expect(settings.points([1, 3, 9]) == [1, 3] && settings.points([7]) == [3])
   }
 
-  /// Brute force over the bits.
-  @Test(arguments: [4, 16, 64, 200]) func orthogonalVectors(vectors: Int) {
-    for seed in UInt64(0)..<4 {
-      let instance = HardnessStudy.orthogonal(vectors, seed: seed)
-      let scan = LinearScan(weights: instance.weights, points: instance.points, workers: workers)
-      var found = Set<[Int]>(), expected = Set<[Int]>()
-      scan.firingSet(atLeast: instance.bound, workers: workers).set.forEachPair {
-        found.insert([$0, $1, Int($2)])
-      }
-      for r in 0..<vectors {
-        for i in 0..<vectors {
-          let common = zip(instance.weights.row(r), instance.points.point(i)).contains {
-            $0.0 != 0 && $0.1 != 0
-          }
-          if !common { expected.insert([r, i, 0]) }
-        }
-      }
-      #expect(found == expected, "\(vectors) seed \(seed)")
-    }
-  }
-
   @Test(arguments: DetectorKind.allCases) func everyDetectorIsMeasuredAndCompared(kind: DetectorKind) throws {
-    let instance = HardnessStudy.training(40, settings)
-    let found = try DetectorMeasurement(
-      kind, weights: instance.weights, changed: instance.changed, points: instance.points,
-      bound: instance.bound,
-      workers: workers)
+    let instance = DetectionInstance.training(
+      neurons: 40, points: 40, dimension: 9, share: 0.05, seed: 1, workers: workers)
+    let found = try DetectorTiming(
+      kind, weights: instance.weights, changed: instance.movedWeights, points: .dense(instance.points),
+      bound: instance.bound, workers: workers)
     #expect(found.comparison.compared == 2 * 40 * 40 && found.comparison.firing > 0)
     #expect(found.build > 0 && found.query > 0 && found.update > 0 && found.counts.pairsReported > 0)
-    #expect(found.fields.count == DetectorMeasurement.columns.count)
+    #expect(found.fields.count == DetectorTiming.columns.count)
   }
 
   /// A pair that is left out, one that is invented, and one on the bound.

@@ -57,7 +57,7 @@ public struct DetectorComparison: Sendable, Equatable {
 }
 
 /// What a detector took on one instance of a study.
-package struct DetectorMeasurement: Sendable {
+package struct DetectorTiming: Sendable {
   package let kind: DetectorKind
   /// Seconds to build it, the least of several times.
   package var build = Double.nan
