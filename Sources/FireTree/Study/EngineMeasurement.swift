@@ -64,7 +64,7 @@ package struct EngineMeasurement: Sendable {
     let network = network(), clock = ContinuousClock()
     var (times, engine): ([Double], (any TrainingEngine)?) = ([], nil)
     // At first memory comes from the system anew, which takes longer: so at least three times, if that can be waited for.
-    while times.isEmpty || times.count < 5 && times.reduce(0, +) < (times.count < 3 ? 3 : 0.3) {
+    while times.isEmpty || times.count < 5 && times.reduce(0, +) < (times.count < 3 ? 1.5 : 0.3) {
       engine = nil  // so that its memory is given back outside the measurement
       times.append(clock.measure { engine = make(network) }.seconds)
     }

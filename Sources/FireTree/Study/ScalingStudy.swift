@@ -32,7 +32,7 @@ struct ScalingStudy: Study {
         name: "m, few points", column: "neurons",
         sizes: widths(
           settings.choose(full: 16, quick: 16, smoke: 4),
-          settings.choose(full: powers(16, 21), quick: powers(14, 17), smoke: powers(6, 8)))),
+          settings.choose(full: powers(16, 20), quick: powers(14, 17), smoke: powers(6, 8)))),
       Sweep(
         name: "m, many points", column: "neurons",
         sizes: widths(
@@ -58,7 +58,7 @@ struct ScalingStudy: Study {
   /// Times of a few steps settle soon; a slow engine gets a few seconds.
   static func budget(_ settings: StudySettings) -> EngineMeasurement.Budget {
     settings.choose(
-      full: EngineMeasurement.Budget(steps: 11, seconds: 2.5, predictedSeconds: 40),
+      full: EngineMeasurement.Budget(steps: 11, seconds: 1.5, predictedSeconds: 8),
       quick: EngineMeasurement.Budget(steps: 5, seconds: 0.5, predictedSeconds: 2),
       smoke: EngineMeasurement.Budget(steps: 2, seconds: 0.1, predictedSeconds: 1))
   }

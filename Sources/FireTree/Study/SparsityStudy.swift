@@ -58,9 +58,13 @@ struct SparsityStudy: Study {
       method: """
         \(iterations) steps of plain gradient descent at half of 1 / lambda_max on \(points) \
         \(settings.data == nil ? "random unit vectors with random labels of ±1" : "points of the file"), d = \(dimension), \
-        at the papers' threshold. Expected at start: P[N(0, 1) > b]. Bound: the share that can fire when no weight has \
-        moved further than the one that moved most, P[N(0, 1) > b - D]. Radius: 1/b, up to which the analyses count on \
-        sparsity.
+        at the papers' threshold.
+
+        Lemma. When every |w_r(t) - w_r(0)| <= R, neuron r fires on x_i at t only if <w_r(0), x_i> > b - R |x_i| \
+        (Cauchy-Schwarz). These are independent events, so for |x_i| = 1 at most 2 m P[N(0, 1) > b - R] neurons fire on a \
+        point, but with a chance of exp(-m P / 3) (Chernoff). For R <= 1/b that is of the order of m exp(-b^2 / 2).
+
+        Expected at start: P[N(0, 1) > b]. Bound: P[N(0, 1) > b - D] with D the largest movement measured. Radius: 1/b.
         """)
     report.tables = [
       (
