@@ -18,7 +18,7 @@ import FireTreeCore
 /// Items may move (`move`): the balls above grow to hold them, and the tree is built anew when its leaves have grown by
 /// half, but not before half as many items as there are have moved. So a move costs O(d log N) amortised.
 ///
-/// Memory: (d + 4) 4 bytes for each of about 2 N / `leafSize` nodes, 8 bytes an item. Build: O(N d log N).
+/// Memory: 4 (d + 4) bytes for each of fewer than 4 N / `leafSize` nodes, 8 bytes an item. Build: O(N d log N).
 package struct BallTree: Sendable {
   let count: Int
   let levels: Int

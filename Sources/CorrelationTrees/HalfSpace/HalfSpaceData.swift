@@ -147,8 +147,8 @@ extension HalfSpaceData {
       for neuron in tiles[tile] {
         let (candidates, visited) = candidates(of: neuron, atLeast: bound)
         counts += OperationCounts(innerProducts: candidates.count, nodesVisited: visited)
-        book.forEachProduct(neurons: [Int32(neuron)], points: candidates) { _, k, value in
-          if value >= bound { shard.append(point: Int(candidates[k]), correlation: value) }
+        book.forEachPair(neurons: [Int32(neuron)], points: candidates, atLeast: bound) { _, k, value in
+          shard.append(point: Int(candidates[k]), correlation: value)
         }
         shard.endRow(of: neuron)
       }
@@ -172,8 +172,8 @@ extension HalfSpaceData {
     let parts = workers.map(shards: tree.leafCount) { leaf in
       let items = Array(tree.items(ofLeaf: leaf)), open = searches.flatMap { $0.queries(ofLeaf: leaf) }
       var lists = [FiringList](repeating: FiringList(), count: items.count)
-      book.forEachProduct(neurons: open, points: items) { r, k, value in
-        if value >= bound { lists[k].append(Int(open[r]), value) }
+      book.forEachPair(neurons: open, points: items, atLeast: bound) { r, k, value in
+        lists[k].append(Int(open[r]), value)
       }
       return (lists: lists, products: open.count * items.count)
     }

@@ -86,8 +86,8 @@ public struct HalfSpaceWeights: FiringDetector {
     let parts = workers.map(shards: tree.leafCount) { leaf in
       let items = Array(tree.items(ofLeaf: leaf)), open = searches.flatMap { $0.queries(ofLeaf: leaf) }
       var lists = [FiringList](repeating: FiringList(), count: items.count)
-      book.forEachProduct(neurons: items, points: open) { r, k, value in
-        if value >= bound { lists[r].append(Int(open[k]), value) }
+      book.forEachPair(neurons: items, points: open, atLeast: bound) { r, k, value in
+        lists[r].append(Int(open[k]), value)
       }
       return (lists: lists, products: open.count * items.count)
     }

@@ -83,29 +83,42 @@ extension PairBook {
   /// s_ri, in the bits of a tiled product.
   func correlation(neuron: Int, point: Int) -> Float {
     var result: Float = 0
-    forEachProduct(neurons: [Int32(neuron)], points: [Int32(point)]) { _, _, value in result = value }
+    forEachBlock(neurons: [Int32(neuron)], points: [Int32(point)]) { _, _, block in result = block[0, 0] }
     return result
   }
 
-  /// Calls `body(position, position, s)` for every pair of the chosen neurons and points, both ascending, neurons
-  /// outermost within blocks of 1,024.
+  /// Calls `body(position, position, s)` for every pair of the chosen neurons and points, both ascending, that reaches
+  /// `bound`; by neurons, then by points, within blocks.
   ///
   /// Complexity: R P inner products, as matrix products.
-  func forEachProduct(neurons: [Int32], points chosen: [Int32], _ body: (Int, Int, Float) -> Void) {
+  func forEachPair(
+    neurons: [Int32], points chosen: [Int32], atLeast bound: Float, _ body: (Int, Int, Float) -> Void
+  ) {
+    forEachBlock(neurons: neurons, points: chosen) { rows, columns, block in
+      for r in 0..<block.rows {
+        let row = block.row(r)
+        for k in 0..<block.columns where row[k] >= bound {
+          body(rows.lowerBound + r, columns.lowerBound + k, row[k])
+        }
+      }
+    }
+  }
+
+  /// The correlations of the chosen neurons and points, in blocks of at most 1,024 x 8,192.
+  private func forEachBlock(
+    neurons: [Int32], points chosen: [Int32], _ body: (Range<Int>, Range<Int>, MatrixView) -> Void
+  ) {
     guard !neurons.isEmpty, !chosen.isEmpty else { return }
+    let tiles = Tiles(of: chosen.count, size: 8192)
     weights.withView { weights in
       neurons.withUnsafeBufferPointer { neurons in
         chosen.withUnsafeBufferPointer { chosen in
           weights.forEachTile(of: neurons, size: 1024) { range, rows in
-            let tiles = Tiles(of: chosen.count, size: 8192)
             for tile in 0..<tiles.count {
               Scratch.withMatrix(rows: rows.rows, columns: tiles[tile].count) { result in
                 points.correlate(
                   rows, chosen: UnsafeBufferPointer(rebasing: chosen[tiles[tile]]), into: result)
-                for (slot, position) in range.enumerated() {
-                  let row = result.row(slot)
-                  for (k, place) in tiles[tile].enumerated() { body(position, place, row[k]) }
-                }
+                body(range, tiles[tile], result.view)
               }
             }
           }
@@ -125,8 +138,8 @@ extension PairBook {
       }
     }
     var list = FiringList()
-    forEachProduct(neurons: [Int32(neuron)], points: likely) { _, k, value in
-      if value >= bound { list.append(Int(likely[k]), value) }
+    forEachPair(neurons: [Int32(neuron)], points: likely, atLeast: bound) { _, k, value in
+      list.append(Int(likely[k]), value)
     }
     list.counts = OperationCounts(innerProducts: candidates.count, pairsReported: list.indices.count)
     return list
@@ -144,8 +157,8 @@ extension PairBook {
       }
     }
     var list = FiringList()
-    forEachProduct(neurons: likely, points: [Int32(point)]) { k, _, value in
-      if value >= bound { list.append(Int(likely[k]), value) }
+    forEachPair(neurons: likely, points: [Int32(point)], atLeast: bound) { k, _, value in
+      list.append(Int(likely[k]), value)
     }
     list.counts = OperationCounts(innerProducts: candidates.count, pairsReported: list.indices.count)
     return list

@@ -10,8 +10,10 @@ private enum TreeCost {
   static let write = 1.0
   static let scatteredWrite = 4.0
   static let neuron = 60.0
-  /// In the same unit: what a product with a single vector takes beside its multiply-adds.
+  /// In the same unit: what a product with a single vector takes beside its multiply-adds, and what a pair takes whose
+  /// correlation a query computes.
   static let vector = 6.0
+  static let computedPair = 2.0
   /// Bytes of rows that are met here and there take so many times those of rows in sequence.
   static let scatteredBytes = 4.0
   /// Products with single points, for a neuron's sum over one tile of points, which is cleared and added.
@@ -62,7 +64,9 @@ extension TreeEngine {
       share: shape.firing.share)
     let perPoint = Double(shape.storedElements) / Double(max(shape.points, 1))
     let single = products.weightVectors * Double(shape.dimension) + products.pointVectors * perPoint
+    let seen = if case .querying = work { products.pairs } else { 0.0 }
     return 2 * products.pairs * perPoint / machine.correlationRate + 2 * single / machine.pointRate
+      + TreeCost.computedPair * seen * machine.elementSeconds
       + TreeCost.vector * (products.weightVectors + products.pointVectors) * machine.elementSeconds
   }
 
