@@ -171,7 +171,10 @@ struct SparsityStudy: Study {
           : "within 1/b at m = " + inside.map { StudyNumber.whole($0) }.joined(separator: ", "))
           + ", of \(widths.count) widths; share grown \(StudyNumber.text(last)) times at the widest",
         verdict: inside.count == widths.count
-          ? .holds : inside.isEmpty ? .doesNot : .holdsOnlyWhen("m is at least about \(least)")),
+          ? .holds
+          : .holdsOnlyWhen(
+            inside.isEmpty
+              ? "m is larger than \(StudyNumber.whole(widths.last ?? 0))" : "m is at least about \(least)")),
     ]
   }
 }

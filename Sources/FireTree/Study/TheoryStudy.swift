@@ -158,9 +158,7 @@ struct TheoryStudy: Study {
         place: "theorem, convergence: the width that is asked for",
         measured: "within 1/b at m = \(list(near)); the bound asks for m = "
           + rows.map { StudyNumber.text($0.number("needed_neurons"), digits: 2) }.joined(separator: ", "),
-        verdict: near.isEmpty
-          ? .doesNot
-          : near.count == rows.count ? .holds : .holdsOnlyWhen("m is one of \(list(near))")),
+        verdict: Self.movement(rows, near)),
     ]
   }
 
@@ -171,5 +169,21 @@ struct TheoryStudy: Study {
     guard let least = close.map({ $0.whole("neurons") }).min() else { return .doesNot }
     return close.count == rows.count
       ? .holds : .holdsOnlyWhen("m is at least about \(StudyNumber.whole(least))")
+  }
+
+  /// What the movements say of a claim that is made of wide networks alone.
+  private static func movement(
+    _ rows: [StudyTable.Record], _ near: [StudyTable.Record]
+  ) -> StudyClaim.Verdict {
+    if near.count == rows.count { return .holds }
+    if let least = near.map({ $0.whole("neurons") }).min() {
+      return .holdsOnlyWhen("m is at least about \(StudyNumber.whole(least)), less than the bound asks for")
+    }
+    let asked = rows.contains { $0.number("neurons") >= $0.number("needed_neurons") }
+    let law = PowerLaw(rows.map { ($0.number("neurons"), $0.number("movement")) })
+    return asked
+      ? .doesNot
+      : .open(
+        "open: no width here is as large as asked for; movement ~ m^e, e = \(StudyNumber.exponent(law))")
   }
 }
