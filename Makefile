@@ -5,13 +5,14 @@ OPTIONS ?=
 BUILD = .build/release
 SOURCES = Package.swift Sources Tests Examples
 
-.PHONY: help demo build test check bench-peers lint format dependencies clean
+.PHONY: help demo build test check bench-peers study lint format dependencies clean
 
 help:
 	@echo "make demo    build, train on bundled digits, evaluate on held-out ones"
 	@echo "make test    build and run all tests"
 	@echo "make check   the tests with assertions on, then under the address sanitizer; a billion pairs of certificates"
 	@echo "make bench-peers  compare with JAX, PyTorch, NumPy and scikit-learn (installs them into .venv)"
+	@echo "make study   measure the papers' claims anew, into Documentation/Study"
 	@echo "make lint    formatter and compiler warnings as errors"
 	@echo "make format  format the sources"
 
@@ -47,6 +48,13 @@ check: dependencies
 # OPTIONS goes to the program: make bench-peers OPTIONS="--what steps --rounds 1". Its --help says what it does.
 bench-peers: build .venv/peers
 	.venv/bin/python Benchmarks/peers/compare.py --firetree $(BUILD)/firetree $(OPTIONS)
+
+# A study that was begun at this commit goes on; one of another commit is replaced.
+OUT ?= Documentation/Study
+study: build
+	@[ ! -f "$(OUT)/settings.csv" ] || grep -q "^commit,$$(git rev-parse --short HEAD)$$" "$(OUT)/settings.csv" || \
+	  rm -r "$(OUT)"
+	$(BUILD)/firetree study all --out $(OUT) $(OPTIONS)
 
 lint: dependencies
 	$(SWIFT) format lint --strict --recursive $(SOURCES)

@@ -34,7 +34,10 @@ let package = Package(
     .target(name: "FireTreeData", dependencies: ["FireTreeCore", "CZlib", "CLibCSV"]),
     .target(
       name: "FireTree",
-      dependencies: ["FireTreeCore", "CorrelationTrees", "FireTreeTraining", "FireTreeData"]),
+      dependencies: [
+        "FireTreeCore", "CorrelationTrees", "FireTreeTraining", "FireTreeData",
+        .product(name: "RealModule", package: "swift-numerics"),
+      ]),
 
     .target(
       name: "TestSupport", dependencies: ["FireTreeCore", "CorrelationTrees", "FireTreeTraining"],

@@ -18,7 +18,7 @@ struct FireTreeCommand: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       TrainCommand.self, PredictCommand.self, EvaluateCommand.self, VerifyCommand.self, InspectCommand.self,
-      BenchmarkCommand.self, PlanCommand.self,
+      BenchmarkCommand.self, PlanCommand.self, StudyCommand.self,
     ])
 }
 

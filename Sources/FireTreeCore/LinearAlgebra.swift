@@ -12,7 +12,7 @@ public enum LinearAlgebra {
     case right
   }
 
-  private static let singleThreaded: Void = openblas_set_num_threads(1)
+  static let singleThreaded: Void = openblas_set_num_threads(1)
 
   /// `result = scale * op(left) * op(right) + keeping * result`, where op transposes the operand that is named.
   ///

@@ -4,7 +4,7 @@ import Testing
 
 /// `Documentation/Parameters.md` and the command's own help name the same options.
 @Suite struct ParametersTests {
-  static let commands = ["train", "predict", "evaluate", "verify", "inspect", "benchmark", "plan"]
+  static let commands = ["train", "predict", "evaluate", "verify", "inspect", "benchmark", "plan", "study"]
 
   /// Option names in the help of a command, each with its default if the help states one.
   private func help(of command: String) throws -> [String: String?] {

@@ -1,7 +1,7 @@
 import Testing
 
 @Suite struct HelpTests {
-  static let commands = ["train", "predict", "evaluate", "verify", "inspect", "benchmark", "plan"]
+  static let commands = ["train", "predict", "evaluate", "verify", "inspect", "benchmark", "plan", "study"]
 
   @Test(arguments: commands) func helpOfACommand(name: String) throws {
     let folder = try TemporaryFolder()

@@ -1,0 +1,145 @@
+/// Pairs that a detector reports against those of `LinearScan` on the same weights and points.
+///
+/// Correlations that two detectors compute differ by rounding, so a pair within twice gamma_d |w| |x| of the bound may
+/// be on either side (see `FiringAudit`).
+public struct DetectorComparison: Sendable, Equatable {
+  /// All n m pairs, each time.
+  public var compared = 0
+  /// Pairs that the scan reports.
+  public var firing = 0
+  /// Pairs that the scan alone reports, those within rounding of the bound aside.
+  public var missed = 0
+  /// Pairs that the detector alone reports, those within rounding of the bound aside.
+  public var extra = 0
+  /// Pairs that one alone reports, within rounding of the bound.
+  public var ties = 0
+
+  public init() {}
+
+  /// Compares what a detector found with what `reference` reports at `bound`. `weights` (m x d) are those of both.
+  /// Complexity: O(n m), and O(d) for each pair that differs.
+  public init(
+    of found: FiringSet, with reference: LinearScan, weights: Matrix, bound: Float, workers: Workers
+  ) {
+    let pointNorms = reference.points.norms()
+    let u = 0x1p-24 * Float(weights.columns)
+    let unit = 2 * u / (1 - u)
+    let scan = reference.firingSet(atLeast: bound, workers: workers).set
+    var claimed = Set<UInt64>(minimumCapacity: found.pairCount)
+    found.forEachPair { neuron, point, _ in claimed.insert(Self.key(neuron, point)) }
+    compared = reference.pointCount * reference.neuronCount
+    firing = scan.pairCount
+    let isTie = { (neuron: Int, point: Int) -> Bool in
+      let norm = weights.row(neuron).reduce(0) { $0 + $1 * $1 }.squareRoot()
+      return abs(reference.correlation(neuron: neuron, point: point) - bound) <= unit * norm
+        * pointNorms[point]
+    }
+    scan.forEachPair { neuron, point, _ in
+      guard claimed.remove(Self.key(neuron, point)) == nil else { return }
+      if isTie(neuron, point) { ties += 1 } else { missed += 1 }
+    }
+    for key in claimed {
+      if isTie(Int(key >> 32), Int(key & 0xFFFF_FFFF)) { ties += 1 } else { extra += 1 }
+    }
+  }
+
+  private static func key(_ neuron: Int, _ point: Int) -> UInt64 {
+    UInt64(UInt32(neuron)) << 32 | UInt64(UInt32(point))
+  }
+
+  public static func += (a: inout DetectorComparison, b: DetectorComparison) {
+    a.compared += b.compared
+    a.firing += b.firing
+    a.missed += b.missed
+    a.extra += b.extra
+    a.ties += b.ties
+  }
+}
+
+/// What a detector took on one instance of a study.
+package struct DetectorTiming: Sendable {
+  package let kind: DetectorKind
+  /// Seconds to build it, the least of several times.
+  package var build = Double.nan
+  /// Seconds to report all pairs, the least of several times.
+  package var query = Double.nan
+  /// What that query looked at.
+  package var counts = OperationCounts()
+  /// Seconds to change one weight, on average.
+  package var update = Double.nan
+  /// Seconds to report the neurons of one point, on average.
+  package var pointQuery = Double.nan
+  /// Seconds to report the points of one neuron, on average.
+  package var neuronQuery = Double.nan
+  package var memory = 0
+  package var comparison = DetectorComparison()
+
+  /// Measures `kind` on one instance and compares all its pairs with those of `LinearScan`, before and after updates.
+  ///
+  /// `changed` are weights that neurons get in turn. Throws a failure when they differ beyond rounding.
+  package init(
+    _ kind: DetectorKind, weights: Matrix, changed: Matrix, points: DataPoints, bound: Float, workers: Workers
+  ) throws {
+    self.kind = kind
+    let clock = ContinuousClock()
+    var detector = kind.type.init(weights: weights, points: points, workers: workers)
+    build = Self.least { kind.type.init(weights: weights, points: points, workers: workers) }
+    memory = detector.memoryBytes
+    var answer = detector.firingSet(atLeast: bound, workers: workers)
+    query = Self.least { detector.firingSet(atLeast: bound, workers: workers) }
+    counts = answer.counts
+    var reference = LinearScan(weights: weights, points: points, workers: workers)
+    let compare = { (found: FiringSet, reference: LinearScan, weights: Matrix) in
+      DetectorComparison(of: found, with: reference, weights: weights, bound: bound, workers: workers)
+    }
+    comparison += compare(answer.set, reference, weights)
+    let single = min(32, points.count, weights.rows)
+    pointQuery =
+      clock.measure { for i in 0..<single { _ = detector.neurons(of: i, atLeast: bound) } }.seconds
+      / Double(single)
+    neuronQuery =
+      clock.measure { for r in 0..<single { _ = detector.points(of: r, atLeast: bound) } }.seconds
+      / Double(single)
+    var moved = weights
+    let rows = (0..<changed.rows).map { changed.row($0) }
+    update =
+      clock.measure { for (r, row) in rows.enumerated() { detector.update(r, to: row) } }.seconds
+      / Double(max(rows.count, 1))
+    for (r, row) in rows.enumerated() {
+      reference.update(r, to: row)
+      for (column, value) in row.enumerated() { moved[r, column] = value }
+    }
+    answer = detector.firingSet(atLeast: bound, workers: workers)
+    comparison += compare(answer.set, reference, moved)
+    guard comparison.missed == 0 && comparison.extra == 0 else {
+      throw FireTreeError.failure(
+        "detector \(kind.rawValue) with n = \(points.count), m = \(weights.rows), d = \(points.dimension): "
+          + "\(comparison.missed) pairs missed, \(comparison.extra) extra")
+    }
+  }
+
+  /// The least time of at most five calls, of those that begin within 0.3 s.
+  private static func least<Result>(_ body: () -> Result) -> Double {
+    let clock = ContinuousClock()
+    var times: [Double] = []
+    while times.isEmpty || times.count < 5 && times.reduce(0, +) < 0.3 {
+      times.append(clock.measure { _ = body() }.seconds)
+    }
+    return times.min() ?? .nan
+  }
+
+  package static let columns = [
+    "detector", "build_seconds", "query_seconds", "point_query_seconds", "neuron_query_seconds",
+    "update_seconds", "nodes_visited", "inner_products", "pairs_reported", "memory_bytes", "pairs_compared",
+    "pairs_firing", "ties",
+  ]
+
+  /// The fields of `columns`.
+  package var fields: [String] {
+    [kind.rawValue] + [build, query, pointQuery, neuronQuery, update].map { "\($0)" }
+      + [
+        counts.nodesVisited, counts.innerProducts, counts.pairsReported, memory, comparison.compared,
+        comparison.firing, comparison.ties,
+      ].map { "\($0)" }
+  }
+}

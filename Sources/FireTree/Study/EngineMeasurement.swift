@@ -1,0 +1,134 @@
+/// What an engine took on one problem of a study.
+package struct EngineMeasurement: Sendable {
+  package let kind: EngineKind
+  /// Why it was not measured; nil when it was.
+  package var reason: String?
+  /// Seconds from a network in memory to its outputs, the least of several times.
+  package var preprocessing = Double.nan
+  /// Median seconds of a step after the first.
+  package var step = Double.nan
+  /// Steps timed.
+  package var steps = 0
+  /// Share of the pairs that fires after the last step.
+  package var firingShare = Double.nan
+  /// Share of the neurons that the last step moved.
+  package var movedShare = Double.nan
+  package var audit = FiringAudit()
+
+  /// How long cells of a study may take.
+  package struct Budget: Sendable {
+    /// Steps to time.
+    package var steps: Int
+    /// No further step begins, two timed ones aside, when those so far took so many seconds.
+    package var seconds: Double
+    /// An engine that is predicted to take longer for preprocessing and three steps is not measured.
+    package var predictedSeconds: Double
+
+    package init(steps: Int, seconds: Double, predictedSeconds: Double) {
+      self.steps = steps
+      self.seconds = seconds
+      self.predictedSeconds = predictedSeconds
+    }
+  }
+
+  /// Measures `kind`, and compares what it takes to fire in the end with a dense pass.
+  ///
+  /// Throws a failure when a pair is missed or extra beyond rounding.
+  package init(_ kind: EngineKind, _ instance: StudyInstance, rate: Float, budget: Budget, workers: Workers)
+    throws
+  {
+    self.kind = kind
+    reason = Self.obstacle(kind, instance.shape, budget)
+    guard reason == nil else { return }
+    let optimizer = GradientDescent(learningRate: rate, momentum: .none)
+    var engine = Self.build(&preprocessing) { network in
+      kind.type.init(network: network, points: instance.points, optimizer: optimizer, workers: workers)
+    } network: {
+      instance.network(workers: workers)
+    }
+    takeSteps(&engine, targets: instance.targets, budget: budget)
+    audit = FiringAudit(of: engine, workers: workers)
+    guard audit.missed == 0 && audit.extra == 0 else {
+      throw FireTreeError.failure(
+        "engine \(kind.rawValue) with n = \(instance.points.count), m = \(instance.neurons), "
+          + "d = \(instance.points.dimension): \(audit.missed) pairs missed, \(audit.extra) extra")
+    }
+  }
+
+  /// An engine on a network that nothing else holds, so that no step copies it, and the least time of building it.
+  /// The first time memory is had from the system for the first time, so it is built at least three times, unless that
+  /// takes long, and short times are taken more often.
+  private static func build(
+    _ seconds: inout Double, _ make: (Network) -> any TrainingEngine, network: () -> Network
+  ) -> any TrainingEngine {
+    let network = network(), clock = ContinuousClock()
+    var (times, engine): ([Double], (any TrainingEngine)?) = ([], nil)
+    // At first memory comes from the system anew, which takes longer: so at least three times, if that can be waited for.
+    while times.isEmpty || times.count < 5 && times.reduce(0, +) < (times.count < 3 ? 1.5 : 0.3) {
+      engine = nil  // so that its memory is given back outside the measurement
+      times.append(clock.measure { engine = make(network) }.seconds)
+    }
+    seconds = times.min() ?? .nan
+    guard let engine else { preconditionFailure("the loop runs once") }
+    return engine
+  }
+
+  /// Why `kind` is not measured on a problem of this shape.
+  private static func obstacle(_ kind: EngineKind, _ shape: ProblemShape, _ budget: Budget) -> String? {
+    if let limitation = kind.type.limitation(for: shape) { return limitation }
+    guard kind.type.requiredMemory(for: shape) * 2 <= ByteCount.available else { return "memory" }
+    let cost = kind.type.predictedCost(for: shape, machine: .standard(for: shape))
+    return cost.total(iterations: 3) > budget.predictedSeconds ? "predicted to take too long" : nil
+  }
+
+  /// The first step is not timed: it writes memory for the first time.
+  private mutating func takeSteps(
+    _ engine: inout any TrainingEngine, targets: Matrix, budget: Budget
+  ) {
+    let loss = SquaredLoss(), clock = ContinuousClock()
+    let pairs = Double(engine.points.count) * Double(engine.neuronCount)
+    var times: [Double] = []
+    var total = 0.0
+    while times.count < budget.steps + 1 && (total < budget.seconds || times.count < 3) {
+      let time = clock.measure {
+        let report = engine.advance(
+          outputGradient: loss.gradient(outputs: engine.outputs, targets: targets))
+        movedShare = Double(report.neuronsMoved) / Double(engine.neuronCount)
+      }.seconds
+      times.append(time)
+      total += time
+    }
+    step = Self.median(Array(times.dropFirst()))
+    steps = times.count - 1
+    firingShare = Double(engine.firingPairs) / pairs
+  }
+
+  /// Precondition: there are values.
+  package static func median(_ values: [Double]) -> Double {
+    let sorted = values.sorted()
+    return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+  }
+
+  package static let columns = [
+    "engine", "status", "preprocess_seconds", "step_seconds", "steps", "firing_share", "moved_share",
+    "pairs_compared", "pairs_firing", "ties",
+  ]
+
+  /// The fields of `columns`.
+  package var fields: [String] {
+    let numbers = reason == nil ? [preprocessing, step].map { "\($0)" } : ["", ""]
+    let shares = reason == nil ? [firingShare, movedShare].map { "\($0)" } : ["", ""]
+    return [kind.rawValue, reason ?? "measured"] + numbers + ["\(steps)"] + shares
+      + [audit.compared, audit.firing, audit.ties].map { "\($0)" }
+  }
+
+  /// Measures every engine on one problem.
+  package static func all(
+    _ instance: StudyInstance, budget: Budget, workers: Workers
+  ) throws -> [EngineMeasurement] {
+    let rate = instance.learningRate(workers: workers)
+    return try EngineKind.allCases.map {
+      try EngineMeasurement($0, instance, rate: rate, budget: budget, workers: workers)
+    }
+  }
+}
