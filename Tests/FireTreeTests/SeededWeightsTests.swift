@@ -20,7 +20,7 @@ import Testing
   }
 
   @Test func aFormThatIsNamedIsTaken() throws {
-    #expect(Self.seededEngines == [.gram])
+    #expect(Self.seededEngines == [.gram, .kinetic])
     for engine in EngineKind.allCases {
       let stored = try Self.problem(.init(neurons: 100, engine: .value(engine), weights: .value(.stored)))
       #expect(try stored.weights(for: engine).form == .stored && stored.weights(for: engine).note == nil)
@@ -30,7 +30,7 @@ import Testing
       } else {
         let error = #expect(throws: FireTreeError.self) { try seeded.makeEngine(engine) }
         #expect(
-          error == .usage("the engine \(engine.rawValue) does not train seeded weights; use gram"))
+          error == .usage("the engine \(engine.rawValue) does not train seeded weights; use gram or kinetic"))
       }
     }
   }
