@@ -42,7 +42,7 @@ kinetic, beside = ([json.loads(line) for line in open(path)] for path in sys.arg
 
 
 def counter(row, name):
-    return row.get("operations", row.get("counts", row)).get(name, 0)
+    return row["counters"][name]
 
 
 print("step,looked_at,changed_pairs,seconds,beside_seconds,loss,beside_loss")

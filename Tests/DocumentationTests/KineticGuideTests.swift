@@ -116,6 +116,6 @@ import Testing
     let bounds = (0..<3).reduce((alone: 0.0, both: 0.0)) { sum, i in
       (sum.alone + 0.5 * abs(steps[3][i] - steps[2][i]), sum.both + 0.5 * abs(error[i]))
     }
-    expectNumbers(after: "the bound of what is left is", [bounds.both, bounds.alone])
+    expectNumbers(after: "bound of what is left is", [bounds.both, bounds.alone])
   }
 }
