@@ -12,9 +12,9 @@ import FireTreeCore
 ///
 /// Memory: n (n + 1) / 2 times 4 bytes for one output; else times C (C + 1) / 2 floats (C of separate outputs), rounded
 /// up to a multiple of 8.
-struct CoFiringTensor: Sendable {
+package struct CoFiringTensor: Sendable {
   /// Which entries of a_r a_r^T there are, in the order in which a block keeps them.
-  let entries: [(Int, Int)]
+  package let entries: [(Int, Int)]
   let points: Int
   let outputs: Int
   /// Floats a block.
@@ -22,7 +22,7 @@ struct CoFiringTensor: Sendable {
   private var buffer: AlignedBuffer
 
   /// Zeros. `separate` says that every neuron feeds at most one output.
-  init(points: Int, outputs: Int, separate: Bool) {
+  package init(points: Int, outputs: Int, separate: Bool) {
     self.points = points
     self.outputs = outputs
     entries =
@@ -54,7 +54,7 @@ struct CoFiringTensor: Sendable {
   }
 
   /// M_ij, entry (c, e). For tests.
-  func entry(_ i: Int, _ j: Int, _ c: Int, _ e: Int) -> Float {
+  package func entry(_ i: Int, _ j: Int, _ c: Int, _ e: Int) -> Float {
     guard let position = entries.firstIndex(where: { $0 == (min(c, e), max(c, e)) }) else { return 0 }
     return row(max(i, j))[min(i, j) * width + position]
   }
@@ -68,7 +68,7 @@ struct CoFiringTensor: Sendable {
 
 extension CoFiringTensor {
   /// The rows of one worker: what it alone writes.
-  struct Rows {
+  package struct Rows {
     fileprivate let tensor: CoFiringTensor
     fileprivate let range: Range<Int>
     /// The entries of a_r a_r^T with their sign.
@@ -76,19 +76,19 @@ extension CoFiringTensor {
 
     /// The following changes are those of a neuron with these output weights that begins (`sign` 1) or ceases (-1) to
     /// fire on points.
-    func begin(_ weights: UnsafePointer<Float>, sign: Float) {
+    package func begin(_ weights: UnsafePointer<Float>, sign: Float) {
       for (p, (c, e)) in tensor.entries.enumerated() { block[p] = sign * weights[c] * weights[e] }
     }
 
     /// The neuron does so on `point`; counts that point with itself.
-    func add(_ point: Int) {
+    package func add(_ point: Int) {
       if range.contains(point) { add(tensor.row(point) + point * tensor.width) }
     }
 
     /// The neuron does so on `point` while it fires on `others`, distinct from it: counts their pairs.
     ///
     /// Complexity: O(count) blocks.
-    func add(_ point: Int, with others: UnsafePointer<UInt16>, count: Int) {
+    package func add(_ point: Int, with others: UnsafePointer<UInt16>, count: Int) {
       let width = tensor.width
       let own = range.contains(point)
       let row = tensor.row(point)
@@ -115,7 +115,7 @@ extension CoFiringTensor {
   /// Calls `body` for each worker with the rows that it owns; every change is shown to all of them.
   ///
   /// An entry is written by one worker, in the order of changes, so that the bits do not depend on their number.
-  mutating func change(workers: Workers, _ body: (Rows) -> Void) {
+  package mutating func change(workers: Workers, _ body: (Rows) -> Void) {
     makeUnique()
     let tensor = self
     workers.forEachShard(of: workers.threads) { worker in
@@ -140,7 +140,7 @@ extension CoFiringTensor {
   /// h_i = sum_j G_ij M_ij g_j (n x C) for `values` g (n x C).
   ///
   /// Sums are of doubles and their order depends on n alone. Complexity: O(n^2 width) flops, every entry read once.
-  func product(gram: MatrixView, values: [Double], workers: Workers) -> [Double] {
+  package func product(gram: MatrixView, values: [Double], workers: Workers) -> [Double] {
     // Enough blocks for any number of threads, not so many that adding their results would count.
     let tiles = Tiles(of: points, size: max(64, (points / 16 + 63) / 64 * 64))
     let spread = width == 1 ? values : spread(values)

@@ -43,8 +43,8 @@ public struct KineticEngine: TrainingEngine {
   private(set) var neurons: [KineticNeuron]
   private var hands: KineticHands
   private var clock: KineticClock
-  /// M; internal for tests.
-  private(set) var tensor: CoFiringTensor
+  /// M; visible to tests.
+  package private(set) var tensor: CoFiringTensor
   /// f, and the sum of a_r <v_r, x_i> / sqrt(m) over pairs that fire (n x C).
   private var exactOutputs: [Double]
   private var outputVelocities: [Double]

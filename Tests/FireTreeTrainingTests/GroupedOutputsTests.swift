@@ -1,0 +1,73 @@
+import CorrelationTrees
+import FireTreeCore
+import FireTreeTraining
+import TestSupport
+import Testing
+
+/// Networks whose neurons feed one output each.
+@Suite struct GroupedOutputsTests {
+  /// Neuron r feeds output r mod C with the sign that it has in a full network; hidden weights are the same.
+  @Test(arguments: [1, 2, 3, 10], HiddenWeights.Form.allCases)
+  func theInitialNetwork(outputs: Int, form: HiddenWeights.Form) {
+    for neurons in [1, 2, 9, 600] {
+      let networks = Network.OutputLayout.allCases.map {
+        Network(
+          neurons: neurons, dimension: 3, outputs: outputs, threshold: 0.5, seed: 4, layout: $0, form: form)
+      }
+      let (full, grouped) = (networks[0], networks[1])
+      #expect(grouped.hiddenWeights == full.hiddenWeights && grouped.threshold == full.threshold)
+      for r in 0..<neurons {
+        for c in 0..<outputs {
+          #expect(abs(full.outputWeights[r, c]) == 1)
+          #expect(grouped.outputWeights[r, c] == (c == r % outputs ? full.outputWeights[r, c] : 0))
+        }
+      }
+      #expect(outputs > 1 || grouped == full)
+    }
+  }
+
+  /// The outputs of a grouped network are those of C networks, one a group.
+  @Test func outputsAreThoseOfTheGroups() {
+    var random = SeededGenerator(seed: 3)
+    let points = DataPoints.dense(random.unitRows(20, columns: 6))
+    let network = Network(
+      neurons: 90, dimension: 6, outputs: 3, threshold: 0.3, seed: 2, layout: .grouped)
+    let found = network.outputs(for: points)
+    for c in 0..<3 {
+      let group = Swift.stride(from: c, to: 90, by: 3)
+      let part = Network(
+        hiddenWeights: Matrix(group.map { network.hiddenWeights.row($0) }),
+        outputWeights: Matrix(group.map { [network.outputWeights[$0, c]] }), threshold: 0.3
+      ).outputs(for: points)
+      // 30 terms below 4, over sqrt(30) and again over sqrt(3).
+      for i in 0..<20 { #expect(abs(found[i, c] - part[i, 0] / Float(3).squareRoot()) < 2e-5) }
+    }
+  }
+
+  /// Every engine beside the dense one.
+  @Test(
+    arguments: EngineKind.allCases.filter { $0 != .dense },
+    [GradientDescent.Momentum.none, .heavyBall(0.7), .nesterov(0.9)])
+  func enginesAgree(kind: EngineKind, momentum: GradientDescent.Momentum) throws {
+    for (neurons, points, outputs) in [(1, 1, 2), (2, 3, 5), (17, 5, 3), (257, 64, 2), (600, 65, 10)] {
+      var random = SeededGenerator(seed: UInt64(neurons))
+      var x = random.unitRows(points, columns: 7)
+      if points > 2 { for c in 0..<7 { x[1, c] = x[0, c]; x[2, c] = 0 } }
+      let targets = random.matrix(rows: points, columns: outputs)
+      let network = Network(
+        neurons: neurons, dimension: 7, outputs: outputs, threshold: 0.4, seed: 2, layout: .grouped)
+      let rate = 1 / Float(points)
+      var dense = EngineKind.dense.make(network, .dense(x), rate: rate, momentum: momentum)
+      let reference = try losses(of: &dense, targets: targets, iterations: 20)
+      var engine = kind.make(network, .dense(x), rate: rate, momentum: momentum)
+      let found = try losses(of: &engine, targets: targets, iterations: 20)
+      for (found, expected) in zip(found, reference) {
+        #expect(abs(found - expected) <= 1e-5 * expected + 1e-12, "\(neurons) neurons")
+      }
+      if points > 5 { #expect(reference[20] < reference[0]) }
+      let audit = FiringAudit(of: engine, workers: .all)
+      #expect(audit.compared == neurons * points && audit.missed == 0 && audit.extra == 0)
+      #expect(engine.outputWeights == network.outputWeights)
+    }
+  }
+}
