@@ -32,7 +32,8 @@ public struct Network: Sendable, Equatable {
   public enum OutputLayout: String, Sendable, CaseIterable {
     /// All of them.
     case full
-    /// One, neuron r output r mod C; the other output weights are 0.
+    /// One, neuron r output r mod C, with weight -sqrt(C) or sqrt(C); the other output weights are 0. So each output is a
+    /// network of its own with m / C neurons, and 1 / sqrt(m / C) before its sum.
     case grouped
   }
 
@@ -56,7 +57,7 @@ public struct Network: Sendable, Equatable {
           let row = outputWeights.row(neuron)
           generator.signs(row: neuron, into: row, count: outputs)
           guard layout == .grouped else { continue }
-          for c in 0..<outputs where c != neuron % outputs { row[c] = 0 }
+          for c in 0..<outputs { row[c] *= c == neuron % outputs ? Float(outputs).squareRoot() : 0 }
         }
       }
     }

@@ -6,7 +6,7 @@ import Testing
 
 /// Networks whose neurons feed one output each.
 @Suite struct GroupedOutputsTests {
-  /// Neuron r feeds output r mod C with the sign that it has in a full network; hidden weights are the same.
+  /// Neuron r feeds output r mod C with sqrt(C) and the sign that it has in a full network; hidden weights are the same.
   @Test(arguments: [1, 2, 3, 10], HiddenWeights.Form.allCases)
   func theInitialNetwork(outputs: Int, form: HiddenWeights.Form) {
     for neurons in [1, 2, 9, 600] {
@@ -19,14 +19,15 @@ import Testing
       for r in 0..<neurons {
         for c in 0..<outputs {
           #expect(abs(full.outputWeights[r, c]) == 1)
-          #expect(grouped.outputWeights[r, c] == (c == r % outputs ? full.outputWeights[r, c] : 0))
+          let weight = full.outputWeights[r, c] * Float(outputs).squareRoot()
+          #expect(grouped.outputWeights[r, c] == (c == r % outputs ? weight : 0))
         }
       }
       #expect(outputs > 1 || grouped == full)
     }
   }
 
-  /// The outputs of a grouped network are those of C networks, one a group.
+  /// The outputs of a grouped network are those of C networks of output weights -1 and 1, one a group.
   @Test func outputsAreThoseOfTheGroups() {
     var random = SeededGenerator(seed: 3)
     let points = DataPoints.dense(random.unitRows(20, columns: 6))
@@ -37,10 +38,10 @@ import Testing
       let group = Swift.stride(from: c, to: 90, by: 3)
       let part = Network(
         hiddenWeights: Matrix(group.map { network.hiddenWeights.row($0) }),
-        outputWeights: Matrix(group.map { [network.outputWeights[$0, c]] }), threshold: 0.3
+        outputWeights: Matrix(group.map { [network.outputWeights[$0, c] < 0 ? -1 : 1] }), threshold: 0.3
       ).outputs(for: points)
-      // 30 terms below 4, over sqrt(30) and again over sqrt(3).
-      for i in 0..<20 { #expect(abs(found[i, c] - part[i, 0] / Float(3).squareRoot()) < 2e-5) }
+      // 30 terms below 4, over sqrt(30).
+      for i in 0..<20 { #expect(abs(found[i, c] - part[i, 0]) < 2e-5) }
     }
   }
 

@@ -260,7 +260,9 @@ import Testing
     #expect(engine.outputs == Matrix([[0], [0.28125]]))
   }
 
-  /// A seeded network is trained as the same network with stored weights, bit by bit.
+  /// A seeded network is trained as the same network with stored weights. Sums of combinations are added in another
+  /// order when a neuron is anchored, so the two agree within rounding, and after a tie only in what they are judged by:
+  /// every step is that of the engine's own weights.
   @Test(arguments: KineticProblem.momenta, Network.OutputLayout.allCases)
   func seededWeights(momentum: GradientDescent.Momentum, layout: Network.OutputLayout) {
     var random = SeededGenerator(seed: 8)
@@ -272,16 +274,18 @@ import Testing
       return EngineKind.kinetic.make(network, points, rate: 0.2, momentum: momentum)
     }
     var (stored, seeded) = (engines[0], engines[1])
-    for _ in 0..<60 {
-      _ = stored.advance(outputGradient: SquaredLoss().gradient(outputs: stored.outputs, targets: targets))
-      _ = seeded.advance(outputGradient: SquaredLoss().gradient(outputs: seeded.outputs, targets: targets))
-      #expect(seeded.outputs == stored.outputs && seeded.firingPairs == stored.firingPairs)
+    for step in 0..<60 {
+      let gradient = SquaredLoss().gradient(outputs: seeded.outputs, targets: targets)
+      _ = stored.advance(outputGradient: gradient)
+      _ = seeded.advance(outputGradient: gradient)
+      let exact = seeded.network.outputs(for: points)
+      #expect(seeded.outputs.distance(to: exact) < 2e-5, "step \(step)")
+      let audit = FiringAudit(of: seeded, workers: .all)
+      #expect(audit.firing > 1000 && audit.missed == 0 && audit.extra == 0, "step \(step)")
+      // The first anchor is the same for both.
+      if step < 1 { #expect(seeded.firingPairs == stored.firingPairs) }
     }
     #expect(seeded.network.weights.form == .seeded && stored.network.weights.form == .stored)
-    // The sums of combinations are the same but in their order: floats of size 4, 40 terms.
-    #expect(seeded.network.hiddenWeights.distance(to: stored.network.hiddenWeights) < 2e-5)
-    let audit = FiringAudit(of: seeded, workers: .all)
-    #expect(audit.firing > 1000 && audit.missed == 0 && audit.extra == 0)
   }
 
   /// The same bits of outputs, weights and tensor on any number of threads.
@@ -312,27 +316,34 @@ import Testing
     }
   }
 
-  /// 300 steps beside the dense engine, every loss within 1e-5 relative.
+  /// 300 steps beside the dense engine: every loss within 1e-5 relative, and so is it from a dense pass over the engine's
+  /// own weights.
   ///
-  /// The two only stay together while no pair comes so near the threshold that rounding decides its side. Whether one
-  /// does depends on the problem; of these it was seen that none does.
-  @Test(arguments: [(KineticProblem.momenta[0], 1), (KineticProblem.momenta[2], 3)])
-  func aLongRun(momentum: GradientDescent.Momentum, outputs: Int) throws {
+  /// The rates are such that the loss stays above a hundredth of its start. Further down single precision resolves it no
+  /// better than that, and any two engines differ by more.
+  @Test(
+    arguments: [(GradientDescent.Momentum.none, 1, 0.05), (.nesterov(0.9), 3, 0.005), (.none, 3, 0.1)]
+      as [(GradientDescent.Momentum, Int, Float)], Network.OutputLayout.allCases)
+  func aLongRun(problem: (GradientDescent.Momentum, Int, Float), layout: Network.OutputLayout) throws {
+    let (momentum, outputs, rate) = problem
     var random = SeededGenerator(seed: 41)
     let points = DataPoints.dense(random.unitRows(60, columns: 12))
     let targets = random.matrix(rows: 60, columns: outputs)
-    for layout in Network.OutputLayout.allCases {
-      let network = Network(
-        neurons: 500, dimension: 12, outputs: outputs, threshold: 1, seed: 12, layout: layout)
-      var dense = EngineKind.dense.make(network, points, rate: 0.2, momentum: momentum)
-      let expected = try losses(of: &dense, targets: targets, iterations: 300)
-      var engine = EngineKind.kinetic.make(network, points, rate: 0.2, momentum: momentum)
-      let found = try losses(of: &engine, targets: targets, iterations: 300)
-      #expect(expected[300] < 0.5 * expected[0] && expected[300] > 1e-4 * expected[0])
-      let difference = zip(found, expected).map { abs($0 - $1) / $1 }.max() ?? 1
-      #expect(difference <= 1e-5)
+    let network = Network(
+      neurons: 500, dimension: 12, outputs: outputs, threshold: 1, seed: 12, layout: layout)
+    var dense = EngineKind.dense.make(network, points, rate: rate, momentum: momentum)
+    let expected = try losses(of: &dense, targets: targets, iterations: 300)
+    #expect(expected[300] < 0.5 * expected[0] && expected[300] > 0.01 * expected[0])
+    var engine = EngineKind.kinetic.make(network, points, rate: rate, momentum: momentum)
+    for step in 1...300 {
+      _ = engine.advance(outputGradient: SquaredLoss().gradient(outputs: engine.outputs, targets: targets))
+      let loss = SquaredLoss().value(outputs: engine.outputs, targets: targets)
+      #expect(abs(loss - expected[step]) <= 1e-5 * expected[step], "step \(step)")
+      guard step % 50 == 0 else { continue }
+      let own = SquaredLoss().value(outputs: engine.network.outputs(for: points), targets: targets)
+      #expect(abs(loss - own) <= 1e-5 * own, "step \(step)")
       let audit = FiringAudit(of: engine, workers: .all)
-      #expect(audit.compared == 30_000 && audit.missed == 0 && audit.extra == 0)
+      #expect(audit.compared == 30_000 && audit.missed == 0 && audit.extra == 0, "step \(step)")
     }
   }
 }

@@ -95,7 +95,7 @@ size_t firetree_select_expired(const uint16_t *bins, const uint8_t *deadlines, c
 /// How much distance from the threshold `count` candidates keep at sixteen future times, the least over the norms of
 /// their points: lowers `margins[k]` to it.
 ///
-/// A quad is a value and three speeds. `times` holds four rows of sixteen: at time k the value has moved by at most the
+/// A quad is a value and three speeds. `times` holds three rows of sixteen: at time k the value has moved by at most the
 /// larger of `times[0][k] * u + times[1][k] * v` and the same of time k - 1 (0 before the first), and the larger of
 /// `times[2][k] * w` and the same of time k - 1.
 void firetree_future_margins(const float *quads, const uint16_t *points, const float *inverse_norms, size_t count,

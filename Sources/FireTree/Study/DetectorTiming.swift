@@ -1,26 +1,11 @@
-/// Pairs that a detector reports against those of `LinearScan` on the same weights and points.
-///
-/// Correlations that two detectors compute differ by rounding, so a pair within twice gamma_d |w| |x| of the bound may
-/// be on either side (see `FiringAudit`).
-public struct DetectorComparison: Sendable, Equatable {
-  /// All n m pairs, each time.
-  public var compared = 0
-  /// Pairs that the scan reports.
-  public var firing = 0
-  /// Pairs that the scan alone reports, those within rounding of the bound aside.
-  public var missed = 0
-  /// Pairs that the detector alone reports, those within rounding of the bound aside.
-  public var extra = 0
-  /// Pairs that one alone reports, within rounding of the bound.
-  public var ties = 0
-
-  public init() {}
-
-  /// Compares what a detector found with what `reference` reports at `bound`. `weights` (m x d) are those of both.
+extension FiringAudit {
+  /// Compares what a detector found with what `reference`, the dense pass, reports at `bound`. `weights` (m x d) are those
+  /// of both.
   /// Complexity: O(n m), and O(d) for each pair that differs.
-  public init(
+  package init(
     of found: FiringSet, with reference: LinearScan, weights: Matrix, bound: Float, workers: Workers
   ) {
+    self.init()
     let pointNorms = reference.points.norms()
     let u = 0x1p-24 * Float(weights.columns)
     let unit = 2 * u / (1 - u)
@@ -46,14 +31,6 @@ public struct DetectorComparison: Sendable, Equatable {
   private static func key(_ neuron: Int, _ point: Int) -> UInt64 {
     UInt64(UInt32(neuron)) << 32 | UInt64(UInt32(point))
   }
-
-  public static func += (a: inout DetectorComparison, b: DetectorComparison) {
-    a.compared += b.compared
-    a.firing += b.firing
-    a.missed += b.missed
-    a.extra += b.extra
-    a.ties += b.ties
-  }
 }
 
 /// What a detector took on one instance of a study.
@@ -72,7 +49,7 @@ package struct DetectorTiming: Sendable {
   /// Seconds to report the points of one neuron, on average.
   package var neuronQuery = Double.nan
   package var memory = 0
-  package var comparison = DetectorComparison()
+  package var comparison = FiringAudit()
 
   /// Measures `kind` on one instance and compares all its pairs with those of `LinearScan`, before and after updates.
   ///
@@ -90,7 +67,7 @@ package struct DetectorTiming: Sendable {
     counts = answer.counts
     var reference = LinearScan(weights: weights, points: points, workers: workers)
     let compare = { (found: FiringSet, reference: LinearScan, weights: Matrix) in
-      DetectorComparison(of: found, with: reference, weights: weights, bound: bound, workers: workers)
+      FiringAudit(of: found, with: reference, weights: weights, bound: bound, workers: workers)
     }
     comparison += compare(answer.set, reference, weights)
     let single = min(32, points.count, weights.rows)

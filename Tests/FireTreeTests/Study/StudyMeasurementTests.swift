@@ -58,13 +58,13 @@ import Testing
   @Test func differencesAreSeen() {
     let weights = Matrix([[1, 0], [0, 1]]), points = DataPoints.dense(Matrix([[0.5, 0.25], [0.75, 1]]))
     let scan = LinearScan(weights: weights, points: points, workers: workers)
-    func compare(_ pairs: [(Int, Int, Float)], bound: Float) -> DetectorComparison {
+    func compare(_ pairs: [(Int, Int, Float)], bound: Float) -> FiringAudit {
       var shard = FiringSet.Shard()
       for neuron in 0..<2 {
         for pair in pairs where pair.0 == neuron { shard.append(point: pair.1, correlation: pair.2) }
         shard.endRow(of: neuron)
       }
-      return DetectorComparison(
+      return FiringAudit(
         of: FiringSet(shards: [shard]), with: scan, weights: weights, bound: bound, workers: workers)
     }
     let right = compare([(0, 0, 0.5), (0, 1, 0.75), (1, 1, 1)], bound: 0.4)

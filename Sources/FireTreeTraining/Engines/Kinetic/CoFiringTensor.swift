@@ -7,8 +7,8 @@ import FireTreeCore
 /// With G it tells what a step does to the outputs while no pair changes state (see `KineticEngine`).
 ///
 /// Rows of points hold the columns up to their own, so every two points once; of two points' C x C matrix its upper
-/// triangle, or its diagonal alone when every neuron feeds a single output. With output weights of -1, 0 and 1 all
-/// entries are whole numbers, exact up to 2^24 neurons.
+/// triangle, or its diagonal alone when every neuron feeds a single output. Entries are kept in units of the square of
+/// the largest output weight: whole numbers, exact up to 2^24 neurons, when all weights but 0 are as large as that.
 ///
 /// Memory: n (n + 1) / 2 times 4 bytes for one output; else times C (C + 1) / 2 floats (C of separate outputs), rounded
 /// up to a multiple of 8.
@@ -17,12 +17,15 @@ package struct CoFiringTensor: Sendable {
   package let entries: [(Int, Int)]
   let points: Int
   let outputs: Int
+  /// The output weight that counts as 1.
+  let unit: Float
   /// Floats a block.
   let width: Int
   private var buffer: AlignedBuffer
 
   /// Zeros. `separate` says that every neuron feeds at most one output.
-  package init(points: Int, outputs: Int, separate: Bool) {
+  package init(points: Int, outputs: Int, separate: Bool, unit: Float = 1) {
+    self.unit = unit
     self.points = points
     self.outputs = outputs
     entries =
@@ -56,7 +59,7 @@ package struct CoFiringTensor: Sendable {
   /// M_ij, entry (c, e). For tests.
   package func entry(_ i: Int, _ j: Int, _ c: Int, _ e: Int) -> Float {
     guard let position = entries.firstIndex(where: { $0 == (min(c, e), max(c, e)) }) else { return 0 }
-    return row(max(i, j))[min(i, j) * width + position]
+    return row(max(i, j))[min(i, j) * width + position] * (unit * unit)
   }
 
   private mutating func makeUnique() {
@@ -77,7 +80,9 @@ extension CoFiringTensor {
     /// The following changes are those of a neuron with these output weights that begins (`sign` 1) or ceases (-1) to
     /// fire on points.
     package func begin(_ weights: UnsafePointer<Float>, sign: Float) {
-      for (p, (c, e)) in tensor.entries.enumerated() { block[p] = sign * weights[c] * weights[e] }
+      for (p, (c, e)) in tensor.entries.enumerated() {
+        block[p] = sign * (weights[c] / tensor.unit) * (weights[e] / tensor.unit)
+      }
     }
 
     /// The neuron does so on `point`; counts that point with itself.
@@ -154,6 +159,8 @@ extension CoFiringTensor {
     }
     var result = [Double](repeating: 0, count: points * outputs)
     for part in parts { for k in part.indices { result[k] += part[k] } }
+    let scale = Double(unit) * Double(unit)
+    for k in result.indices { result[k] *= scale }
     return result
   }
 
@@ -235,6 +242,15 @@ extension Tiles {
 }
 
 extension Matrix {
+  /// max |a_rc|, 0 of an empty matrix.
+  var largestMagnitude: Float {
+    withView { view in
+      (0..<view.rows).reduce(Float(0)) { most, r in
+        (0..<view.columns).reduce(most) { max($0, abs(view[r, $1])) }
+      }
+    }
+  }
+
   /// Whether every row has at most one element other than 0.
   var isSeparate: Bool {
     withView { view in

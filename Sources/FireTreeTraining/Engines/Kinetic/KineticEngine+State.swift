@@ -5,16 +5,14 @@ import FireTreeCore
 extension KineticEngine {
   /// The pairs that fire, with their correlations now. Complexity: a look at every neuron.
   public var firingSet: FiringSet {
-    var settled = self
-    return FiringSet(
-      shards: settled.withShards { step, shard, _, neurons, hands, _ in
+    FiringSet(
+      shards: readShards { step, shard, neurons, bins in
         var result = FiringSet.Shard()
         shard.readLists { lists in
           _ = KineticWorkspace.with(points: step.gram.rows) { workspace in
             for (local, neuron) in shard.neurons.enumerated() where neurons[neuron].firingCount > 0 {
-              let list = lists[local]
-              step.correlate(list, neuron: neuron, neurons[neuron], bin: hands.bins[neuron], workspace)
-              let state = neurons[neuron]
+              let (list, state) = (lists[local], neurons[neuron])
+              step.correlate(list, neuron: neuron, state, bin: bins[neuron], workspace)
               let firing = (0..<Int(state.watched) + Int(state.firing)).filter { state.fires(at: $0) }
               for k in firing.sorted(by: { list.points[$0] < list.points[$1] }) {
                 result.append(point: Int(list.points[k]), correlation: workspace.values[k].x)
@@ -29,9 +27,7 @@ extension KineticEngine {
 
   /// Computes w_r = w_r(t0) + sum_i alpha_ri x_i for every neuron, or of a seeded network the coefficients alone.
   public var network: Network {
-    var settled = self
-    settled.settleAll()
-    let (lists, neurons) = (settled.lists, settled.neurons)
+    let (lists, neurons) = (settledLists(), neurons)
     let weights = anchors.moved(workers: workers) { shard, neuron, body in
       lists.shards[shard].readLists {
         let list = $0[neuron - lists.shards[shard].neurons.lowerBound]
@@ -41,24 +37,6 @@ extension KineticEngine {
       }
     }
     return Network(weights: weights, outputWeights: outputWeights, threshold: threshold)
-  }
-
-  /// Brings the coefficients of every neuron up to the present, as an end: no step may follow.
-  private mutating func settleAll() {
-    _ = withShards { step, shard, _, neurons, hands, _ in
-      let range = shard.neurons
-      shard.withLists { lists in
-        _ = KineticWorkspace.with(points: step.gram.rows) { workspace in
-          for (local, neuron) in range.enumerated() {
-            let list = lists[local]
-            step.settle(
-              list, neuron: neuron, neurons[neuron], bin: hands.bins[neuron],
-              alpha: list.plane(KineticPlane.alpha),
-              residue: step.clock.velocity == nil ? nil : list.plane(KineticPlane.residue), workspace)
-          }
-        }
-      }
-    }
   }
 }
 

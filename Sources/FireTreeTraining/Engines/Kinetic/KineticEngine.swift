@@ -32,17 +32,17 @@ public struct KineticEngine: TrainingEngine {
   public private(set) var firingPairs = 0
   public let outputWeights: Matrix
   let threshold: Float
-  private let anchoring: Anchoring
+  let anchoring: Anchoring
   /// 1 / |x_i| (n); large for points of norm 0, whose correlations never move.
-  private let inverseNorms: [Float]
-  private let gram: Matrix
+  let inverseNorms: [Float]
+  let gram: Matrix
   private let skins: SkinModel
   let workers: Workers
-  private(set) var anchors: AnchoredWeights
-  private(set) var lists: CandidateLists
-  private(set) var neurons: [KineticNeuron]
-  private var hands: KineticHands
-  private var clock: KineticClock
+  var anchors: AnchoredWeights
+  var lists: CandidateLists
+  var neurons: [KineticNeuron]
+  var hands: KineticHands
+  var clock: KineticClock
   /// M; visible to tests.
   package private(set) var tensor: CoFiringTensor
   /// f, and the sum of a_r <v_r, x_i> / sqrt(m) over pairs that fire (n x C).
@@ -69,7 +69,8 @@ public struct KineticEngine: TrainingEngine {
       points: points, norms: anchoring.norms, outputWeights: outputWeights,
       usesVelocity: optimizer.usesVelocity, workers: workers)
     tensor = CoFiringTensor(
-      points: points.count, outputs: network.outputCount, separate: network.outputWeights.isSeparate)
+      points: points.count, outputs: network.outputCount, separate: network.outputWeights.isSeparate,
+      unit: max(network.outputWeights.largestMagnitude, .leastNormalMagnitude))
     outputs = Matrix(rows: points.count, columns: network.outputCount)
     exactOutputs = [Double](repeating: 0, count: points.count * network.outputCount)
     outputVelocities = exactOutputs
@@ -90,7 +91,9 @@ public struct KineticEngine: TrainingEngine {
 
   // MARK: - Steps
 
+  /// Precondition: momentum only if the engine was made with it.
   public mutating func advance(outputGradient: Matrix) -> StepReport {
+    precondition(clock.usesVelocity || !optimizer.usesVelocity, "the engine was made without momentum")
     var report = StepReport(firingPairs: firingPairs, neuronsMoved: 0)
     report.phases.measure("outputs") { moveOutputs(along: outputGradient) }
     report.phases.measure("clock") {
@@ -101,13 +104,14 @@ public struct KineticEngine: TrainingEngine {
     report.phases.measure("changes") { apply(parts.map(\.changes)) }
     if clock.now % Self.refreshInterval == 0 {
       report.phases.measure("refresh") {
-        refreshOutputs(); setOutputs()
+        refreshOutputs()
+        setOutputs()
       }
     }
     for part in parts {
       report.neuronsMoved += part.moved
       report.counts += OperationCounts(
-        innerProducts: part.retired.entries.count * points.count, nodesVisited: part.looked,
+        innerProducts: part.retired.entries.count * points.count, nodesVisited: part.looked + part.watched,
         nodesWritten: part.changes.pairs)
     }
     report.counts.pairsReported = firingPairs
@@ -181,10 +185,10 @@ public struct KineticEngine: TrainingEngine {
               part.ages += Double(step.clock.slotAges[step.clock.slot(of: hands.bins[neuron])])
               guard
                 let speed = step.look(
-                  at: lists[local], neuron: neuron, &neurons[neuron], hands, &part.changes, workspace)
+                  at: list, neuron: neuron, &neurons[neuron], hands, &part.changes, workspace)
               else { continue }
               step.retire(
-                lists[local], neuron: neuron, shard: index, neurons[neuron], &part.retired, anchors, workspace
+                list, neuron: neuron, shard: index, neurons[neuron], &part.retired, anchors, workspace
               )
               neurons[neuron].skin = skins.skin(firing: Int(neurons[neuron].firing), stepLength: speed)
             }
@@ -215,7 +219,8 @@ public struct KineticEngine: TrainingEngine {
           guard let part = parts.baseAddress.map({ $0 + index }) else { continue }
           found.withCandidates(at: position) { points, correlations in
             KineticPlacing(step: step).place(
-              points, correlations, weightNorm: found.weightNorm(at: position), neuron: neuron, into: &shard, &neurons[neuron],
+              points, correlations, weightNorm: found.weightNorm(at: position), neuron: neuron, into: &shard,
+              &neurons[neuron],
               hands, &part.pointee.retired, &part.pointee.changes, workspace)
           }
         }
@@ -263,14 +268,13 @@ public struct KineticEngine: TrainingEngine {
   /// f from the correlations as they are now. Complexity: a look at every neuron.
   private mutating func refreshOutputs() {
     let (outputCount, pointCount) = (outputWeights.columns, points.count)
-    let sums = withShards { step, shard, _, neurons, hands, _ in
+    let sums = readShards { step, shard, neurons, bins in
       var sums = OutputSums.zeros(points: pointCount, outputs: outputCount)
-      let range = shard.neurons
       shard.readLists { lists in
         _ = KineticWorkspace.with(points: pointCount) { workspace in
-          for (local, neuron) in range.enumerated() {
+          for (local, neuron) in shard.neurons.enumerated() {
             let (list, state) = (lists[local], neurons[neuron])
-            step.correlate(list, neuron: neuron, state, bin: hands.bins[neuron], workspace)
+            step.correlate(list, neuron: neuron, state, bin: bins[neuron], workspace)
             sums.withUnsafeMutableBufferPointer { sums in
               guard let sums = sums.baseAddress else { return }
               for k in 0..<Int(state.watched) + Int(state.firing) where state.fires(at: k) {
@@ -308,64 +312,5 @@ public struct KineticEngine: TrainingEngine {
         }
       }
     }
-  }
-
-  // MARK: - Shards
-
-  /// Calls `body` for every shard, in parallel, and returns the results in order.
-  mutating func withShards<Result>(
-    _ body: (
-      KineticStep, inout CandidateLists.Shard, Int, UnsafeMutablePointer<KineticNeuron>, KineticHands.View,
-      AnchoredWeights.View
-    ) -> Result
-  ) -> [Result] {
-    let (workers, outputWeights, gram, clock, anchoring) = (workers, outputWeights, gram, clock, anchoring)
-    let (threshold, inverseNorms) = (threshold, inverseNorms)
-    return neurons.withUnsafeMutableBufferPointer { neurons in
-      lists.shards.withUnsafeMutableBufferPointer { shards in
-        hands.withView { hands in
-          anchors.withView { anchors in
-            clock.withView { clock in
-              Matrix.withViews(gram, outputWeights) { gram, outputWeights in
-                anchoring.norms.withUnsafeBufferPointer { norms in
-                  inverseNorms.withUnsafeBufferPointer { inverseNorms in
-                    guard let norms = norms.baseAddress, let inverseNorms = inverseNorms.baseAddress,
-                      let neurons = neurons.baseAddress
-                    else { return [] }
-                    let step = KineticStep(
-                      gram: gram, outputWeights: outputWeights, clock: clock,
-                      outputScale: 1 / Float(outputWeights.rows).squareRoot(), threshold: threshold,
-                      norms: norms, inverseNorms: inverseNorms, largestNorm: anchoring.largestNorm,
-                      rounding: anchoring.rounding)
-                    return workers.map(shards: shards.count) {
-                      body(step, &shards[$0], $0, neurons, hands, anchors)
-                    }
-                  }
-                }
-              }
-            }
-          }
-        }
-      }
-    }
-  }
-}
-
-extension KineticStep {
-  /// Moves the anchor of a neuron whose skin is spent to where it is now, and keeps in `retired` what its new list has to
-  /// know of the old one.
-  func retire(
-    _ list: CandidateLists.List, neuron: Int, shard: Int, _ state: KineticNeuron,
-    _ retired: inout RetiredNeurons, _ anchors: AnchoredWeights.View, _ workspace: KineticWorkspace
-  ) {
-    let support = Int(state.support)
-    gatherVelocity(list, neuron: neuron, state, workspace)
-    retired.append(
-      neuron: neuron, firing: Int(state.firing), support: support, points: list.points,
-      correlations: workspace.values, threshold: threshold,
-      velocities: clock.velocity == nil ? nil : UnsafePointer(workspace.velocity))
-    anchors.moveAnchor(
-      of: neuron, shard: shard,
-      by: .init(points: list.points, alpha: list.plane(KineticPlane.alpha), count: support), workspace.terms)
   }
 }

@@ -18,7 +18,7 @@ struct KineticPlacing {
     let chosen = (points: workspace.terms.columns, values: workspace.terms.coefficients)
     let firing = appendFiring(points, correlations, chosen)
     let support = appendMoving(points, correlations, old, retired, chosen, firing: firing)
-    let count = appendOthers(points, correlations, chosen, support: support, workspace.terms.changes)
+    let count = appendOthers(points, correlations, chosen, firing: firing, support: support)
     shard.replace(
       local, points: UnsafeBufferPointer(start: chosen.points, count: count),
       correlations: UnsafeBufferPointer(start: chosen.values, count: count))
@@ -69,27 +69,23 @@ struct KineticPlacing {
     return count
   }
 
-  /// The other candidates, the ones nearest to firing first: by (b - s) / |x|.
+  /// The other candidates, the ones nearest to firing first: by (b - s) / |x|. Complexity: O(k log k).
   private func appendOthers(
     _ points: UnsafeBufferPointer<UInt16>, _ correlations: UnsafeBufferPointer<Float>, _ chosen: Chosen,
-    support: Int, _ distances: UnsafeMutablePointer<Float>
+    firing: Int, support: Int
   ) -> Int {
-    var count = support
+    let moving = firing..<support
+    var others: [(distance: Float, position: Int)] = []
     for k in points.indices where !(correlations[k] > step.threshold) {
-      guard !(0..<support).contains(where: { chosen.points[$0] == points[k] }) else { continue }
-      let distance = (step.threshold - correlations[k]) * step.inverseNorms[Int(points[k])]
-      // Lists are short: they are sorted by insertion.
-      var place = count
-      while place > support, distances[place - 1] > distance {
-        distances[place] = distances[place - 1]
-        (chosen.points[place], chosen.values[place]) = (chosen.points[place - 1], chosen.values[place - 1])
-        place -= 1
-      }
-      distances[place] = distance
-      (chosen.points[place], chosen.values[place]) = (points[k], correlations[k])
-      count += 1
+      guard !moving.contains(where: { chosen.points[$0] == points[k] }) else { continue }
+      others.append(((step.threshold - correlations[k]) * step.inverseNorms[Int(points[k])], k))
     }
-    return count
+    others.sort { ($0.distance, $0.position) < ($1.distance, $1.position) }
+    for (place, other) in others.enumerated() {
+      chosen.points[support + place] = points[other.position]
+      chosen.values[support + place] = correlations[other.position]
+    }
+    return support + others.count
   }
 
   /// The coefficients of the retired neuron's velocity on the points of its new list.
