@@ -316,6 +316,33 @@ import Testing
     }
   }
 
+  /// Points in clusters, so that pairs hover at the threshold: what watched candidates move counts for the others.
+  @Test(arguments: [0.35, 0.1, 0.03, 0.01] as [Float], [0.03, 0.3, 1] as [Float])
+  func watchedCandidates(spread: Float, rate: Float) {
+    let outputs = rate < 0.1 ? 1 : 3
+    var random = SeededGenerator(seed: 23)
+    let centers = random.unitRows(6, columns: 8)
+    var x = random.unitRows(120, columns: 8)
+    for i in 0..<120 { for c in 0..<8 { x[i, c] = centers[i % 6, c] + spread * x[i, c] } }
+    let points = DataPoints.dense(x)
+    let targets = random.matrix(rows: 120, columns: outputs)
+    let network = Network(neurons: 400, dimension: 8, outputs: outputs, threshold: 1, seed: 3)
+    var engine = KineticEngine(
+      network: network, points: points, optimizer: GradientDescent(learningRate: 0, momentum: .none),
+      workers: .all)
+    let kernel = TangentKernel(
+      outputWeights: network.outputWeights, points: points, firing: engine.firingSet, workers: .all)
+    engine.optimizer.learningRate = rate / Float(kernel.largestEigenvalue())
+    var watched = 0
+    for step in 0..<150 {
+      _ = engine.advance(outputGradient: SquaredLoss().gradient(outputs: engine.outputs, targets: targets))
+      watched += engine.watchedCandidates
+      let audit = FiringAudit(of: engine, workers: .all)
+      #expect(audit.missed == 0 && audit.extra == 0, "step \(step)")
+    }
+    #expect(watched > 100)
+  }
+
   /// 300 steps beside the dense engine: every loss within 1e-5 relative, and so is it from a dense pass over the engine's
   /// own weights.
   ///

@@ -25,6 +25,9 @@ extension KineticEngine {
       })
   }
 
+  /// Candidates that are watched now. For tests.
+  package var watchedCandidates: Int { neurons.reduce(0) { $0 + Int($1.watched) } }
+
   /// Computes w_r = w_r(t0) + sum_i alpha_ri x_i for every neuron, or of a seeded network the coefficients alone.
   public var network: Network {
     let (lists, neurons) = (settledLists(), neurons)
