@@ -1,17 +1,19 @@
-"""What bounds the movement of a neuron, and how often its pattern changes: the studies of the guide to kinetic training.
+"""What bounds the movement of correlations, and how often patterns change: studies of the guide to kinetic training.
 
-    python3 Benchmarks/kinetic-clock.py [IMAGES LABELS] [--study bounds|changes] [--width M ...] [--outputs C]
+    python3 Benchmarks/kinetic-clock.py [IMAGES LABELS] [--study bounds|changes] [--width M] [--steps T ...]
 
 IMAGES and LABELS are IDX files, gzipped or not (default: the bundled digits; the first 1,000 are used, centred, of
-norm 1). NumPy is needed.
+norm 1). NumPy is needed. Every study prints a Markdown table. Both are of full-batch gradient descent with one output
+and the learning rate 1 / (largest eigenvalue of the tangent kernel).
 
-`bounds`: training of a network as wide as given with all patterns frozen, so that the outputs follow from the co-firing
-matrix alone (estimated from 20,000 neurons). After 10 and after 30 steps every one of 1,500 neurons is looked at, and
-for each bound the steps are counted until it can no longer exclude that a pair of the neuron changes state. Printed is
-the mean of 1 / steps: the share of neurons that would have to be looked at in each step.
+`bounds`: 4,000 neurons stand for a network of M: threshold and step of each are those of the wide network, and every
+one counts M / 4,000 times in the outputs. Every pair of neuron and point keeps what is left of its distance from the
+threshold. In each step, what a bound says of the pair's movement is taken off; when nothing is left, the pair is
+computed, and the distance is that of now. All bounds see the same training. For each bound, and around each step of T:
+how many pairs of a neuron are computed in a step, and how many neurons have such pairs.
 
-`changes`: dense gradient descent with one output and 8,000 neurons; how many pairs change state in each step, and how
-many of those changes undo the one of the step before.
+`changes`: 8,000 neurons; how many pairs change state in each step, and how many of those changes undo the one of the
+step before.
 """
 
 import argparse
@@ -21,9 +23,9 @@ import numpy as np
 
 IMAGES = "Examples/data/t10k-images-idx3-ubyte.gz"
 LABELS = "Examples/data/t10k-labels-idx1-ubyte.gz"
-POINTS, NEURONS, SAMPLE, HORIZON = 1000, 20_000, 1500, 35
-# How far from the threshold a candidate may lie, in units of correlation.
-NEAR = 1.0
+POINTS, SAMPLE = 1000, 4000
+# Steps before and after that are averaged with a step.
+AROUND = 2
 
 
 def read_idx(path):
@@ -35,131 +37,127 @@ def read_idx(path):
     return np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(shape)
 
 
-def read_problem(images, labels, outputs):
-    """Centred points of norm 1 (n x d) and targets (n x C): the standardized digit, or a column a digit."""
+def read_problem(images, labels):
+    """Centred points of norm 1 (n x d) and the standardized digits (n)."""
     points = read_idx(images)[:POINTS].reshape(POINTS, -1).astype(np.float64)
     points -= points.mean(0)
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     digits = read_idx(labels)[:POINTS].astype(int)
-    if outputs > 1:
-        return points, 2.0 * np.eye(outputs)[digits] - 1
-    return points, ((digits - digits.mean()) / digits.std())[:, None]
+    targets = (digits - digits.mean()) / digits.std()
+    return points.astype(np.float32), targets.astype(np.float32)
+
+
+def print_table(header, rows):
+    """A Markdown table; the first column is text."""
+    print("| " + " | ".join(header) + " |")
+    print("|---|" + "---:|" * (len(header) - 1))
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+    print()
+
+
+class Training:
+    """Gradient descent of `sample` neurons that stand for `width`, in the space of correlations (neurons x points)."""
+
+    def __init__(self, points, targets, width, sample):
+        generator = np.random.default_rng(0)
+        hidden = generator.standard_normal((points.shape[1], sample)).astype(np.float32)
+        self.gram, self.targets = points @ points.T, targets
+        self.threshold = np.float32(np.sqrt(0.4 * np.log(width)))
+        self.correlations = (points @ hidden).T.copy()
+        self.weights = generator.choice([-1, 1], sample).astype(np.float32)
+        self.scale, self.copies = np.float32(1 / np.sqrt(width)), np.float32(width / sample)
+        fires = self.fires.astype(np.float32)
+        self.rate = np.float32(1 / np.linalg.eigvalsh(self.gram * (fires.T @ fires) / sample)[-1])
+        # The outputs before training are those of a network of the sample's width, of the same size as the wide one's.
+        self.start = self.sum() * np.float32(1 / np.sqrt(sample) - self.scale * self.copies)
+
+    @property
+    def fires(self):
+        return self.correlations > self.threshold
+
+    def sum(self):
+        """sum_r a_r max(s_ri - b, 0)."""
+        return self.weights @ np.maximum(self.correlations - self.threshold, 0)
+
+    def gradient(self):
+        return self.start + self.sum() * self.scale * self.copies - self.targets
+
+    def step(self):
+        """Moves the correlations; returns the neurons' coefficients of the step and how the correlations moved."""
+        gradient = self.gradient()
+        coefficients = np.where(self.fires, -self.rate * self.scale * self.weights[:, None] * gradient, 0)
+        movement = coefficients @ self.gram
+        self.correlations += movement
+        return coefficients, movement
 
 
 # MARK: bounds
 
 
-def frozen_steps(gram, correlations, threshold, targets, steps):
-    """eta g of every step (steps x n x C) of training in which no pair changes state."""
-    fires = (correlations > threshold).astype(np.float32)
-    kernel = gram * (fires @ fires.T) / fires.shape[1]
-    rate = 1 / np.linalg.eigvalsh(kernel)[-1]
-    outputs, moves = np.zeros_like(targets), []
+def bounds_of(coefficients, movement, reaches):
+    """What each bound says of |movement|: a number a neuron, or a number a pair."""
+    squares = np.einsum("ri,ri->r", coefficients, movement)
+    lengths = np.sqrt(np.einsum("ri,ri->r", coefficients, coefficients))
+    return {
+        "sum of the magnitudes of c": np.abs(coefficients).sum(1)[:, None],
+        "length of the step": np.sqrt(np.maximum(squares, 0))[:, None],
+        "**length of c, times reach**": lengths[:, None] * reaches,
+        "magnitude of the movement": np.abs(movement),
+    }
+
+
+def count_computed(training, steps):
+    """For every step and bound: pairs that are computed (a neuron), and the share of neurons that have any."""
+    squared_gram = training.gram**2
+    support, left = training.fires, {}
     for _ in range(steps):
-        gradient = outputs - targets
-        moves.append(rate * gradient)
-        outputs = outputs - rate * kernel @ gradient
-    return np.array(moves)
+        fired, distance = training.fires, np.abs(training.correlations - training.threshold)
+        # The points on which a neuron has fired since the start: neurons are not anchored anew.
+        support = support | fired
+        reaches = np.sqrt(support.astype(np.float32) @ squared_gram)
+        bounds = bounds_of(*training.step(), reaches)
+        now, due = np.abs(training.correlations - training.threshold), {}
+        for name, bound in bounds.items():
+            left[name] = left.get(name, distance) - bound
+            due[name] = left[name] <= 0
+            left[name] = np.where(due[name], now, left[name])
+        due["pairs that change state"] = training.fires != fired
+        yield {name: np.array([pairs.sum(1).mean(), pairs.any(1).mean()]) for name, pairs in due.items()}
 
 
-def forecasts(known, ahead):
-    """What is foretold of the coming movement, a row a step, from the last three steps (3 x n)."""
-    last, turn, turn_before = known[2], known[2] - known[1], known[1] - known[0]
-    square = turn_before @ turn_before
-    ratio = np.clip(turn @ turn_before / square, -1, 1) if square else 0.0
-    ages = np.arange(1, ahead + 1)[:, None]
-    turned = np.cumsum(np.cumsum(ratio**ages, axis=0), axis=0)
-    return {
-        "none": np.zeros((ahead, len(last))),
-        "one direction": ages * last,
-        "two, geometric": ages * last + turned * turn,
-    }
-
-
-def error_bounds(error, firing, gram):
-    """Bounds of |<v, x>| for v = sum of error_i x_i over the points that fire (a row a step)."""
-    own = error[:, firing]
-    largest = -np.sort(-np.abs(error), axis=1)[:, : len(firing)]
-    squares = np.einsum("ti,ij,tj->t", own, gram[np.ix_(firing, firing)], own)
-    return {
-        "the k largest": largest.sum(1),
-        "own points": np.abs(own).sum(1),
-        "norm": np.sqrt(np.maximum(squares, 0)),
-    }
-
-
-def lifetime(margins, bounds):
-    """Steps until the first margin (steps x candidates) falls below its bound."""
-    over = np.flatnonzero(margins.min(1) < bounds)
-    return over[0] + 1 if len(over) else len(margins) + 1
-
-
-def neuron_lifetimes(gram, correlations, threshold, moves, start):
-    """For every bound, steps until a look at a neuron whose coefficients move by `moves` (steps x n) after `start`."""
-    firing = np.flatnonzero(correlations > threshold)
-    near = np.flatnonzero(np.abs(correlations - threshold) < NEAR)
-    if not len(firing) or not len(near):
-        return None
-    distance = correlations[near] - threshold
-    movement = np.cumsum(moves[start : start + HORIZON], axis=0)
-
-    def margins(coefficients):
-        """Distances from the threshold to the side on which each candidate was."""
-        return np.abs(distance) - coefficients[:, firing] @ gram[np.ix_(firing, near)] * np.sign(distance)
-
-    found = {("true changes", ""): lifetime(margins(movement), np.zeros(HORIZON))}
-    for forecast, foretold in forecasts(moves[start - 3 : start], HORIZON).items():
-        left = margins(foretold)
-        for bound, values in error_bounds(movement - foretold, firing, gram).items():
-            found[forecast, bound] = lifetime(left, values)
-    return found
-
-
-def study_bounds(points, targets, width):
-    generator = np.random.default_rng(0)
-    threshold = np.sqrt(0.4 * np.log(width))
-    gram = points @ points.T
-    correlations = points @ generator.standard_normal((points.shape[1], NEURONS))
-    steps = frozen_steps(gram, correlations, threshold, targets, 80) / np.sqrt(width)
-    weights = generator.choice([-1.0, 1.0], (SAMPLE, targets.shape[1]))
-    for start in (10, 30):
-        rates = {}
-        for neuron in range(SAMPLE):
-            found = neuron_lifetimes(gram, correlations[:, neuron], threshold, steps @ weights[neuron], start)
-            for bound, steps_alive in (found or {}).items():
-                rates.setdefault(bound, []).append(1 / steps_alive)
-        print(f"m = {width:,}, C = {targets.shape[1]}, after {start} steps: neurons to look at in a step")
-        for (forecast, bound), values in rates.items():
-            print(f"  {forecast:<16}{bound:<16}{100 * np.mean(values):6.1f}%")
+def study_bounds(points, targets, width, steps):
+    training = Training(points, targets, width, SAMPLE)
+    counts = list(count_computed(training, max(steps) + AROUND))
+    print(f"m = {width:,}, C = 1; a neuron fires on {training.fires.sum(1).mean():.0f} points\n")
+    rows = []
+    for name in counts[0]:
+        around = [counts[step - 1 - AROUND : step + AROUND] for step in steps]
+        means = [np.mean([count[name] for count in window], axis=0) for window in around]
+        rows.append([name] + [text for pairs, share in means for text in (f"{pairs:.2f}", f"{share:.1%}")])
+    header = [text for step in steps for text in (f"step {step}: pairs", "neurons")]
+    print_table(["stands for a movement"] + header, rows)
 
 
 # MARK: changes
 
 
-def study_changes(points, targets, width=8000, steps=60):
-    generator = np.random.default_rng(0)
-    threshold = np.sqrt(0.4 * np.log(width))
-    points, targets = points.astype(np.float32), targets[:, 0].astype(np.float32)
-    hidden = generator.standard_normal((points.shape[1], width)).astype(np.float32)
-    weights = generator.choice([-1, 1], width).astype(np.float32)
-    fires = (points @ hidden > threshold).astype(np.float32)
-    rate = 1 / np.linalg.eigvalsh((points @ points.T) * (fires @ fires.T) / width)[-1]
-    print(f"m = {width:,}, C = 1: pairs that change state in a step")
-    print("  step      loss  fire     change  undo the step before  mean movement")
-    before, correlations = [], None
-    for step in range(steps):
-        last, correlations = correlations, points @ hidden
-        fires = correlations > threshold
-        gradient = np.maximum(correlations - threshold, 0) @ weights / np.sqrt(width) - targets
-        if len(before) == 2 and step % 6 == 0:
-            changed = fires != before[1]
-            undone = changed & (fires == before[0])
-            print(
-                f"  {step:4} {0.5 * gradient @ gradient:9.2f} {fires.sum():8,} {changed.sum():7,}"
-                f" {undone.sum() / changed.sum():13.0%}   {np.abs(correlations - last).mean():18.1e}"
-            )
-        before = before[-1:] + [fires]
-        hidden -= rate / np.sqrt(width) * (points.T @ (fires * gradient[:, None] * weights))
+def study_changes(points, targets, width=8000, steps=(6, 12, 30, 54)):
+    training = Training(points, targets, width, width)
+    patterns, rows = [training.fires], []
+    for step in range(1, max(steps) + 1):
+        _, movement = training.step()
+        patterns = patterns[-2:] + [training.fires]
+        if step in steps:
+            changed = patterns[2] != patterns[1]
+            undone = changed & (patterns[2] == patterns[0])
+            loss = 0.5 * np.sum(training.gradient() ** 2)
+            rows.append([
+                f"{step}", f"{loss:.2f}", f"{patterns[2].sum():,}", f"{changed.sum():,}",
+                f"{undone.sum() / changed.sum():.0%}", f"{np.abs(movement).mean():.1e}",
+            ])
+    print(f"m = {width:,}, C = 1\n")
+    print_table(["step", "loss", "pairs that fire", "change state", "undo the step before", "mean movement"], rows)
 
 
 def main():
@@ -167,15 +165,16 @@ def main():
     parser.add_argument("images", nargs="?", default=IMAGES)
     parser.add_argument("labels", nargs="?", default=LABELS)
     parser.add_argument("--study", choices=["bounds", "changes"], help="default: both")
-    parser.add_argument("--width", type=float, nargs="+", default=[1e5, 1e6], help="default: 1e5 1e6")
-    parser.add_argument("--outputs", type=int, choices=[1, 10], default=1, help="of the first study; default: 1")
+    parser.add_argument("--width", type=float, default=1e5, help="of the first study; default: 1e5")
+    parser.add_argument("--steps", type=int, nargs="+", default=[10, 30, 100], help="default: 10 30 100")
     options = parser.parse_args()
+    if min(options.steps) <= AROUND:
+        parser.error(f"--steps must be more than {AROUND}")
+    points, targets = read_problem(options.images, options.labels)
     if options.study != "changes":
-        points, targets = read_problem(options.images, options.labels, options.outputs)
-        for width in options.width:
-            study_bounds(points, targets, int(width))
+        study_bounds(points, targets, int(options.width), options.steps)
     if options.study != "bounds":
-        study_changes(*read_problem(options.images, options.labels, 1))
+        study_changes(points, targets)
 
 
 if __name__ == "__main__":

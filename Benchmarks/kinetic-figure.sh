@@ -1,5 +1,5 @@
 #!/bin/sh
-# Kinetic training, step by step: neurons looked at and pairs that change state, step time beside another engine, loss.
+# Kinetic training, step by step: neurons of which something is computed and pairs that change state, step time beside another engine, loss.
 #
 #     Benchmarks/kinetic-figure.sh [IMAGES LABELS [FIRETREE]]
 #
@@ -45,7 +45,7 @@ def counter(row, name):
     return row["counters"][name]
 
 
-print("step,looked_at,changed_pairs,seconds,beside_seconds,loss,beside_loss")
+print("step,computed,changed_pairs,seconds,beside_seconds,loss,beside_loss")
 for k, row in enumerate(kinetic[1:], 1):
     other = beside[k] if k < len(beside) else {}
     print(",".join(str(value) for value in [

@@ -1,50 +1,52 @@
 #include "CKernels.h"
 #include "Lanes.h"
 
-CLONES void firetree_combine_rows(const float *matrix, size_t stride, const uint16_t *rows,
-                                  const float *coefficients, size_t terms, const uint16_t *columns, size_t count,
-                                  float *result) {
+CLONES void firetree_multiply_rows(const float *matrix, size_t stride, const uint16_t *rows, size_t count,
+                                   const uint16_t *columns, const float *coefficients, size_t terms,
+                                   float *result) {
 #pragma clang fp contract(fast)
-  size_t q = 0;
-  // Eight columns at a time: independent sums hide the latency of additions. Scalar loads beat gathers.
-  for (; q + 8 <= count; q += 8) {
-    const uint16_t *c = columns + q;
-    const float *m0 = matrix + c[0], *m1 = matrix + c[1], *m2 = matrix + c[2], *m3 = matrix + c[3];
-    const float *m4 = matrix + c[4], *m5 = matrix + c[5], *m6 = matrix + c[6], *m7 = matrix + c[7];
-    float s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
-    for (size_t t = 0; t < terms; t++) {
-      size_t row = rows[t] * stride;
-      float x = coefficients[t];
-      s0 += x * m0[row];
-      s1 += x * m1[row];
-      s2 += x * m2[row];
-      s3 += x * m3[row];
-      s4 += x * m4[row];
-      s5 += x * m5[row];
-      s6 += x * m6[row];
-      s7 += x * m7[row];
+  for (size_t q = 0; q < count; q += 4) {
+    size_t last = count - 1, t = 0;
+    // Independent sums hide the latency of additions, and scalar loads beat gathers. Rows beyond the end repeat the last.
+    const float *m0 = matrix + rows[q] * stride, *m1 = matrix + rows[q + 1 < count ? q + 1 : last] * stride;
+    const float *m2 = matrix + rows[q + 2 < count ? q + 2 : last] * stride;
+    const float *m3 = matrix + rows[q + 3 < count ? q + 3 : last] * stride;
+    float s0 = 0, s1 = 0, s2 = 0, s3 = 0, r0 = 0, r1 = 0, r2 = 0, r3 = 0;
+    for (; t + 2 <= terms; t += 2) {
+      size_t c = columns[t], d = columns[t + 1];
+      float x = coefficients[t], y = coefficients[t + 1];
+      s0 += x * m0[c];
+      s1 += x * m1[c];
+      s2 += x * m2[c];
+      s3 += x * m3[c];
+      r0 += y * m0[d];
+      r1 += y * m1[d];
+      r2 += y * m2[d];
+      r3 += y * m3[d];
       SEPARATE(s0); SEPARATE(s1); SEPARATE(s2); SEPARATE(s3);
-      SEPARATE(s4); SEPARATE(s5); SEPARATE(s6); SEPARATE(s7);
+      SEPARATE(r0); SEPARATE(r1); SEPARATE(r2); SEPARATE(r3);
     }
-    float *r = result + q;
-    r[0] = s0, r[1] = s1, r[2] = s2, r[3] = s3, r[4] = s4, r[5] = s5, r[6] = s6, r[7] = s7;
-  }
-  for (; q < count; q += 2) {
-    const float *m0 = matrix + columns[q], *m1 = matrix + columns[q + 1 < count ? q + 1 : q];
-    float s0 = 0, s1 = 0;
-    for (size_t t = 0; t < terms; t++) {
-      size_t row = rows[t] * stride;
-      s0 += coefficients[t] * m0[row];
-      s1 += coefficients[t] * m1[row];
+    if (t < terms) {
+      size_t c = columns[t];
+      float x = coefficients[t];
+      s0 += x * m0[c];
+      s1 += x * m1[c];
+      s2 += x * m2[c];
+      s3 += x * m3[c];
     }
-    result[q] = s0;
-    if (q + 1 < count) result[q + 1] = s1;
+    float s[4] = {s0 + r0, s1 + r1, s2 + r2, s3 + r3};
+    for (size_t k = 0; k < 4 && q + k < count; k++) result[q + k] = s[k];
   }
 }
 
 CLONES void firetree_short_products(const float *vector, const float *matrix, size_t stride, size_t columns,
                                     const uint16_t *rows, size_t count, float scale, float *result) {
 #pragma clang fp contract(fast)
+  if (stride == 1) {
+    float x = vector[0] * scale;
+    for (size_t t = 0; t < count; t++) result[t] = x * matrix[rows[t]];
+    return;
+  }
   Lanes v = AT(vector) * scale;
   for (size_t t = 0; t < count; t++) {
     const float *row = matrix + rows[t] * stride;

@@ -1,12 +1,85 @@
 #include "CKernels.h"
 #include "Lanes.h"
 
-typedef int IntLanes __attribute__((vector_size(64)));
+/// Eight floats anywhere, and what comparing them gives.
+typedef float LooseLanes __attribute__((vector_size(32), aligned(4)));
+typedef int HalfMask __attribute__((vector_size(32)));
 
-#define QUAD(pointer) (*(const QuarterLanes *)(pointer))
+CLONES float firetree_squared_products(const float *vector, const float *matrix, size_t stride,
+                                       const uint16_t *points, size_t count) {
+#pragma clang fp contract(fast)
+  if (stride == 1) {
+    float s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+    size_t t = 0;
+    for (; t + 4 <= count; t += 4) {
+      float x0 = matrix[points[t]], x1 = matrix[points[t + 1]];
+      float x2 = matrix[points[t + 2]], x3 = matrix[points[t + 3]];
+      s0 += x0 * x0;
+      s1 += x1 * x1;
+      s2 += x2 * x2;
+      s3 += x3 * x3;
+      SEPARATE(s0); SEPARATE(s1); SEPARATE(s2); SEPARATE(s3);
+    }
+    for (; t < count; t++) s0 += matrix[points[t]] * matrix[points[t]];
+    return ((s0 + s1) + (s2 + s3)) * (vector[0] * vector[0]);
+  }
+  float squares = 0;
+  for (size_t t = 0; t < count; t++) {
+    const float *row = matrix + points[t] * stride;
+    Lanes sum = AT(vector) * AT(row);
+    for (size_t j = 16; j < stride; j += 16) sum += AT(vector + j) * AT(row + j);
+    float product = total(&sum);
+    squares += product * product;
+  }
+  return squares;
+}
 
-CLONES void firetree_combine_quads(const float *matrix, size_t stride, const uint16_t *rows, const float *quads,
-                                   size_t terms, const uint16_t *columns, size_t count, float *result) {
+CLONES float firetree_sum_coefficients(const float *alpha, const float *shares, size_t firing, size_t support,
+                                       float *coefficients) {
+#pragma clang fp reassociate(on) contract(fast)
+  float magnitude = 0;
+  for (size_t k = 0; k < firing; k++) {
+    coefficients[k] = alpha[k] + shares[k];
+    magnitude += __builtin_fabsf(alpha[k]) + __builtin_fabsf(shares[k]);
+  }
+  for (size_t k = firing; k < support; k++) {
+    coefficients[k] = alpha[k];
+    magnitude += __builtin_fabsf(alpha[k]);
+  }
+  return magnitude;
+}
+
+CLONES size_t firetree_select_due(const float *limits, size_t count, float path, uint16_t *positions, float *least) {
+  size_t found = 0, q = 0;
+  LooseLanes lowest;
+  for (size_t k = 0; k < 8; k++) lowest[k] = __builtin_inff();
+  const LooseLanes never = lowest;
+  for (; q + 8 <= count; q += 8) {
+    LooseLanes limit = *(const LooseLanes *)(limits + q);
+    HalfMask due = limit <= path;
+    lowest = __builtin_elementwise_min(lowest, (LooseLanes)((due & (HalfMask)never) | (~due & (HalfMask)limit)));
+    // Most groups of eight hold none.
+    if (!__builtin_reduce_or(due)) continue;
+    for (size_t k = q; k < q + 8; k++) {
+      positions[found] = (uint16_t)k;
+      found += limits[k] <= path;
+    }
+  }
+  float smallest = lowest[0];
+  for (size_t k = 1; k < 8; k++) smallest = lowest[k] < smallest ? lowest[k] : smallest;
+  for (; q < count; q++) {
+    if (limits[q] <= path) {
+      positions[found++] = (uint16_t)q;
+    } else if (limits[q] < smallest) {
+      smallest = limits[q];
+    }
+  }
+  *least = smallest;
+  return found;
+}
+
+CLONES void firetree_square_sums(const float *matrix, size_t stride, const uint16_t *rows, size_t terms,
+                                 const uint16_t *columns, size_t count, float *result) {
 #pragma clang fp contract(fast)
   for (size_t q = 0; q < count; q += 4) {
     size_t last = count - 1;
@@ -14,190 +87,44 @@ CLONES void firetree_combine_quads(const float *matrix, size_t stride, const uin
     const float *m0 = matrix + columns[q], *m1 = matrix + columns[q + 1 < count ? q + 1 : last];
     const float *m2 = matrix + columns[q + 2 < count ? q + 2 : last];
     const float *m3 = matrix + columns[q + 3 < count ? q + 3 : last];
-    QuarterLanes s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
+    float s0 = 0, s1 = 0, s2 = 0, s3 = 0;
     for (size_t t = 0; t < terms; t++) {
       size_t row = rows[t] * stride;
-      QuarterLanes x = QUAD(quads + 4 * t);
-      s0 += x * m0[row];
-      s1 += x * m1[row];
-      s2 += x * m2[row];
-      s3 += x * m3[row];
+      s0 += m0[row] * m0[row];
+      s1 += m1[row] * m1[row];
+      s2 += m2[row] * m2[row];
+      s3 += m3[row] * m3[row];
+      SEPARATE(s0); SEPARATE(s1); SEPARATE(s2); SEPARATE(s3);
     }
-    QuarterLanes s[4] = {s0, s1, s2, s3};
-    for (size_t k = 0; k < 4 && q + k < count; k++) *(QuarterLanes *)(result + 4 * (q + k)) = s[k];
+    float s[4] = {s0, s1, s2, s3};
+    for (size_t k = 0; k < 4 && q + k < count; k++) result[q + k] = s[k];
   }
 }
 
-CLONES void firetree_combine_quads_symmetric(const float *matrix, size_t stride, const uint16_t *indices,
-                                             const float *quads, size_t count, float *result) {
-#pragma clang fp contract(fast)
-  for (size_t q = 0; q < count; q += 4) {
-    size_t width = count - q < 4 ? count - q : 4;
-    // Columns beyond the end repeat the last, with quads of zeros.
-    const float *m[4];
-    QuarterLanes a[4], s[4];
-    for (size_t i = 0; i < 4; i++) {
-      m[i] = matrix + indices[i < width ? q + i : q + width - 1];
-      a[i] = i < width ? QUAD(quads + 4 * (q + i)) : (QuarterLanes){0};
-      s[i] = (QuarterLanes){0};
-    }
-    QuarterLanes a0 = a[0], a1 = a[1], a2 = a[2], a3 = a[3], s0 = s[0], s1 = s[1], s2 = s[2], s3 = s[3];
-    for (size_t t = 0; t < q; t++) {
-      size_t row = indices[t] * stride;
-      QuarterLanes x = QUAD(quads + 4 * t);
-      float g0 = m[0][row], g1 = m[1][row], g2 = m[2][row], g3 = m[3][row];
-      s0 += x * g0;
-      s1 += x * g1;
-      s2 += x * g2;
-      s3 += x * g3;
-      *(QuarterLanes *)(result + 4 * t) += (a0 * g0 + a1 * g1) + (a2 * g2 + a3 * g3);
-    }
-    s[0] = s0, s[1] = s1, s[2] = s2, s[3] = s3;
-    // The square on the diagonal.
-    for (size_t j = 0; j < width; j++) {
-      size_t row = indices[q + j] * stride;
-      for (size_t i = 0; i < width; i++) s[i] += a[j] * m[i][row];
-    }
-    for (size_t i = 0; i < width; i++) *(QuarterLanes *)(result + 4 * (q + i)) = s[i];
-  }
-}
-
-CLONES void firetree_history_products(const float *vector, const float *now, const float *then, size_t stride,
-                                      const uint16_t *points, size_t count, float scale, float *result) {
-#pragma clang fp contract(fast)
-  if (stride == 1) {
-    float x = vector[0] * scale;
-    for (size_t t = 0; t < count; t++) {
-      result[4 * t] = x * (then ? now[points[t]] - then[points[t]] : now[points[t]]);
-    }
-    return;
-  }
-  for (size_t t = 0; t < count; t++) {
-    const float *p = now + points[t] * stride, *q = then ? then + points[t] * stride : 0;
-    Lanes sum = {0};
-    for (size_t j = 0; j < stride; j += 16) {
-      Lanes difference = AT(p + j);
-      if (q) difference -= AT(q + j);
-      sum += AT(vector + j) * difference;
-    }
-    result[4 * t] = scale * total(&sum);
-  }
-}
-
-CLONES float firetree_magnitude_products(const float *vector, const float *matrix, size_t stride,
-                                         const uint16_t *points, size_t count) {
-#pragma clang fp contract(fast)
-  float magnitude = 0;
-  if (stride == 1) {
-    for (size_t t = 0; t < count; t++) magnitude += __builtin_fabsf(matrix[points[t]]);
-    return magnitude * __builtin_fabsf(vector[0]);
-  }
-  for (size_t t = 0; t < count; t++) {
-    Lanes sum = {0};
-    for (size_t j = 0; j < stride; j += 16) sum += AT(vector + j) * AT(matrix + points[t] * stride + j);
-    magnitude += __builtin_fabsf(total(&sum));
-  }
-  return magnitude;
-}
-
-CLONES void firetree_residuals(const float *now, const float *then, const float *direction, const float *change,
-                               float p, float q, float scale, const float *norms, size_t count, size_t stride,
-                               int largest, float *residuals, float *sizes) {
-#pragma clang fp reassociate(on) contract(fast)
-  if (stride == 1) {
-    for (size_t i = 0; i < count; i++) {
-      float e = scale * norms[i] * (now[i] - then[i] - p * direction[i] - q * change[i]);
-      residuals[i] = e;
-      sizes[i] = __builtin_fabsf(e);
-    }
-    return;
-  }
-  for (size_t i = 0; i < count; i++) {
-    float factor = scale * norms[i], sum = 0, most = 0;
-    for (size_t j = i * stride; j < (i + 1) * stride; j++) {
-      float e = factor * (now[j] - then[j] - p * direction[j] - q * change[j]);
-      float size = __builtin_fabsf(e);
-      residuals[j] = e;
-      sum += size;
-      most = size > most ? size : most;
-    }
-    sizes[i] = largest ? most : sum;
-  }
-}
-
-CLONES void firetree_excess_sums(const float *values, size_t count, const float *cuts, size_t cut_count,
-                                 float *sums) {
-#pragma clang fp reassociate(on) contract(fast)
-  for (size_t k = 0; k < cut_count; k++) {
-    float cut = cuts[k], sum = 0;
-    for (size_t i = 0; i < count; i++) sum += values[i] > cut ? values[i] - cut : 0;
-    sums[k] = sum;
-  }
-}
-
-CLONES size_t firetree_select_expired(const uint16_t *bins, const uint8_t *deadlines, const float *reserves,
-                                      size_t count, const uint8_t *ages, const float *errors, uint32_t *positions) {
-  size_t found = 0;
+CLONES float firetree_widen_reaches(const float *row, const uint16_t *points, size_t count, float path,
+                                    float *reaches, float *limits) {
+  float least = __builtin_inff();
   for (size_t q = 0; q < count; q++) {
-    positions[found] = (uint32_t)q;
-    // An error that is no number counts as too large.
-    uint16_t bin = bins[q] & 0x7fff;
-    found += (ages[bin / 16] > deadlines[q]) | !(errors[bin] <= reserves[q]) | (bins[q] >> 15);
+    float entry = row[points[q]], before = reaches[q], limit = limits[q];
+    float reach = __builtin_sqrtf(before * before + entry * entry) * (1 + 0x1p-21f);
+    // What is left is as far as before; three roundings, and those of the limit.
+    if (limit > path) limit = path + (limit - path) * (before / reach) - __builtin_fabsf(limit) * 0x1p-21f;
+    reaches[q] = reach;
+    limits[q] = limit;
+    least = limit < least ? limit : least;
   }
-  return found;
+  return least;
 }
 
-/// Times, and the same one earlier.
-typedef struct {
-  Lanes p, q, carry, earlier_p, earlier_q, earlier_carry;
-} Times;
-
-static inline __attribute__((always_inline)) void load_times(Times *t, const float *times) {
-  float earlier[48] __attribute__((aligned(64)));
-  for (size_t row = 0; row < 3; row++) {
-    for (size_t k = 0; k < 16; k++) earlier[16 * row + k] = k > 0 ? times[16 * row + k - 1] : 0;
-  }
-  t->p = AT(times), t->q = AT(times + 16), t->carry = AT(times + 32);
-  t->earlier_p = AT(earlier), t->earlier_q = AT(earlier + 16), t->earlier_carry = AT(earlier + 32);
-}
-
-/// The margin of one candidate at all times.
-static inline __attribute__((always_inline)) void margin_of(Lanes *margin, const float *quad, float inverse,
-                                                            float threshold, const Times *t) {
-#pragma clang fp contract(fast)
-  QuarterLanes x = QUAD(quad);
-  float distance = x[0] - threshold;
-  float toward = distance > 0 ? -inverse : inverse;
-  float u = x[1] * toward, v = x[2] * toward, w = x[3] * toward;
-  Lanes a = t->p * u + t->q * v, b = t->earlier_p * u + t->earlier_q * v;
-  Lanes c = t->carry * w, d = t->earlier_carry * w;
-  *margin = __builtin_fabsf(distance) * inverse - (__builtin_elementwise_max(a, b) + __builtin_elementwise_max(c, d));
-}
-
-CLONES void firetree_future_margins(const float *quads, const uint16_t *points, const float *inverse_norms,
-                                    size_t count, float threshold, const float *times, float *margins) {
-  Times t;
-  load_times(&t, times);
-  Lanes least = *(const Lanes *)margins, margin;
-  for (size_t q = 0; q < count; q++) {
-    margin_of(&margin, quads + 4 * q, inverse_norms[points[q]], threshold, &t);
-    least = __builtin_elementwise_min(least, margin);
-  }
-  *(Lanes *)margins = least;
-}
-
-CLONES void firetree_future_lives(const float *quads, const uint16_t *points, const float *inverse_norms,
-                                  size_t count, float threshold, const float *times, const float *floors,
-                                  uint8_t *lives) {
-  Times t;
-  load_times(&t, times);
-  Lanes lowest = *(const Lanes *)floors, margin;
-  const IntLanes places = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  for (size_t q = 0; q < count; q++) {
-    margin_of(&margin, quads + 4 * q, inverse_norms[points[q]], threshold, &t);
-    // Comparisons are -1 where true: there the place is out of reach.
-    int life = __builtin_reduce_min(places + (16 & (IntLanes)(margin > lowest)));
-    lives[q] = (uint8_t)(life < 16 ? life : 16);
+CLONES void firetree_count_pairs(float *tensor, const size_t *row_starts, size_t first_row, size_t row_count,
+                                 size_t point, const uint16_t *others, size_t count, float unit) {
+  // Where each pair belongs is not foreseeable: a branch would be mistaken half the time.
+  float elsewhere = 0;
+  for (size_t k = 0; k < count; k++) {
+    size_t other = others[k];
+    size_t high = other > point ? other : point, low = other > point ? point : other;
+    float *target = high - first_row < row_count ? tensor + row_starts[high] + low : &elsewhere;
+    *target += unit;
   }
 }
 

@@ -144,7 +144,10 @@ extension CandidateLists {
       return starts.withUnsafeBufferPointer { starts in
         counts.withUnsafeBufferPointer { counts in
           capacities.withUnsafeBufferPointer { capacities in
-            body(
+            guard let starts = starts.baseAddress, let counts = counts.baseAddress,
+              let capacities = capacities.baseAddress
+            else { preconditionFailure("a shard has neurons") }
+            return body(
               Lists(
                 planes: planes, blocks: blocks, starts: starts, counts: counts, capacities: capacities,
                 points: points, values: values))
@@ -156,16 +159,25 @@ extension CandidateLists {
 
   /// The lists of a shard in borrowed memory.
   public struct Lists {
-    let planes: Int
-    let blocks: Int
-    let starts: UnsafeBufferPointer<Int>
-    let counts: UnsafeBufferPointer<Int32>
-    let capacities: UnsafeBufferPointer<Int32>
-    let points: UnsafeMutablePointer<UInt16>
-    let values: UnsafeMutablePointer<Float>
+    @usableFromInline let planes: Int
+    @usableFromInline let blocks: Int
+    @usableFromInline let starts: UnsafePointer<Int>
+    @usableFromInline let counts: UnsafePointer<Int32>
+    @usableFromInline let capacities: UnsafePointer<Int32>
+    @usableFromInline let points: UnsafeMutablePointer<UInt16>
+    @usableFromInline let values: UnsafeMutablePointer<Float>
+
+    init(
+      planes: Int, blocks: Int, starts: UnsafePointer<Int>, counts: UnsafePointer<Int32>,
+      capacities: UnsafePointer<Int32>, points: UnsafeMutablePointer<UInt16>,
+      values: UnsafeMutablePointer<Float>
+    ) {
+      (self.planes, self.blocks, self.starts, self.counts) = (planes, blocks, starts, counts)
+      (self.capacities, self.points, self.values) = (capacities, points, values)
+    }
 
     /// The list of the shard's neuron `local`, when there is one block.
-    @inline(__always)
+    @inlinable @inline(__always)
     public subscript(local: Int) -> List {
       List(
         count: Int(counts[local]), points: points + starts[local], values: values + starts[local] * planes,
@@ -173,18 +185,19 @@ extension CandidateLists {
     }
 
     /// The list of the shard's neuron `local` for a block of points.
-    @inline(__always)
+    @inlinable @inline(__always)
     public subscript(local: Int, block block: Int) -> List { self[local * blocks + block] }
   }
 
   /// One neuron's candidates in a block: ascending by point when anchored; engines may exchange them.
   public struct List {
     public let count: Int
-    private let mutablePoints: UnsafeMutablePointer<UInt16>
-    private let values: UnsafeMutablePointer<Float>
-    private let capacity: Int
-    private let planes: Int
+    @usableFromInline let mutablePoints: UnsafeMutablePointer<UInt16>
+    @usableFromInline let values: UnsafeMutablePointer<Float>
+    @usableFromInline let capacity: Int
+    @usableFromInline let planes: Int
 
+    @inlinable @inline(__always)
     init(
       count: Int, points: UnsafeMutablePointer<UInt16>, values: UnsafeMutablePointer<Float>, capacity: Int,
       planes: Int
@@ -197,18 +210,11 @@ extension CandidateLists {
     }
 
     /// The candidates' points (count), counted from the first of the block.
-    @inline(__always)
+    @inlinable @inline(__always)
     public var points: UnsafePointer<UInt16> { UnsafePointer(mutablePoints) }
 
-    /// Asks for the first `count` candidates, in all planes, before they are read.
-    @inline(__always)
-    public func prefetch(_ count: Int) {
-      Kernels.prefetch(points, count: count)
-      for index in 0..<planes { Kernels.prefetch(plane(index), count: count) }
-    }
-
     /// Exchanges two candidates.
-    @inline(__always)
+    @inlinable @inline(__always)
     public func exchange(_ a: Int, _ b: Int) {
       guard a != b else { return }
       (mutablePoints[a], mutablePoints[b]) = (mutablePoints[b], mutablePoints[a])
@@ -219,7 +225,7 @@ extension CandidateLists {
     }
 
     /// `count` numbers that belong to the candidates; plane 0 holds the anchored correlations.
-    @inline(__always)
+    @inlinable @inline(__always)
     public func plane(_ index: Int) -> UnsafeMutablePointer<Float> { values + index * capacity }
   }
 }

@@ -5,16 +5,17 @@ import CKernels
 /// These are the only places of relaxed arithmetic beside OpenBLAS: sums are reassociated and multiplications fused
 /// with additions. Rows come from `Matrix`: aligned to 64 bytes and padded with zeros.
 public enum Kernels {
-  /// `result[q] = sum_t coefficients[t] matrix[rows[t], columns[q]]` for `terms` rows and `count` columns.
+  /// `result[q] = sum_t coefficients[t] matrix[rows[q], columns[t]]` for `count` rows and `terms` columns: rows of a matrix
+  /// times a sparse vector.
   ///
   /// Complexity: 2 `terms` `count` flops.
   @inline(__always)
-  public static func combineRows(
-    of matrix: MatrixView, _ rows: UnsafePointer<UInt16>, coefficients: UnsafePointer<Float>, terms: Int,
-    columns: UnsafePointer<UInt16>, count: Int, into result: UnsafeMutablePointer<Float>
+  public static func multiplyRows(
+    of matrix: MatrixView, _ rows: UnsafePointer<UInt16>, count: Int, columns: UnsafePointer<UInt16>,
+    coefficients: UnsafePointer<Float>, terms: Int, into result: UnsafeMutablePointer<Float>
   ) {
-    firetree_combine_rows(
-      matrix.base, matrix.stride, rows, coefficients, terms, columns, count, result)
+    firetree_multiply_rows(
+      matrix.base, matrix.stride, rows, count, columns, coefficients, terms, result)
   }
 
   /// `result[q] = sum_t coefficients[t] matrix[indices[t], indices[q]]` for a symmetric matrix and `count` indices.
@@ -54,7 +55,8 @@ public enum Kernels {
 
   /// `result[t] = scale <vector, matrix[rows[t]]>` for short rows such as those of outputs.
   ///
-  /// `vector` is a row of a `Matrix` too. Complexity: 2 `count` columns flops.
+  /// `vector` is a row of a `Matrix` too; a matrix of one column may also be kept without padding, `vector` then a number.
+  /// Complexity: 2 `count` columns flops.
   @inline(__always)
   public static func shortProducts(
     _ vector: UnsafePointer<Float>, with matrix: MatrixView, rows: UnsafePointer<UInt16>, count: Int,

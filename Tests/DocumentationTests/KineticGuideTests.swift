@@ -97,25 +97,70 @@ import Testing
     }
   }
 
-  /// What is foretold after step 3 of step 4.
-  @Test func theForecast() {
-    let sums = train(.kinetic, steps: 4) { _, _, _ in }
-    func difference(_ a: [Double], _ b: [Double]) -> [Double] { zip(a, b).map { $0 - $1 } }
-    func product(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
-    let steps = (1...4).map { difference(sums[$0], sums[$0 - 1]) }
-    let (turnBefore, turn) = (difference(steps[1], steps[0]), difference(steps[2], steps[1]))
-    let ratio = product(turn, turnBefore) / product(turnBefore, turnBefore)
-    expectNumbers(after: "D = (", steps[2])
-    expectNumbers(after: "D' = (", turn)
-    expectNumbers(after: "rho =", [ratio])
-    let now = correlations(sums[3])[2]
-    let one = now + movement(steps[2], of: 2)
-    let two = one + ratio * movement(turn, of: 2)
-    expectNumbers(after: "D alone foretells s_02 =", [one, two, correlations(sums[4])[2]])
-    let error = (0..<4).map { steps[3][$0] - steps[2][$0] - ratio * turn[$0] }
-    let bounds = (0..<3).reduce((alone: 0.0, both: 0.0)) { sum, i in
-      (sum.alone + 0.5 * abs(steps[3][i] - steps[2][i]), sum.both + 0.5 * abs(error[i]))
+  /// The clock of a neuron with output weight `sign`, whose support is the same from the start, and the limits of all
+  /// points.
+  private struct Clock {
+    let support: Range<Int>
+    let sign: Double
+    private(set) var correlations: [Double]
+    let reaches: [Double]
+    private(set) var limits: [Double]
+    /// The coefficients of the last step, their length, and the lengths of all steps.
+    private(set) var coefficients: [Double] = []
+    private(set) var length = 0.0
+    private(set) var path = 0.0
+
+    init(support: Range<Int>, sign: Double, correlations: [Double]) {
+      (self.support, self.sign, self.correlations) = (support, sign, correlations)
+      let reaches = (0..<4).map { j in
+        support.reduce(0.0) { $0 + gram[$1][j] * gram[$1][j] }.squareRoot()
+      }
+      self.reaches = reaches
+      limits = (0..<4).map { abs(correlations[$0] - 0.5) / reaches[$0] }
     }
-    expectNumbers(after: "bound of what is left is", [bounds.both, bounds.alone])
+
+    /// A step of Gamma; returns the points whose limits the clock has passed.
+    mutating func advance(_ step: [Double]) -> [Int] {
+      coefficients = support.map { -0.5 * sign * step[$0] }
+      length = coefficients.reduce(0.0) { $0 + $1 * $1 }.squareRoot()
+      path += length
+      for (i, c) in zip(support, coefficients) {
+        for j in 0..<4 { correlations[j] += c * gram[i][j] }
+      }
+      let due = (0..<4).filter { path >= limits[$0] }
+      for j in due { limits[j] = path + abs(correlations[j] - 0.5) / reaches[j] }
+      return due
+    }
+  }
+
+  /// The clocks of neurons 0 and 1, the pairs that they compute, and that the engine looks at them in those steps.
+  @Test func theClock() {
+    var looks: [Int] = []
+    let sums = train(.kinetic, steps: 4) { _, _, report in
+      if let report { looks.append(report.counts.nodesVisited) }
+    }
+    var first = Clock(support: 0..<3, sign: 1, correlations: Self.gram[0])
+    var second = Clock(support: 1..<4, sign: -1, correlations: Self.gram[3])
+    let secondLimit = second.limits[1]
+    expectNumbers(after: "h = (", first.reaches)
+    expectNumbers(after: "the *limits* (", first.limits)
+    expectNumbers(after: "\n| 0 | ", [0, first.correlations[2], first.limits[2]])
+    for t in 1...4 {
+      let step = zip(sums[t], sums[t - 1]).map { $0 - $1 }
+      let (due, secondDue) = (first.advance(step), second.advance(step))
+      #expect(due == (t > 1 ? [2] : []))
+      #expect(secondDue == (t == 4 ? [1] : []))
+      #expect(looks[t - 1] == (due.isEmpty ? 0 : 1) + (secondDue.isEmpty ? 0 : 1))
+      let computed = due.map { first.correlations[$0] }
+      expectNumbers(after: "\n| \(t) | ", [first.length, first.path] + computed + [first.limits[2]])
+      if t == 2 {
+        expectNumbers(
+          after: "new limit is", [first.path, first.correlations[2], 0.5, first.reaches[2], first.limits[2]])
+      }
+    }
+    expectNumbers(after: "with c = (", first.coefficients)
+    expectNumbers(after: "the clock comes to", [first.path])
+    expectNumbers(after: "the least of which is", [min(first.limits[0], first.limits[1], first.limits[3])])
+    expectNumbers(after: "its clock comes to", [second.path, secondLimit, second.correlations[1]])
   }
 }

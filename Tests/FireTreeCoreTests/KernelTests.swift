@@ -12,22 +12,22 @@ import Testing
     (0..<count).map { _ in Float.random(in: -1...1, using: &random) }
   }
 
-  @Test func combiningRows() {
+  @Test func multiplyingRows() {
     var random = SeededGenerator(seed: 11)
     let matrix = random.matrix(rows: 37, columns: 41)
     for count in 0...26 {
       for terms in [0, 1, 2, 7, 30] {
-        let rows = indices(terms, below: 37, &random).map(UInt16.init)
-        let columns = indices(count, below: 41, &random).map(UInt16.init)
+        let rows = indices(count, below: 37, &random).map(UInt16.init)
+        let columns = indices(terms, below: 41, &random).map(UInt16.init)
         let coefficients = floats(terms, &random)
         var result = [Float](repeating: .nan, count: count + 1)
         matrix.withView {
-          Kernels.combineRows(
-            of: $0, rows, coefficients: coefficients, terms: terms, columns: columns, count: count,
+          Kernels.multiplyRows(
+            of: $0, rows, count: count, columns: columns, coefficients: coefficients, terms: terms,
             into: &result)
         }
-        let expected = PlainKernels.combineRows(
-          of: matrix, rows, coefficients: coefficients, columns: columns)
+        let expected = PlainKernels.multiplyRows(
+          of: matrix, rows, columns: columns, coefficients: coefficients)
         for q in 0..<count { #expect(abs(Double(result[q]) - expected[q]) < 1e-5, "\(count) x \(terms)") }
         #expect(result[count].isNaN, "nothing is written behind the result")
       }
@@ -119,8 +119,8 @@ import Testing
         Kernels.combineSymmetric(
           of: $0, indices, coefficients: coefficients, count: count, into: &result)
       }
-      let expected = PlainKernels.combineRows(
-        of: matrix, indices, coefficients: coefficients, columns: indices)
+      let expected = PlainKernels.multiplyRows(
+        of: matrix, indices, columns: indices, coefficients: coefficients)
       for q in 0..<count { #expect(abs(Double(result[q]) - expected[q]) < 1e-5, "\(count)") }
       #expect(result[count].isNaN, "nothing is written behind the result")
     }

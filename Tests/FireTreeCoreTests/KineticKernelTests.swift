@@ -20,194 +20,182 @@ import Testing
     (0..<count).map { _ in Float.random(in: -1...1, using: &random) }
   }
 
-  private func quads(_ count: Int, _ random: inout SeededGenerator) -> [SIMD4<Float>] {
-    (0..<count).map { _ in SIMD4.random(in: -1...1, using: &random) }
-  }
-
   private func wholes(_ count: Int, _ random: inout SeededGenerator) -> [Double] {
     (0..<count).map { _ in Double(Int.random(in: -9...9, using: &random)) }
   }
 
-  /// Whether the first `expected.count` quads are within the tolerance, and the last untouched.
-  private func agree(_ result: [SIMD4<Float>], _ expected: [[Double]], _ tolerance: Double) -> Bool {
-    zip(result, expected).allSatisfy { quad, row in
-      (0..<4).allSatisfy { abs(Double(quad[$0]) - row[$0]) <= tolerance }
-    } && result.last?.x.isNaN == true
-  }
-
-  @Test func combiningQuads() {
-    var random = SeededGenerator(seed: 21)
-    let matrix = random.matrix(rows: 37, columns: 41)
-    for count in 0...18 {
-      for terms in 0...18 {
-        let rows = indices(terms, below: 37, &random), columns = indices(count, below: 41, &random)
-        let quads = quads(terms, &random)
-        var result = [SIMD4<Float>](repeating: SIMD4(repeating: .nan), count: count + 1)
-        matrix.withView {
-          Kernels.combineQuads(
-            of: $0, rows, quads, terms: terms, columns: columns, count: count, into: &result)
-        }
-        let expected = PlainKernels.combineQuads(of: matrix, rows, quads, columns: columns)
-        #expect(agree(result, expected, tolerance(terms)), "\(count) x \(terms)")
-      }
+  /// Calls `body` with numbers as a matrix of one column, kept without padding.
+  private func withColumn<Result>(_ column: [Float], _ body: (MatrixView) -> Result) -> Result {
+    Matrix([column]).withView {
+      body(MatrixView(base: $0.row(0), rows: column.count, columns: 1, stride: 1))
     }
   }
 
-  @Test func combiningASymmetricMatrix() {
-    var random = SeededGenerator(seed: 22)
-    var matrix = random.matrix(rows: 60, columns: 60)
-    for i in 0..<60 { for j in 0..<i { matrix[i, j] = matrix[j, i] } }
-    for count in 0...40 {
-      let indices = indices(count, below: 60, &random), quads = quads(count, &random)
-      var result = [SIMD4<Float>](repeating: SIMD4(repeating: .nan), count: count + 1)
-      matrix.withView {
-        Kernels.combineQuadsSymmetric(of: $0, indices, quads, count: count, into: &result)
-      }
-      let expected = PlainKernels.combineQuads(of: matrix, indices, quads, columns: indices)
-      #expect(agree(result, expected, tolerance(count)), "\(count)")
-    }
-  }
-
-  /// Rows of every stride, in every lane of the quads; the other lanes keep what they had.
-  @Test(arguments: 1...34, [false, true]) func historyProducts(outputs: Int, hasThen: Bool) {
+  /// Rows of every stride, and a single column without padding.
+  @Test(arguments: 1...34) func squaredProducts(outputs: Int) {
     var random = SeededGenerator(seed: UInt64(outputs))
-    let histories = (0..<2).map { _ in random.matrix(rows: 8, columns: outputs) }
+    let matrix = random.matrix(rows: 8, columns: outputs)
     let vector = random.matrix(rows: 1, columns: outputs)
-    // A single column is kept without padding.
-    let stored = outputs == 1 ? histories.map { Matrix([$0.elements.map { $0[0] }]) } : histories
-    for count in 0...9 {
-      let points = indices(count, below: 8, &random), lane = count % 4
-      var result = [SIMD4<Float>](repeating: SIMD4(repeating: .nan), count: count + 1)
-      var magnitude: Float = 0
-      Matrix.withViews(stored[0], stored[1], vector) { now, then, vector in
-        let stride = outputs == 1 ? 1 : now.stride
-        Kernels.historyProducts(
-          vector.row(0), now: now.row(0), then: hasThen ? then.row(0) : nil, stride: stride, points: points,
-          count: count, scale: 0.5, into: &result, lane: lane)
-        magnitude = Kernels.magnitudeProducts(
-          vector.row(0), now.row(0), stride: stride, points: points, count: count)
+    for count in 0...21 {
+      let points = indices(count, below: 8, &random)
+      var results = [
+        Matrix.withViews(matrix, vector) {
+          Kernels.squaredProducts($1.row(0), with: $0, points: points, count: count)
+        }
+      ]
+      if outputs == 1 {
+        results.append(
+          withColumn(matrix.elements.map { $0[0] }) {
+            Kernels.squaredProducts(vector.row(0), with: $0, points: points, count: count)
+          })
       }
-      let expected = PlainKernels.historyProducts(
-        vector.row(0), now: histories[0], then: hasThen ? histories[1] : nil, points: points, scale: 0.5)
-      for t in 0..<count {
-        #expect(abs(Double(result[t][lane]) - expected[t]) <= tolerance(outputs, largest: 2))
-        for other in 0..<4 where other != lane { #expect(result[t][other].isNaN) }
+      let expected = PlainKernels.squaredProducts(vector.row(0), with: matrix, points: points)
+      // Squares of sums of at most C, each within (C + 2) u C, and their sum.
+      let tolerance = Double(count * outputs * outputs * (2 * outputs + count + 6)) * 0x1p-24
+      for result in results {
+        #expect(abs(Double(result) - expected) <= tolerance, "\(count) of \(results.count)")
       }
-      #expect(result[count].x.isNaN && result[count][lane].isNaN)
-      let sizes = PlainKernels.historyProducts(
-        vector.row(0), now: histories[0], then: nil, points: points, scale: 1)
-      #expect(
-        abs(Double(magnitude) - sizes.reduce(0) { $0 + abs($1) }) <= tolerance(outputs * count + 1))
     }
   }
 
-  @Test(arguments: 1...34, [false, true]) func residuals(outputs: Int, largest: Bool) {
-    var random = SeededGenerator(seed: UInt64(outputs))
-    for count in [0, 1, 2, 3, 15, 16, 17, 33] {
-      let given = (0..<4).map { _ in random.matrix(rows: count, columns: outputs) }
-      let norms = floats(count, &random).map(abs)
-      let expected = PlainKernels.residuals(
-        given[0], minus: given[1], direction: given[2], change: given[3], times: (3, -2), scale: 0.5,
-        norms: norms)
-      // A single column is kept without padding.
-      let stored = outputs == 1 ? given.map { Matrix([$0.elements.map { $0[0] }]) } : given
-      let stride = outputs == 1 ? 1 : given[0].stride
-      var result = [Float](repeating: .nan, count: count * stride + 1)
-      var sizes = [Float](repeating: .nan, count: count + 1)
-      Matrix.withViews(stored[0], stored[1], stored[2]) { now, then, direction in
-        stored[3].withView { change in
-          Kernels.residuals(
-            now.row(0), minus: then.row(0), direction: direction.row(0), change: change.row(0),
-            times: (3, -2), scale: 0.5, norms: norms, count: count, stride: stride, largest: largest,
-            into: &result, sizes: &sizes)
-        }
+  @Test func productsWithASingleColumn() {
+    var random = SeededGenerator(seed: 21)
+    for count in 0...21 {
+      let (column, number) = (floats(19, &random), floats(1, &random))
+      let rows = indices(count, below: 19, &random)
+      var result = [Float](repeating: .nan, count: count + 1)
+      withColumn(column) {
+        Kernels.shortProducts(number, with: $0, rows: rows, count: count, scale: -0.3, into: &result)
       }
-      // Four terms of at most 3.
-      for i in 0..<count {
-        for c in 0..<stride {
-          let value = Double(result[i * stride + c])
-          #expect(abs(value - (c < outputs ? expected[i][c] : 0)) <= tolerance(4, largest: 3))
-        }
-        let magnitudes = expected[i].map(abs)
-        let size = largest ? magnitudes.max() ?? 0 : magnitudes.reduce(0, +)
-        #expect(abs(Double(sizes[i]) - size) <= tolerance(outputs + 4, largest: 4))
-      }
-      #expect(result[count * stride].isNaN && sizes[count].isNaN, "nothing is written behind the result")
+      let expected = PlainKernels.products(
+        number, with: Matrix(column.map { [$0] }), rows: rows.map(Int.init), scale: -0.3)
+      for t in 0..<count { #expect(abs(Double(result[t]) - expected[t]) <= tolerance(1), "\(count)") }
+      #expect(result[count].isNaN, "nothing is written behind the result")
     }
   }
 
-  @Test func sumsOfExcesses() {
+  /// Every number of points that fire, of every support; sums of two numbers are those of doubles, rounded.
+  @Test func sumsOfCoefficients() {
+    var random = SeededGenerator(seed: 22)
+    for support in 0...40 {
+      for firing in 0...support {
+        let alpha = floats(support, &random), shares = floats(firing, &random)
+        var result = [Float](repeating: .nan, count: support + 1)
+        let magnitude = Kernels.sumCoefficients(
+          alpha: alpha, shares: shares, firing: firing, support: support, into: &result)
+        let expected = PlainKernels.sumCoefficients(alpha: alpha, shares: shares)
+        let rounded = expected.coefficients.map { Float($0) }
+        #expect(Array(result.dropLast()) == rounded, "\(firing) of \(support)")
+        #expect(abs(Double(magnitude) - expected.magnitude) <= tolerance(support + firing))
+        #expect(result[support].isNaN, "nothing is written behind the result")
+      }
+    }
+  }
+
+  /// Limits that equal the path are due, those of -infinity always, and those of infinity on an infinite path alone.
+  /// Groups of eight of which all, some or none are.
+  @Test func selectingTheDue() {
     var random = SeededGenerator(seed: 23)
-    for count in 0...50 {
-      for cutCount in [0, 1, 5, 16] {
-        let values = floats(count, &random).map(abs)
-        // Cuts among the values too.
-        let cuts = (0..<cutCount).map {
-          count > 0 && $0 % 2 == 0 ? values[$0 % count] : Float.random(in: 0...1, using: &random)
-        }
-        var sums = [Float](repeating: .nan, count: cutCount + 1)
-        Kernels.excessSums(of: values, count: count, cuts: cuts, cutCount: cutCount, into: &sums)
-        let expected = PlainKernels.excessSums(of: values, cuts: cuts)
-        for k in 0..<cutCount { #expect(abs(Double(sums[k]) - expected[k]) <= tolerance(count)) }
-        #expect(sums[cutCount].isNaN, "nothing is written behind the result")
-      }
-    }
-  }
-
-  /// Ages equal to deadlines and errors equal to reserves have not run out; an error that is no number has.
-  @Test func selectingTheExpired() {
-    var random = SeededGenerator(seed: 24)
-    let levels: [Float] = [0, 0.25, 0.5, 1, .infinity, .nan]
+    let levels: [Float] = [-.infinity, 0, 0.5, 1 - 0x1p-24, 1, 1 + 0x1p-23, 2, .infinity]
     var total = 0
-    for count in 0...70 {
-      let slots = 5
-      let ages = (0..<slots).map { _ in UInt8.random(in: 0...4, using: &random) }
-      let errors = (0..<slots * 16).map { _ in levels[Int.random(in: 0..<6, using: &random)] }
-      let bins = indices(count, below: slots * 16, &random)
-      let deadlines = (0..<count).map { _ in
-        [0, 1, 2, 3, 4, UInt8.max][Int.random(in: 0..<6, using: &random)]
-      }
-      let reserves = (0..<count).map { _ in levels[Int.random(in: 0..<5, using: &random)] }
-      var positions = [UInt32](repeating: .max, count: count + 1)
-      let found = Kernels.selectExpired(
-        bins: bins, deadlines: deadlines, reserves: reserves, count: count, ages: ages, errors: errors,
-        into: &positions)
-      let expected = PlainKernels.selectExpired(
-        bins: bins, deadlines: deadlines, reserves: reserves, ages: ages, errors: errors)
-      #expect(positions[0..<found].map(Int.init) == expected, "\(count)")
-      #expect(positions[count] == .max, "nothing is written behind the result")
-      total += found
-    }
-    #expect(total > 300 && total < 2300)
-  }
-
-  @Test func futureMargins() {
-    var random = SeededGenerator(seed: 25)
     for count in 0...40 {
-      let times = random.matrix(rows: 3, columns: 16)
-      let norms = (0..<20).map { _ in Float.random(in: 0.25...2, using: &random) }
-      let points = indices(count, below: 20, &random)
-      var quads = quads(count, &random)
-      if count > 2 { quads[1].x = 0.25 }  // exactly the threshold
-      var margins = Matrix(rows: 1, columns: 16)
-      // Margins that are already low stay.
-      for k in 0..<16 { margins[0, k] = k % 5 == 0 ? -3 : .greatestFiniteMagnitude }
-      let expected = PlainKernels.futureMargins(
-        of: quads, points: points, inverseNorms: norms, threshold: 0.25, times: times, margins: margins.row(0)
-      )
-      times.withView { times in
-        margins.withMutableView {
-          Kernels.futureMargins(
-            of: quads, points: points, inverseNorms: norms, count: count, threshold: 0.25,
-            times: times.row(0),
-            into: $0.row(0))
+      for twelfths in [0, 1, 6, 12] {
+        for path in [0, 0.25, 1, 3, .infinity] as [Float] {
+          let limits = (0..<count).map { _ -> Float in
+            Int.random(in: 0..<12, using: &random) < twelfths
+              ? levels[Int.random(in: 0..<8, using: &random)] : Float.random(in: 4...9, using: &random)
+          }
+          var positions = [UInt16](repeating: .max, count: count + 1)
+          let found = Kernels.selectDue(limits: limits, count: count, path: path, into: &positions)
+          let expected = PlainKernels.selectDue(limits: limits, path: path)
+          #expect(positions[0..<found.count].map(Int.init) == expected.positions, "\(count), path \(path)")
+          #expect(found.least == expected.least, "\(count), path \(path)")
+          #expect(positions[count] == .max, "nothing is written behind the result")
+          total += found.count
         }
       }
-      // Four terms of at most 2.5.
-      for k in 0..<16 {
-        #expect(
-          abs(Double(margins[0, k]) - expected[k]) <= (count == 0 ? 0 : tolerance(4, largest: 2.5)),
-          "\(count)")
+    }
+    // A fifth of 16,400 limits are on an infinite path.
+    #expect(total > 4_000 && total < 10_000)
+  }
+
+  @Test func sumsOfSquares() {
+    var random = SeededGenerator(seed: 24)
+    let matrix = random.matrix(rows: 37, columns: 41)
+    for count in 0...20 {
+      for terms in 0...20 {
+        let rows = indices(terms, below: 37, &random), columns = indices(count, below: 41, &random)
+        var result = [Float](repeating: .nan, count: count + 1)
+        matrix.withView {
+          Kernels.squareSums(of: $0, rows, terms: terms, columns: columns, count: count, into: &result)
+        }
+        let expected = PlainKernels.squareSums(of: matrix, rows, columns: columns)
+        for q in 0..<count {
+          #expect(abs(Double(result[q]) - expected[q]) <= tolerance(terms), "\(count) x \(terms)")
+        }
+        #expect(result[count].isNaN, "nothing is written behind the result")
+      }
+    }
+  }
+
+  /// Reaches are not shorter than the exact ones and limits not farther, both by little; limits that are due stay.
+  @Test(arguments: [0, 0x1p-10, 1, 1000] as [Float]) func wideningReaches(path: Float) {
+    var random = SeededGenerator(seed: 25)
+    var moved = 0
+    // Entries of 0 too, and small ones.
+    let sizes: [Float] = [0, 0x1p-12, 1, 1]
+    for count in 0...40 {
+      let row = floats(20, &random).enumerated().map { $1 * sizes[$0 % 4] }
+      let points = indices(count, below: 20, &random)
+      let reaches = (0..<count).map { _ in Float.random(in: 0x1p-10...2, using: &random) }
+      let limits = (0..<count).map { _ -> Float in
+        switch Int.random(in: 0..<6, using: &random) {
+        case 0: -.infinity
+        case 1: path * (1 - 0x1p-24)
+        case 2: path
+        case 3: path * (1 + 0x1p-23)
+        case 4: path + Float.random(in: 0...0x1p-8, using: &random)
+        default: path + Float.random(in: 0...9, using: &random)
+        }
+      }
+      var newReaches = reaches + [.nan], newLimits = limits + [.nan]
+      let least = Kernels.widenReaches(
+        by: row, points: points, count: count, path: path, reaches: &newReaches, limits: &newLimits)
+      let expected = PlainKernels.widenReaches(
+        by: row, points: points, path: path, reaches: reaches, limits: limits)
+      for q in 0..<count {
+        let (reach, limit) = (Double(newReaches[q]), Double(newLimits[q]))
+        #expect(reach >= expected[q].reach && reach <= expected[q].reach * (1 + 0x1p-20), "\(count)")
+        guard limits[q] > path else {
+          #expect(newLimits[q] == limits[q], "\(count)")
+          continue
+        }
+        let lowest = expected[q].limit - Double(limits[q]) * 0x1p-19
+        #expect(limit <= expected[q].limit && limit >= lowest, "\(count)")
+        moved += 1
+      }
+      #expect(least == newLimits.dropLast().min() ?? .infinity, "\(count)")
+      #expect(newReaches[count].isNaN && newLimits[count].isNaN, "nothing is written behind the result")
+    }
+    #expect(moved > 200)
+  }
+
+  /// The rows of one worker, or none, between those of others.
+  @Test(arguments: [0..<13, 0..<5, 4..<9, 9..<13, 6..<6]) func countingPairs(rows: Range<Int>) {
+    var random = SeededGenerator(seed: 27)
+    // Two numbers lie between rows.
+    let starts = (0...13).map { $0 * ($0 + 1) / 2 + 2 * $0 }
+    for count in 0...20 {
+      let point = Int.random(in: 0..<13, using: &random), others = indices(count, below: 13, &random)
+      let before = (0..<13).map { wholes($0 + 1, &random).map { Float($0) } }
+      var tensor: [Float] = before.flatMap { $0 + [.nan, .nan] }
+      Kernels.countPairs(
+        in: &tensor, rowStarts: starts, rows: rows, point: point, others: others, count: count, unit: 3)
+      let expected = PlainKernels.countPairs(in: before, rows: rows, point: point, others: others, unit: 3)
+      for row in 0..<13 {
+        let end = starts[row] + row + 1
+        #expect(Array(tensor[starts[row]..<end]) == expected[row], "\(count), row \(row)")
+        #expect(tensor[end].isNaN && tensor[end + 1].isNaN, "nothing is written between rows")
       }
     }
   }

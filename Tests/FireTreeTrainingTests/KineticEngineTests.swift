@@ -14,9 +14,10 @@ import Testing
 /// (max |w_r(0)| + A) max |x_i| + |b|, with A = sum over steps and points of what a gradient can have moved a neuron along
 /// a point, eta (p |g_i|_1 + q |v_i|_1) |x_i| |a| / sqrt(m), velocities without cancellation.
 ///
-/// 1. A correlation is computed from an anchor (d terms), at most n coefficients, and three roundings of a coefficient for
-///    each look since: in floats it is off by at most gamma_k L with k = d + n + 3 t + 8, and by lambda sqrt(k) u L but for
-///    a probability of 2 exp(-lambda^2 / 2) (Higham and Mary 2019, A new approach to probabilistic rounding error
+/// 1. A correlation is computed from an anchor (d terms), at most n coefficients, and at most three roundings of a
+///    coefficient for each step since: those of a step in which a pair of the neuron changes state, or of what a velocity
+///    carries. In floats it is off by at most gamma_k L with k = d + n + 3 t + 8, and by lambda sqrt(k) u L but for a
+///    probability of 2 exp(-lambda^2 / 2) (Higham and Mary 2019, A new approach to probabilistic rounding error
 ///    analysis). Lambda is 5.
 /// 2. The outputs on a point hold, of every event of a pair, one such correlation times |a| / sqrt(m): at the start, when
 ///    it changed state, twice when its neuron was anchored anew. Between events they move in doubles, which adds nothing
@@ -316,9 +317,10 @@ import Testing
     }
   }
 
-  /// Points in clusters, so that pairs hover at the threshold: what watched candidates move counts for the others.
+  /// Points in clusters, so that pairs hover at the threshold: no change of state is missed, and with small steps a good
+  /// part of the neurons that move is not looked at.
   @Test(arguments: [0.35, 0.1, 0.03, 0.01] as [Float], [0.03, 0.3, 1] as [Float])
-  func watchedCandidates(spread: Float, rate: Float) {
+  func clusteredPoints(spread: Float, rate: Float) {
     let outputs = rate < 0.1 ? 1 : 3
     var random = SeededGenerator(seed: 23)
     let centers = random.unitRows(6, columns: 8)
@@ -333,18 +335,70 @@ import Testing
     let kernel = TangentKernel(
       outputWeights: network.outputWeights, points: points, firing: engine.firingSet, workers: .all)
     engine.optimizer.learningRate = rate / Float(kernel.largestEigenvalue())
-    var watched = 0
+    var late = (looks: 0, moved: 0, changed: 0)
     for step in 0..<150 {
-      _ = engine.advance(outputGradient: SquaredLoss().gradient(outputs: engine.outputs, targets: targets))
-      watched += engine.watchedCandidates
+      let report = engine.advance(
+        outputGradient: SquaredLoss().gradient(outputs: engine.outputs, targets: targets))
       let audit = FiringAudit(of: engine, workers: .all)
       #expect(audit.missed == 0 && audit.extra == 0, "step \(step)")
+      guard step >= 100 else { continue }
+      late.looks += report.counts.nodesVisited
+      late.moved += report.neuronsMoved
+      late.changed += report.counts.nodesWritten
     }
-    #expect(watched > 100)
+    #expect(late.changed > 100 && late.looks > 0 && late.looks <= late.moved, "\(late)")
+    // About half of those that move are looked at.
+    if rate < 0.1 { #expect(late.looks * 10 < late.moved * 8, "\(late)") }
   }
 
-  /// 300 steps beside the dense engine: every loss within 1e-5 relative, and so is it from a dense pass over the engine's
-  /// own weights.
+  /// Points of a cluster begin to fire one after the other while their neuron keeps its anchor: each widens the reach of
+  /// all the others. They pull the same way, so that the bound by reaches is nearly met.
+  @Test(
+    arguments: [(.none, 0.02), (.heavyBall(0.8), 0.006), (.nesterov(0.9), 0.004)]
+      as [(momentum: GradientDescent.Momentum, rate: Float)], [1, 3])
+  func pointsThatJoinTheSupport(optimizer: (momentum: GradientDescent.Momentum, rate: Float), outputs: Int) {
+    var random = SeededGenerator(seed: 7)
+    let centers = random.unitRows(3, columns: 6)
+    var x = random.unitRows(48, columns: 6)
+    for i in 0..<48 { for c in 0..<6 { x[i, c] = centers[i % 3, c] + 0.15 * x[i, c] } }
+    let points = DataPoints.dense(x)
+    let network = Network(neurons: 400, dimension: 6, outputs: outputs, threshold: 1, seed: 5)
+    // Made with a learning rate that is not known yet: skins are wide.
+    var engine = KineticEngine(
+      network: network, points: points,
+      optimizer: GradientDescent(learningRate: 0, momentum: optimizer.momentum), workers: .all)
+    engine.optimizer.learningRate = optimizer.rate
+    var truth = PlainDescent(network: network, points: points)
+    var supports = engine.firingLists.map { Set($0) }
+    var growths = [Int](repeating: 0, count: 400)
+    var changed = 0
+    for step in 0..<60 {
+      // Back and forth, each cluster at its own times, and ever farther.
+      var gradient = Matrix(rows: 48, columns: outputs)
+      for i in 0..<48 {
+        let phase = (step + 4 * (i % 3)) % 24
+        gradient[i, 0] = Float(abs(phase - 12) - 6) / 6 * (1 + Float(step) / 20)
+      }
+      truth.advance(gradient, firing: engine.firingLists, engine.optimizer)
+      let report = engine.advance(outputGradient: gradient)
+      changed += report.counts.nodesWritten
+      #expect(report.counts.innerProducts == 0, "no neuron is anchored anew")
+      let audit = FiringAudit(of: engine, workers: .all)
+      #expect(audit.missed == 0 && audit.extra == 0, "step \(step)")
+      let weights = Matrix(truth.weights.map { $0.map { Float($0) } })
+      #expect(engine.network.hiddenWeights.distance(to: weights) < 1e-5, "step \(step)")
+      for (neuron, firing) in engine.firingLists.enumerated() where !supports[neuron].isSuperset(of: firing) {
+        supports[neuron].formUnion(firing)
+        growths[neuron] += 1
+      }
+    }
+    let grown = growths.count { $0 >= 3 }
+    #expect(changed > 800 && grown > 8, "\(changed) pairs, \(grown) neurons")
+  }
+
+  /// 300 steps beside the dense engine: losses within 1e-5 relative until a pair falls on the other side of the
+  /// threshold, which it then is within rounding of; and every loss within 1e-5 of a dense pass over the engine's own
+  /// weights.
   ///
   /// The rates are such that the loss stays above a hundredth of its start. Further down single precision resolves it no
   /// better than that, and any two engines differ by more.
@@ -358,19 +412,19 @@ import Testing
     let targets = random.matrix(rows: 60, columns: outputs)
     let network = Network(
       neurons: 500, dimension: 12, outputs: outputs, threshold: 1, seed: 12, layout: layout)
-    var dense = EngineKind.dense.make(network, points, rate: rate, momentum: momentum)
-    let expected = try losses(of: &dense, targets: targets, iterations: 300)
-    #expect(expected[300] < 0.5 * expected[0] && expected[300] > 0.01 * expected[0])
-    var engine = EngineKind.kinetic.make(network, points, rate: rate, momentum: momentum)
-    for step in 1...300 {
-      _ = engine.advance(outputGradient: SquaredLoss().gradient(outputs: engine.outputs, targets: targets))
-      let loss = SquaredLoss().value(outputs: engine.outputs, targets: targets)
-      #expect(abs(loss - expected[step]) <= 1e-5 * expected[step], "step \(step)")
-      guard step % 50 == 0 else { continue }
+    var dense: any TrainingEngine = EngineKind.dense.make(network, points, rate: rate, momentum: momentum)
+    var engine: any TrainingEngine = EngineKind.kinetic.make(network, points, rate: rate, momentum: momentum)
+    let first = SquaredLoss().value(outputs: dense.outputs, targets: targets)
+    let run = Companions(&engine, beside: &dense, targets: targets, threshold: 1, steps: 300) {
+      step, loss, engine in
+      #expect(loss < 1.01 * first && loss > 0.01 * first, "step \(step)")
+      guard step % 10 == 0 else { return }
       let own = SquaredLoss().value(outputs: engine.network.outputs(for: points), targets: targets)
       #expect(abs(loss - own) <= 1e-5 * own, "step \(step)")
       let audit = FiringAudit(of: engine, workers: .all)
       #expect(audit.compared == 30_000 && audit.missed == 0 && audit.extra == 0, "step \(step)")
     }
+    #expect(run.together >= 30 && run.largestDifference <= 1e-5, "\(run)")
+    #expect(run.ties.allSatisfy { abs($0) <= 1e-5 }, "\(run)")
   }
 }

@@ -34,3 +34,52 @@ public func losses(
   _ = try TrainingLoop(iterations: iterations).run(&engine, targets: targets, observers: [history])
   return history.losses
 }
+
+/// Two trainings side by side, each along gradients of its own outputs.
+///
+/// As long as both fire on the same pairs they differ by rounding alone. A pair within rounding of the threshold (a tie)
+/// may fall on either side of it, and from there on they are two trainings: their losses may differ by more.
+public struct Companions {
+  /// Steps after which both fired on the same pairs, without a gap from the first.
+  public private(set) var together = 0
+  /// The largest relative difference of losses up to there, and after any step.
+  public private(set) var largestDifference = 0.0
+  public private(set) var largestDifferenceOfAll = 0.0
+  /// How far above the threshold the pairs are that fire in one alone, in the first step in which there are any.
+  public private(set) var ties: [Float] = []
+
+  /// Trains both for `steps`; `body(step, loss)` is called after each with the loss of `engine`.
+  public init(
+    _ engine: inout any TrainingEngine, beside other: inout any TrainingEngine, targets: Matrix,
+    threshold: Float, steps: Int, _ body: (Int, Double, any TrainingEngine) -> Void = { _, _, _ in }
+  ) {
+    let loss = SquaredLoss()
+    for step in 1...steps {
+      _ = engine.advance(outputGradient: loss.gradient(outputs: engine.outputs, targets: targets))
+      _ = other.advance(outputGradient: loss.gradient(outputs: other.outputs, targets: targets))
+      let (value, expected) = (
+        loss.value(outputs: engine.outputs, targets: targets),
+        loss.value(outputs: other.outputs, targets: targets)
+      )
+      let difference = abs(value - expected) / expected
+      largestDifferenceOfAll = max(largestDifferenceOfAll, difference)
+      if together == step - 1 {
+        ties = Self.differences(engine.firingSet, other.firingSet).map { $0 - threshold }
+        if ties.isEmpty {
+          together = step
+          largestDifference = max(largestDifference, difference)
+        }
+      }
+      body(step, value, engine)
+    }
+  }
+
+  /// The correlations of pairs that are in one set alone.
+  private static func differences(_ a: FiringSet, _ b: FiringSet) -> [Float] {
+    var pairs: [SIMD2<Int>: Float] = [:]
+    a.forEachPair { pairs[SIMD2($0, $1)] = $2 }
+    var others: [Float] = []
+    b.forEachPair { if pairs.removeValue(forKey: SIMD2($0, $1)) == nil { others.append($2) } }
+    return others + pairs.values
+  }
+}

@@ -2,11 +2,11 @@ import FireTreeCore
 
 /// The kernels of `CKernels.h`, written plainly, in double precision.
 public enum PlainKernels {
-  public static func combineRows(
-    of matrix: Matrix, _ rows: [UInt16], coefficients: [Float], columns: [UInt16]
+  public static func multiplyRows(
+    of matrix: Matrix, _ rows: [UInt16], columns: [UInt16], coefficients: [Float]
   ) -> [Double] {
-    columns.map { column in
-      zip(rows, coefficients).reduce(0.0) { $0 + Double($1.1) * Double(matrix[Int($1.0), Int(column)]) }
+    rows.map { row in
+      zip(columns, coefficients).reduce(0.0) { $0 + Double($1.1) * Double(matrix[Int(row), Int($1.0)]) }
     }
   }
 
@@ -44,78 +44,61 @@ public enum PlainKernels {
 // MARK: - Kinetic training
 
 extension PlainKernels {
-  public static func combineQuads(
-    of matrix: Matrix, _ rows: [UInt16], _ quads: [SIMD4<Float>], columns: [UInt16]
-  ) -> [[Double]] {
+  /// The sum of the squares of the inner products of `vector` with rows of `matrix`.
+  public static func squaredProducts(
+    _ vector: [Float], with matrix: Matrix, points: [UInt16]
+  ) -> Double {
+    products(vector, with: matrix, rows: points.map(Int.init)).reduce(0) { $0 + $1 * $1 }
+  }
+
+  /// The sums of `alpha` (support) and `shares`, which end before it, and the sum of the magnitudes of both.
+  public static func sumCoefficients(
+    alpha: [Float], shares: [Float]
+  ) -> (coefficients: [Double], magnitude: Double) {
+    (
+      alpha.indices.map { Double(alpha[$0]) + ($0 < shares.count ? Double(shares[$0]) : 0) },
+      (alpha + shares).reduce(0.0) { $0 + Double(abs($1)) }
+    )
+  }
+
+  /// The positions of limits that are due, and the least of the others.
+  public static func selectDue(limits: [Float], path: Float) -> (positions: [Int], least: Float) {
+    (
+      limits.indices.filter { limits[$0] <= path },
+      limits.filter { $0 > path }.min() ?? .infinity
+    )
+  }
+
+  public static func squareSums(of matrix: Matrix, _ rows: [UInt16], columns: [UInt16]) -> [Double] {
     columns.map { column in
-      (0..<4).map { lane in
-        zip(rows, quads).reduce(0.0) {
-          $0 + Double($1.1[lane]) * Double(matrix[Int($1.0), Int(column)])
-        }
+      rows.reduce(0.0) { sum, row in
+        let entry = Double(matrix[Int(row), Int(column)])
+        return sum + entry * entry
       }
     }
   }
 
-  /// The inner products of `vector` with rows of `now`, less those of `then`.
-  public static func historyProducts(
-    _ vector: [Float], now: Matrix, then: Matrix?, points: [UInt16], scale: Float
-  ) -> [Double] {
-    points.map { point in
-      var sum = 0.0
-      for (c, weight) in vector.enumerated() {
-        var difference = Double(now[Int(point), c])
-        if let then { difference -= Double(then[Int(point), c]) }
-        sum += Double(weight) * difference
-      }
-      return Double(scale) * sum
+  /// Reaches that one more entry makes longer, and limits of which it leaves as much less.
+  public static func widenReaches(
+    by row: [Float], points: [UInt16], path: Float, reaches: [Float], limits: [Float]
+  ) -> [(reach: Double, limit: Double)] {
+    points.indices.map { q in
+      let (before, entry) = (Double(reaches[q]), Double(row[Int(points[q])]))
+      let (reach, limit) = ((before * before + entry * entry).squareRoot(), Double(limits[q]))
+      guard limits[q] > path else { return (reach, limit) }
+      return (reach, Double(path) + (limit - Double(path)) * before / reach)
     }
   }
 
-  public static func residuals(
-    _ now: Matrix, minus then: Matrix, direction: Matrix, change: Matrix, times: (Float, Float), scale: Float,
-    norms: [Float]
-  ) -> [[Double]] {
-    (0..<now.rows).map { i in
-      (0..<now.columns).map { c in
-        let foretold = Double(times.0) * Double(direction[i, c]) + Double(times.1) * Double(change[i, c])
-        return Double(scale) * Double(norms[i]) * (Double(now[i, c]) - Double(then[i, c]) - foretold)
-      }
+  /// `tensor` holds the rows of a symmetric matrix up to their own columns; those in `rows` are changed.
+  public static func countPairs(
+    in tensor: [[Float]], rows: Range<Int>, point: Int, others: [UInt16], unit: Float
+  ) -> [[Float]] {
+    var result = tensor
+    for other in others.map(Int.init) where rows.contains(max(point, other)) {
+      result[max(point, other)][min(point, other)] += unit
     }
-  }
-
-  public static func excessSums(of values: [Float], cuts: [Float]) -> [Double] {
-    cuts.map { cut in values.reduce(0.0) { $0 + max(Double($1) - Double(cut), 0) } }
-  }
-
-  public static func selectExpired(
-    bins: [UInt16], deadlines: [UInt8], reserves: [Float], ages: [UInt8], errors: [Float]
-  ) -> [Int] {
-    bins.indices.filter { q in
-      let bin = Int(bins[q])
-      return ages[bin / 16] > deadlines[q] || errors[bin].isNaN || errors[bin] > reserves[q]
-    }
-  }
-
-  /// `times` holds three rows of sixteen.
-  public static func futureMargins(
-    of quads: [SIMD4<Float>], points: [UInt16], inverseNorms: [Float], threshold: Float, times: Matrix,
-    margins: [Float]
-  ) -> [Double] {
-    (0..<16).map { k in
-      zip(quads, points).reduce(Double(margins[k])) { least, candidate in
-        let (quad, inverse) = (candidate.0, Double(inverseNorms[Int(candidate.1)]))
-        let distance = Double(quad.x) - Double(threshold)
-        let toward = distance > 0 ? -inverse : inverse
-        /// How far the value has come at a time, toward the threshold: along two directions together, and along a third.
-        func movement(_ k: Int) -> (Double, Double) {
-          guard k >= 0 else { return (0, 0) }
-          let (p, q) = (Double(quad.y) * Double(times[0, k]), Double(quad.z) * Double(times[1, k]))
-          return ((p + q) * toward, Double(quad.w) * Double(times[2, k]) * toward)
-        }
-        let (now, before) = (movement(k), movement(k - 1))
-        return min(least, abs(distance) * inverse - max(now.0, before.0) - max(now.1, before.1))
-      }
-    }
+    return result
   }
 
   /// The symmetric product of one row, single elements: the sum, and what is added to `result`.

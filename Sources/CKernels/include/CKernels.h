@@ -11,11 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// `result[q] = sum_t coefficients[t] * matrix[rows[t]][columns[q]]`, for `terms` rows and `count` columns.
-///
-/// `rows` and `coefficients` may be in any order.
-void firetree_combine_rows(const float *matrix, size_t stride, const uint16_t *rows, const float *coefficients,
-                           size_t terms, const uint16_t *columns, size_t count, float *result);
+/// `result[q] = sum_t coefficients[t] * matrix[rows[q]][columns[t]]`: rows of a matrix times a sparse vector.
+void firetree_multiply_rows(const float *matrix, size_t stride, const uint16_t *rows, size_t count,
+                            const uint16_t *columns, const float *coefficients, size_t terms, float *result);
 
 /// `result[q] = sum_t coefficients[t] * matrix[indices[t]][indices[q]]` for a symmetric matrix, each element of which is
 /// read once for its two places.
@@ -32,7 +30,8 @@ float firetree_step_coefficients(const float *current, const float *gradients, s
 void firetree_advance_current(float *current, const float *anchored, const float *changes, const float *steps,
                               const float *alpha, size_t count, float squares[2]);
 
-/// `result[t] = scale * <vector, matrix[rows[t]]>` over short rows of `columns` elements (padded with zeros to 16).
+/// `result[t] = scale * <vector, matrix[rows[t]]>` over short rows of `columns` elements, padded with zeros to 16; or over
+/// single elements, when `stride` is 1.
 void firetree_short_products(const float *vector, const float *matrix, size_t stride, size_t columns,
                              const uint16_t *rows, size_t count, float scale, float *result);
 
@@ -58,53 +57,35 @@ void firetree_add_rows(float *vector, const float *matrix, size_t stride, size_t
 void firetree_dot_rows(const float *vector, const float *matrix, size_t stride, size_t columns,
                        const uint32_t *rows, size_t count, float *result);
 
-// Kinetic training: see KineticEngine.swift. A quad is four floats, on a 16-byte boundary.
+// Kinetic training: see KineticEngine.swift.
 
-/// `result[q] = sum_t quads[t] * matrix[rows[t]][columns[q]]`, quad by quad.
-void firetree_combine_quads(const float *matrix, size_t stride, const uint16_t *rows, const float *quads, size_t terms,
-                            const uint16_t *columns, size_t count, float *result);
+/// The sum of `<vector, matrix[points[t]]>^2`; rows of `stride` floats, 1 for a single column and otherwise a multiple
+/// of 16 padded with zeros.
+float firetree_squared_products(const float *vector, const float *matrix, size_t stride, const uint16_t *points,
+                                size_t count);
 
-/// The same with the same rows and columns for a symmetric matrix, each element of which is read once for its two
-/// places.
-void firetree_combine_quads_symmetric(const float *matrix, size_t stride, const uint16_t *indices, const float *quads,
-                                      size_t count, float *result);
+/// `coefficients[k] = alpha[k] + shares[k]` for k < `firing`, `alpha[k]` for the others below `support`; returns the sum
+/// of the magnitudes of all that was added.
+float firetree_sum_coefficients(const float *alpha, const float *shares, size_t firing, size_t support,
+                                float *coefficients);
 
-/// `result[4 * t] = scale * <vector, now[points[t]] - then[points[t]]>`; rows of `stride` floats, 1 for a single column
-/// and otherwise a multiple of 16 padded with zeros. `then` may be null, which stands for zeros.
-void firetree_history_products(const float *vector, const float *now, const float *then, size_t stride,
-                               const uint16_t *points, size_t count, float scale, float *result);
+/// Stores, ascending, the positions with `limits[q] <= path` and returns their number; `least` becomes the least of the
+/// other limits, infinity without any.
+size_t firetree_select_due(const float *limits, size_t count, float path, uint16_t *positions, float *least);
 
-/// The sum of `|<vector, matrix[points[t]]>|` over rows as above.
-float firetree_magnitude_products(const float *vector, const float *matrix, size_t stride, const uint16_t *points,
-                                  size_t count);
+/// `result[q] = sum_t matrix[rows[t]][columns[q]]^2`.
+void firetree_square_sums(const float *matrix, size_t stride, const uint16_t *rows, size_t terms,
+                          const uint16_t *columns, size_t count, float *result);
 
-/// `residuals = scale * (now - then - p * direction - q * change)` over `count` rows of `stride` floats, the rows times
-/// `norms`; `sizes[i]` becomes the sum of the magnitudes of row i or, with `largest`, the largest of them.
-void firetree_residuals(const float *now, const float *then, const float *direction, const float *change, float p,
-                        float q, float scale, const float *norms, size_t count, size_t stride, int largest,
-                        float *residuals, float *sizes);
+/// `reaches[q] = sqrt(reaches[q]^2 + row[points[q]]^2)`, and what is left of every limit beyond `path` shrinks by as much,
+/// both on the safe side of rounding; returns the least limit. Reaches are positive.
+float firetree_widen_reaches(const float *row, const uint16_t *points, size_t count, float path, float *reaches,
+                             float *limits);
 
-/// `sums[k] = sum_i max(values[i] - cuts[k], 0)` for `cut_count` cuts.
-void firetree_excess_sums(const float *values, size_t count, const float *cuts, size_t cut_count, float *sums);
-
-/// Stores, ascending, the positions q with `ages[bins[q] / 16] > deadlines[q]` or `errors[bins[q]] > reserves[q]`, or
-/// whose bin has its highest bit set, which is no part of it otherwise; returns their number.
-size_t firetree_select_expired(const uint16_t *bins, const uint8_t *deadlines, const float *reserves, size_t count,
-                               const uint8_t *ages, const float *errors, uint32_t *positions);
-
-/// How much distance from the threshold `count` candidates keep at sixteen future times, the least over the norms of
-/// their points: lowers `margins[k]` to it.
-///
-/// A quad is a value and three speeds. `times` holds three rows of sixteen: at time k the value has moved by at most the
-/// larger of `times[0][k] * u + times[1][k] * v` and the same of time k - 1 (0 before the first), and the larger of
-/// `times[2][k] * w` and the same of time k - 1.
-void firetree_future_margins(const float *quads, const uint16_t *points, const float *inverse_norms, size_t count,
-                             float threshold, const float *times, float *margins);
-
-/// Of each candidate how many of the sixteen times it keeps more distance than `floors` ask for, without a gap from the
-/// first.
-void firetree_future_lives(const float *quads, const uint16_t *points, const float *inverse_norms, size_t count,
-                           float threshold, const float *times, const float *floors, uint8_t *lives);
+/// Adds `unit` for `point` with each of `others` to a symmetric matrix of which every row is kept up to its own column,
+/// where that is in `row_count` rows from `first_row` on.
+void firetree_count_pairs(float *tensor, const size_t *row_starts, size_t first_row, size_t row_count, size_t point,
+                          const uint16_t *others, size_t count, float unit);
 
 /// One row of a symmetric product with a matrix of single elements: for i < count, with t = gram[i] * weights[i],
 /// `result[i] += t * x` and the returned sum of `t * values[i]`.

@@ -12,7 +12,7 @@ import RealModule
 /// so a candidate whose correlation was last computed at t1 cannot fire while its ceiling s_j(t1) - P(t1) |x_j| lies
 /// below b - P(t) |x_j|. Those above are computed afresh from the anchor, so rounding does not add up over steps.
 struct Certificate: Sendable {
-  var skin: Float = SkinModel.initial
+  var skin: Float = 0.1
   /// An upper bound of the drift since the anchor.
   var drift: Float = 0
   /// P, raised by what rounding of the sum may have taken.
@@ -65,25 +65,33 @@ struct Certificate: Sendable {
 package struct SkinModel: Sendable {
   /// Nanoseconds to anchor a neuron, and to compare the ceiling of a candidate.
   package let anchorCost: Float
-  package let candidateCost: Float = 1
+  package let candidateCost: Float
   /// beta.
   private let growth: Float
+  private let stretch: Float
   /// For tests: every skin is this one.
   package var fixed: Float?
+  /// How many points a neuron of normal weights fires on, times their mean length.
+  private let expectedFiring: Float
 
-  package init(points: DataPoints, threshold: Float) {
+  /// `stretch` bounds the skins that are chosen: a list has at most exp(`stretch`) times the candidates of skin 0.
+  package init(points: DataPoints, threshold: Float, candidateCost: Float = 1, stretch: Float = 1.4) {
+    (self.candidateCost, self.stretch) = (candidateCost, stretch)
     // A matrix product runs at about 80 flops a nanosecond and core.
     anchorCost = 2 * Float(points.storedElements) / 80 + 4 * Float(points.dimension)
     growth = max(threshold, 0) + 1 / max(threshold, 0.5)
+    let norms = points.norms()
+    expectedFiring =
+      norms.reduce(0, +) * Float(NormalDistribution.firingShare(threshold: Double(threshold), norms: norms))
   }
 
   /// The skin of a neuron that fires on `firing` points and moves by `stepLength` a step: never less than two steps.
   package func skin(firing: Int, stepLength: Float) -> Float {
     if let fixed { return fixed }
     let k = Float(max(firing, 1))
-    // Candidates also cost memory: not more than about four times those at skin 0.
     return max(
-      min(solve(anchorCost * stepLength / (candidateCost * k * growth)), 1.4 / growth), 2 * stepLength)
+      min(solve(anchorCost * stepLength / (candidateCost * k * growth)), stretch / growth),
+      2 * stepLength)
   }
 
   /// What steps of length `stepLength` cost at `skin`, in nanoseconds a step. For tests.
@@ -102,6 +110,15 @@ package struct SkinModel: Sendable {
     return (low * high).squareRoot()
   }
 
-  /// The skin before anything is known of a neuron's steps.
-  static let initial: Float = 0.1
+  /// The skin before anything is known of a neuron's steps: what training is expected to move it by altogether, when it
+  /// converges in a few steps. Gradients at the outputs are taken to be about 1 and to pull the same way at first. A
+  /// learning rate that is not known yet (0) will be 1 / the largest eigenvalue of the tangent kernel; that is about a
+  /// fortieth of the number of points that a neuron fires on, on images.
+  func initial(network: Network, optimizer: GradientDescent) -> Float {
+    if let fixed { return fixed }
+    let pull = network.outputWeights.largestMagnitude * network.outputScale
+    let first = pull * (optimizer.learningRate > 0 ? optimizer.learningRate * expectedFiring : 40)
+    // All lists cost memory at the same time: not more than about four times the candidates of skin 0.
+    return min(max(6 * first, 0.02), 1.4 / growth)
+  }
 }

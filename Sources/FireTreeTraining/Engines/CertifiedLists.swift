@@ -68,6 +68,11 @@ struct CertifiedLists: Sendable {
     self.workers = workers
   }
 
+  /// The skin of every neuron until its first anchor has been spent.
+  mutating func setSkins(_ skin: Float) {
+    for neuron in certificates.indices { certificates[neuron].skin = skin }
+  }
+
   /// Bytes that lists and certificates will hold: a skin makes at most about four times as many candidates as points
   /// fire (`SkinModel`), and the lists have room to grow.
   static func requiredMemory(for shape: ProblemShape, bytesPerCandidate: Int) -> ByteCount {

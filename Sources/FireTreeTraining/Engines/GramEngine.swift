@@ -62,9 +62,7 @@ public struct GramEngine: TrainingEngine {
     skins.fixed = fixedSkin
     self.skins = skins
     outputs = Matrix(rows: points.count, columns: network.outputCount)
-    if let fixedSkin {
-      for neuron in certified.certificates.indices { certified.certificates[neuron].skin = fixedSkin }
-    }
+    certified.setSkins(skins.initial(network: network, optimizer: optimizer))
     var parts = certified.unanchoredParts(outputs: outputWeights.columns)
     anchor(&parts)
     finish(parts)

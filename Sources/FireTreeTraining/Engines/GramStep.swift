@@ -160,9 +160,9 @@ struct GramStep {
     _ columns: UnsafePointer<UInt16>, count: Int, _ list: CandidateLists.List, terms: Int,
     _ workspace: GramWorkspace
   ) {
-    Kernels.combineRows(
-      of: gram, list.points, coefficients: list.plane(GramPlane.alpha), terms: terms, columns: columns,
-      count: count, into: workspace.changes)
+    Kernels.multiplyRows(
+      of: gram, columns, count: count, columns: list.points, coefficients: list.plane(GramPlane.alpha),
+      terms: terms, into: workspace.changes)
   }
 
   /// Raises the step's length and the drift by what rounding may have taken from their squares.
@@ -257,9 +257,9 @@ extension GramStep {
     certificate.support = Int32(next)
     guard let momentum else { return }
     // u_j(t0) = sum_i beta_i(t0) G_ij
-    Kernels.combineRows(
-      of: gram, workspace.rows, coefficients: workspace.coefficients, terms: terms, columns: list.points,
-      count: list.count, into: list.plane(GramPlane.anchoredVelocity))
+    Kernels.multiplyRows(
+      of: gram, list.points, count: list.count, columns: workspace.rows, coefficients: workspace.coefficients,
+      terms: terms, into: list.plane(GramPlane.anchoredVelocity))
     var magnitude: Float = 0
     for t in 0..<terms { magnitude += abs(workspace.coefficients[t]) }
     momentum.pointee = MomentumState(
@@ -269,9 +269,9 @@ extension GramStep {
 
   /// An upper bound of |v(t0)|.
   private func velocityNorm(terms: Int, magnitude: Float, _ workspace: GramWorkspace) -> Float {
-    Kernels.combineRows(
-      of: gram, workspace.rows, coefficients: workspace.coefficients, terms: terms, columns: workspace.rows,
-      count: terms, into: workspace.changes)
+    Kernels.multiplyRows(
+      of: gram, workspace.rows, count: terms, columns: workspace.rows, coefficients: workspace.coefficients,
+      terms: terms, into: workspace.changes)
     var squared: Float = 0
     for t in 0..<terms { squared += workspace.coefficients[t] * workspace.changes[t] }
     let scale = magnitude * largestNorm

@@ -17,11 +17,30 @@ struct GramSweep {
     shard.withLists { lists in
       _ = GramWorkspace.with(points: step.gram.rows) { workspace in
         for (local, neuron) in neurons.enumerated() {
+          if local + Self.lookAhead < neurons.count {
+            prefetch(lists[local + Self.lookAhead], neuron: neuron + Self.lookAhead, certificates)
+          }
           advance(lists[local], neuron: neuron, shard: index, &certificates[neuron], workspace, &part)
         }
       }
     }
     return part
+  }
+
+  /// How many neurons ahead memory is asked for.
+  private static let lookAhead = 2
+
+  /// Asks for what advancing a neuron will read.
+  @inline(__always)
+  private func prefetch(
+    _ list: CandidateLists.List, neuron: Int, _ certificates: UnsafeMutablePointer<Certificate>
+  ) {
+    let support = Int(certificates[neuron].support)
+    Kernels.prefetch(list.points, count: list.count)
+    Kernels.prefetch(list.plane(GramPlane.ceiling), count: list.count)
+    Kernels.prefetch(list.plane(GramPlane.current), count: support)
+    Kernels.prefetch(list.plane(GramPlane.anchored), count: support)
+    Kernels.prefetch(step.outputWeights.row(neuron), count: step.outputWeights.columns)
   }
 
   @inline(__always)

@@ -40,6 +40,7 @@ public struct WeightEngine: TrainingEngine {
       neurons: network.neuronCount, planes: Self.planes, points: points, threshold: network.threshold,
       workers: workers, pointsPerBlock: pointsPerBlock)
     skins = SkinModel(points: points, threshold: network.threshold)
+    certified.setSkins(skins.initial(network: network, optimizer: optimizer))
     outputs = Matrix(rows: points.count, columns: network.outputCount)
     var parts = certified.unanchoredParts(outputs: network.outputCount)
     anchor(&parts)

@@ -22,6 +22,8 @@ package struct CoFiringTensor: Sendable {
   /// Floats a block.
   let width: Int
   private var buffer: AlignedBuffer
+  /// Where the row of each point starts.
+  private let rowStarts: [Int]
 
   /// Zeros. `separate` says that every neuron feeds at most one output.
   package init(points: Int, outputs: Int, separate: Bool, unit: Float = 1) {
@@ -32,7 +34,9 @@ package struct CoFiringTensor: Sendable {
       separate
       ? (0..<outputs).map { ($0, $0) } : (0..<outputs).flatMap { c in (c..<outputs).map { (c, $0) } }
     width = Self.width(entries: entries.count)
-    buffer = AlignedBuffer(count: Self.start(of: points, width: width))
+    let width = width
+    rowStarts = (0...points).map { Self.start(of: $0, width: width) }
+    buffer = AlignedBuffer(count: rowStarts[points])
   }
 
   private static func width(entries: Int) -> Int { entries == 1 ? 1 : (entries + 7) / 8 * 8 }
@@ -53,7 +57,7 @@ package struct CoFiringTensor: Sendable {
   /// The row of point `j`: a block for each point i <= j.
   @inline(__always)
   private func row(_ j: Int) -> UnsafeMutablePointer<Float> {
-    buffer.base + Self.start(of: j, width: width)
+    buffer.base + rowStarts[j]
   }
 
   /// M_ij, entry (c, e). For tests.
@@ -94,15 +98,38 @@ extension CoFiringTensor {
     ///
     /// Complexity: O(count) blocks.
     package func add(_ point: Int, with others: UnsafePointer<UInt16>, count: Int) {
-      let width = tensor.width
-      let own = range.contains(point)
-      let row = tensor.row(point)
+      if tensor.width == 1 {
+        return Kernels.countPairs(
+          in: tensor.buffer.base, rowStarts: tensor.rowStarts, rows: range, point: point, others: others,
+          count: count, unit: block[0])
+      }
       for k in 0..<count {
-        let other = Int(others[k])
-        if other < point {
-          if own { add(row + other * width) }
-        } else if range.contains(other) {
-          add(tensor.row(other) + point * width)
+        let (low, high) = (min(point, Int(others[k])), max(point, Int(others[k])))
+        if range.contains(high) { add(tensor.row(high) + low * tensor.width) }
+      }
+    }
+
+    /// The neuron does so on each point of a `group` while it fires on `others`: counts the group's points with
+    /// themselves, with each other, and with the others.
+    @inline(__always)
+    func add(
+      _ group: UnsafePointer<UInt16>, count: Int, with others: UnsafePointer<UInt16>, count otherCount: Int
+    ) {
+      for position in 0..<count {
+        let point = Int(group[position])
+        add(point)
+        add(point, with: others, count: otherCount)
+        add(point, with: group, count: position)
+      }
+    }
+
+    /// Asks for what such a call will change.
+    package func prefetch(_ point: Int, with others: UnsafePointer<UInt16>, count: Int) {
+      guard tensor.width > 1 else { return }
+      for k in 0..<count {
+        let (low, high) = (min(point, Int(others[k])), max(point, Int(others[k])))
+        if range.contains(high) {
+          Kernels.prefetch(tensor.row(high) + low * tensor.width, count: tensor.width)
         }
       }
     }
@@ -110,9 +137,9 @@ extension CoFiringTensor {
     @inline(__always)
     private func add(_ target: UnsafeMutablePointer<Float>) {
       guard tensor.width > 1 else { return target[0] += block[0] }
-      for b in Swift.stride(from: 0, to: tensor.width, by: 4) {
+      for b in Swift.stride(from: 0, to: tensor.width, by: 8) {
         let (a, t) = (UnsafeRawPointer(block + b), UnsafeMutableRawPointer(target + b))
-        t.storeBytes(of: t.load(as: SIMD4<Float>.self) + a.load(as: SIMD4<Float>.self), as: SIMD4<Float>.self)
+        t.storeBytes(of: t.load(as: SIMD8<Float>.self) + a.load(as: SIMD8<Float>.self), as: SIMD8<Float>.self)
       }
     }
   }
@@ -190,7 +217,7 @@ extension CoFiringTensor {
       guard let sums = sums.baseAddress else { return [] }
       let spare = sums + rows.upperBound * stride
       // Tiles of columns stay in the cache while the rows pass.
-      for columns in Tiles(of: rows.upperBound, size: 64).ranges(from: 0) {
+      for columns in Tiles(of: rows.upperBound, size: 16).ranges(from: 0) {
         for j in rows where j >= columns.lowerBound {
           let (first, count) = (columns.lowerBound, min(columns.upperBound, j) - columns.lowerBound)
           let (x, own) = (spread + j * stride, sums + j * stride)

@@ -26,7 +26,7 @@ extension KineticEngine {
         for: shape, bytesPerCandidate: 2 + 4 * KineticPlane.count(usesVelocity: shape.usesVelocity))
       + CoFiringTensor.requiredMemory(
         points: shape.points, outputs: shape.outputs, separate: shape.layout == .grouped)
-      + KineticClock.requiredMemory(points: shape.points, outputs: shape.outputs)
+      + KineticImpulses.requiredMemory(points: shape.points, outputs: shape.outputs)
   }
 
   /// A product with the tensor, looks at some neurons, changes of the tensor.

@@ -33,16 +33,16 @@ public struct KineticEngine: TrainingEngine {
   public let outputWeights: Matrix
   let threshold: Float
   let anchoring: Anchoring
-  /// 1 / |x_i| (n); large for points of norm 0, whose correlations never move.
-  let inverseNorms: [Float]
   let gram: Matrix
   private let skins: SkinModel
   let workers: Workers
   var anchors: AnchoredWeights
   var lists: CandidateLists
   var neurons: [KineticNeuron]
-  var hands: KineticHands
-  var clock: KineticClock
+  var impulses: KineticImpulses
+  /// The output weights of a single output, without padding; else empty.
+  let singleWeights: [Float]
+  let largestWeight: Float
   /// M; visible to tests.
   package private(set) var tensor: CoFiringTensor
   /// f, and the sum of a_r <v_r, x_i> / sqrt(m) over pairs that fire (n x C).
@@ -57,20 +57,22 @@ public struct KineticEngine: TrainingEngine {
     outputWeights = network.outputWeights
     threshold = network.threshold
     anchoring = Anchoring(points: points, threshold: threshold)
-    inverseNorms = anchoring.norms.map { 1 / max($0, 1e-30) }
     gram = points.gramMatrix(workers: workers)
-    skins = SkinModel(points: points, threshold: threshold)
+    skins = SkinModel(points: points, threshold: threshold, candidateCost: 0.2, stretch: 2)
     anchors = AnchoredWeights(network: network, points: points, usesVelocity: false, workers: workers)
     lists = CandidateLists(
       neurons: network.neuronCount, planes: KineticPlane.count(usesVelocity: optimizer.usesVelocity))
-    neurons = [KineticNeuron](repeating: KineticNeuron(), count: network.neuronCount)
-    hands = KineticHands(neurons: network.neuronCount)
-    clock = KineticClock(
-      points: points, norms: anchoring.norms, outputWeights: outputWeights,
-      usesVelocity: optimizer.usesVelocity, workers: workers)
+    neurons = [KineticNeuron](
+      repeating: KineticNeuron(skin: skins.initial(network: network, optimizer: optimizer)),
+      count: network.neuronCount)
+    impulses = KineticImpulses(
+      points: points.count, outputs: network.outputCount, usesVelocity: optimizer.usesVelocity)
+    singleWeights =
+      network.outputCount == 1 ? (0..<network.neuronCount).map { network.outputWeights[$0, 0] } : []
+    largestWeight = network.outputWeights.largestMagnitude
     tensor = CoFiringTensor(
       points: points.count, outputs: network.outputCount, separate: network.outputWeights.isSeparate,
-      unit: max(network.outputWeights.largestMagnitude, .leastNormalMagnitude))
+      unit: max(largestWeight, .leastNormalMagnitude))
     outputs = Matrix(rows: points.count, columns: network.outputCount)
     exactOutputs = [Double](repeating: 0, count: points.count * network.outputCount)
     outputVelocities = exactOutputs
@@ -80,7 +82,7 @@ public struct KineticEngine: TrainingEngine {
   static let maximumPoints = 1 << 15
   /// How many neurons ahead memory is asked for: lists are far apart, and each is used shortly.
   private static let lookAhead = 6
-  /// Steps after which the outputs are computed from the correlations.
+  /// Steps after which the outputs are computed from the correlations, and Gamma starts anew.
   static let refreshInterval = 256
 
   public static func limitation(for shape: ProblemShape) -> String? {
@@ -93,30 +95,29 @@ public struct KineticEngine: TrainingEngine {
 
   /// Precondition: momentum only if the engine was made with it.
   public mutating func advance(outputGradient: Matrix) -> StepReport {
-    precondition(clock.usesVelocity || !optimizer.usesVelocity, "the engine was made without momentum")
+    precondition(impulses.usesVelocity || !optimizer.usesVelocity, "the engine was made without momentum")
     var report = StepReport(firingPairs: firingPairs, neuronsMoved: 0)
     report.phases.measure("outputs") { moveOutputs(along: outputGradient) }
     report.phases.measure("clock") {
-      outputGradient.withView { clock.tick(gradient: $0, optimizer: optimizer) }
+      outputGradient.withView { impulses.add(gradient: $0, optimizer: optimizer) }
     }
     var parts = report.phases.measure("look") { look() }
     report.phases.measure("anchor") { anchor(&parts) }
     report.phases.measure("changes") { apply(parts.map(\.changes)) }
-    if clock.now % Self.refreshInterval == 0 {
+    if impulses.now % Self.refreshInterval == 0 {
       report.phases.measure("refresh") {
         refreshOutputs()
         setOutputs()
+        rebase()
       }
     }
     for part in parts {
       report.neuronsMoved += part.moved
       report.counts += OperationCounts(
-        innerProducts: part.retired.entries.count * points.count, nodesVisited: part.looked + part.watched,
+        innerProducts: part.retired.entries.count * points.count, nodesVisited: part.looked,
         nodesWritten: part.changes.pairs)
     }
     report.counts.pairsReported = firingPairs
-    let looked = parts.reduce(0) { $0 + $1.looked }
-    clock.note(age: parts.reduce(0.0) { $0 + $1.ages } / Double(max(looked, 1)), count: looked)
     return report
   }
 
@@ -143,59 +144,44 @@ public struct KineticEngine: TrainingEngine {
     var changes = PatternChanges()
     var retired = RetiredNeurons()
     var looked = 0
-    var watched = 0
-    var ages = 0.0
     var moved = 0
   }
 
-  /// Looks at every neuron whose clock has run out.
+  /// Moves every neuron's clock and looks at those whose clock has run out.
   private mutating func look() -> [Part] {
     let skins = skins
-    return withShards { step, shard, index, neurons, hands, anchors in
+    return withShards { step, shard, index, neurons, anchors in
       var part = Part()
       let range = shard.neurons
       shard.withLists { lists in
         _ = KineticWorkspace.with(points: step.gram.rows) { workspace in
-          withUnsafeTemporaryAllocation(of: UInt32.self, capacity: range.count + 1) { expired in
+          withUnsafeTemporaryAllocation(of: Int32.self, capacity: range.count + 1) { expired in
             guard let expired = expired.baseAddress else { return }
-            let first = range.lowerBound
-            let count = Kernels.selectExpired(
-              bins: hands.bins + first, deadlines: hands.deadlines + first, reserves: hands.reserves + first,
-              count: range.count, ages: step.clock.slotAges, errors: step.clock.errors, into: expired)
-            for k in 0..<count {
-              let (local, neuron) = (Int(expired[k]), first + Int(expired[k]))
-              let list = lists[local]
-              if k + Self.lookAhead < count {
+            for (local, neuron) in range.enumerated() {
+              expired[part.looked] = Int32(truncatingIfNeeded: local)
+              if step.advance(&neurons[neuron], lists[local].points, neuron: neuron) { part.looked += 1 }
+              if neurons[neuron].firing > 0 { part.moved += 1 }
+            }
+            for k in 0..<part.looked {
+              let (local, neuron) = (Int(expired[k]), range.lowerBound + Int(expired[k]))
+              if k + Self.lookAhead < part.looked {
                 let next = Int(expired[k + Self.lookAhead])
-                lists[next].prefetch(Int(neurons[first + next].support))
-                Kernels.prefetch(step.outputWeights.row(first + next), count: step.outputWeights.columns)
+                step.prefetch(lists[next], neurons[range.lowerBound + next])
               }
-              if neurons[neuron].watched > 0 {
-                step.advanceWatched(list, neuron: neuron, neurons[neuron], hands, workspace)
-              }
-              guard step.mayHaveChanged(list, neuron: neuron, neurons[neuron], hands) else {
-                if neurons[neuron].watched > 0 {
-                  step.lookAtWatched(
-                    list, neuron: neuron, &neurons[neuron], hands, &part.changes, workspace)
-                  part.watched += 1
-                }
+              let list = lists[local]
+              guard !step.look(at: list, neuron: neuron, &neurons[neuron], &part.changes, workspace) else {
                 continue
               }
-              part.looked += 1
-              part.ages += Double(step.clock.slotAges[step.clock.slot(of: hands.bins[neuron])])
-              guard
-                let speed = step.look(
-                  at: list, neuron: neuron, &neurons[neuron], hands, &part.changes, workspace)
-              else { continue }
               step.retire(
-                list, neuron: neuron, shard: index, neurons[neuron], &part.retired, anchors, workspace
-              )
-              neurons[neuron].skin = skins.skin(firing: Int(neurons[neuron].firing), stepLength: speed)
+                list, neuron: neuron, shard: index, neurons[neuron], &part.retired, anchors, workspace)
+              // Clocks go about twice as far as neurons.
+              neurons[neuron].skin = skins.skin(
+                firing: Int(neurons[neuron].firing),
+                stepLength: 0.5 * neurons[neuron].stepLength * step.speed(of: neurons[neuron]))
             }
           }
         }
       }
-      for neuron in range where neurons[neuron].firingCount > 0 { part.moved += 1 }
       return part
     }
   }
@@ -212,7 +198,7 @@ public struct KineticEngine: TrainingEngine {
     let found = anchoring.candidates(
       of: chosen, skins: chosen.map { neurons[Int($0)].skin }, points: points, workers: workers,
       rows: anchors.withRows)
-    _ = withShards { step, shard, index, neurons, hands, _ in
+    _ = withShards { step, shard, index, neurons, _ in
       _ = KineticWorkspace.with(points: step.gram.rows) { workspace in
         for position in found.positions(of: shard.neurons) {
           let neuron = Int(found.neurons[position])
@@ -220,8 +206,7 @@ public struct KineticEngine: TrainingEngine {
           found.withCandidates(at: position) { points, correlations in
             KineticPlacing(step: step).place(
               points, correlations, weightNorm: found.weightNorm(at: position), neuron: neuron, into: &shard,
-              &neurons[neuron],
-              hands, &part.pointee.retired, &part.pointee.changes, workspace)
+              &neurons[neuron], &part.pointee.retired, &part.pointee.changes, workspace)
           }
         }
       }
@@ -268,18 +253,18 @@ public struct KineticEngine: TrainingEngine {
   /// f from the correlations as they are now. Complexity: a look at every neuron.
   private mutating func refreshOutputs() {
     let (outputCount, pointCount) = (outputWeights.columns, points.count)
-    let sums = readShards { step, shard, neurons, bins in
+    let sums = readShards { step, shard, neurons in
       var sums = OutputSums.zeros(points: pointCount, outputs: outputCount)
       shard.readLists { lists in
         _ = KineticWorkspace.with(points: pointCount) { workspace in
           for (local, neuron) in shard.neurons.enumerated() {
             let (list, state) = (lists[local], neurons[neuron])
-            step.correlate(list, neuron: neuron, state, bin: bins[neuron], workspace)
+            step.correlate(list, neuron: neuron, state, workspace)
             sums.withUnsafeMutableBufferPointer { sums in
               guard let sums = sums.baseAddress else { return }
-              for k in 0..<Int(state.watched) + Int(state.firing) where state.fires(at: k) {
+              for k in 0..<Int(state.firing) {
                 OutputSums.add(
-                  workspace.values[k].x - step.threshold, times: step.outputWeights.row(neuron), to: sums,
+                  workspace.values[k] - step.threshold, times: step.outputWeights.row(neuron), to: sums,
                   point: Int(list.points[k]), outputs: outputCount)
               }
             }
@@ -291,6 +276,22 @@ public struct KineticEngine: TrainingEngine {
     exactOutputs = OutputSums(
       shards: sums, points: pointCount, outputs: outputCount, scale: 1 / Float(neuronCount).squareRoot()
     ).exact(workers: workers)
+  }
+
+  /// Starts Gamma anew, so that coefficients are not the small differences of sums that have grown large.
+  private mutating func rebase() {
+    _ = withShards { step, shard, _, neurons, _ in
+      let range = shard.neurons
+      shard.withLists { lists in
+        _ = KineticWorkspace.with(points: step.gram.rows) { workspace in
+          for (local, neuron) in range.enumerated() {
+            let magnitude = step.settle(lists[local], neuron: neuron, neurons[neuron], workspace)
+            step.rebase(lists[local], &neurons[neuron], magnitude: magnitude, workspace)
+          }
+        }
+      }
+    }
+    impulses.startAnew()
   }
 
   /// The co-firing tensor of all neurons.

@@ -1,78 +1,54 @@
 import CorrelationTrees
 import FireTreeCore
 
-/// The planes of a candidate in kinetic training: s(t0), of the anchor; alpha since then, and what velocity is left from
-/// before the neuron's last change, both of points that have fired since.
+/// The planes of a candidate in kinetic training.
 enum KineticPlane {
+  /// s(t0), of the anchor.
   static let anchored = 0
-  static let alpha = 1
-  static let residue = 2
+  /// Where the neuron's clock may be when the candidate has to be computed again, and its reach (see `KineticStep`).
+  static let limit = 1
+  static let reach = 2
+  /// Of the support: alpha without what Gamma adds to it while the point fires, and what the velocity differs by from
+  /// that of a point that has fired all along, or else never.
+  static let alpha = 3
+  static let residue = 4
 
-  static func count(usesVelocity: Bool) -> Int { usesVelocity ? 3 : 2 }
+  static func count(usesVelocity: Bool) -> Int { usesVelocity ? 5 : 4 }
 }
 
 /// A neuron of kinetic training.
 ///
-/// Of its list the watched candidates come first, then the others that fire, then those that have fired since the anchor:
-/// all these are its support. The rest follow by how near they are to firing. Watched candidates hover at the threshold;
-/// they are computed in every step, so that the neuron need not be looked at whenever one of them may change state.
+/// Of its list the candidates that fire come first, then the others that have fired since the anchor: these are its
+/// support, all that have a coefficient.
 struct KineticNeuron: Sendable {
-  var skin: Float = SkinModel.initial
+  /// The neuron's clock: the lengths of its steps, as vectors of coefficients, added up since the anchor; never less than
+  /// that.
+  var path: Double = 0
+  /// Where the clock may be before the neuron has to be looked at, and before its drift has to be.
+  var due: Float = 0
+  var driftDue: Float = 0
+  /// By how much the last step moved the clock.
+  var stepLength: Float = 0
+  var skin: Float = 0
   /// |w_r(t0)|.
   var weightNorm: Float = 0
-  /// Candidates that fire and are not watched; those with a coefficient.
+  /// Candidates that fire; those with a coefficient.
   var firing: Int32 = 0
   var support: Int32 = 0
-  /// Watched candidates, and a bit for each that fires.
-  var watched: UInt8 = 0
-  var watchedFiring: UInt8 = 0
+  /// sum of G_ij^2 over the support, twice.
+  var spread: Float = 0
+  /// With momentum, of the residues: how much of them is left, how far they have carried since they were set, and the
+  /// length of the vector of them when they were.
+  var decay: Float = 1
+  var carry: Float = 0
+  var residue: Float = 0
 
-  static let mostWatched = 4
-
-  /// Whether a position of the list is that of a candidate that fires.
+  /// The nearest float that is not below (`.up`) or above (`.down`) a value.
   @inline(__always)
-  func fires(at position: Int) -> Bool {
-    position < Int(watched)
-      ? watchedFiring >> UInt8(position) & 1 == 1 : position < Int(watched) + Int(firing)
-  }
-
-  /// Number of points on which the neuron fires.
-  var firingCount: Int { Int(firing) + watchedFiring.nonzeroBitCount }
-}
-
-/// When each neuron has to be looked at again: see `KineticClock`.
-struct KineticHands: Sendable {
-  /// The step in which the neuron was looked at, as the clock's slot, and its number of firing points, as a class; the
-  /// highest bit says that it has watched candidates.
-  var bins: [UInt16]
-  /// The greatest age that it may reach, in steps, and the largest error that it bears until then.
-  var deadlines: [UInt8]
-  var reserves: [Float]
-
-  init(neurons: Int) {
-    bins = [UInt16](repeating: 0, count: neurons)
-    deadlines = [UInt8](repeating: .max, count: neurons)
-    reserves = [Float](repeating: .infinity, count: neurons)
-  }
-
-  /// Access from shards: each touches the neurons of its own.
-  struct View {
-    let bins: UnsafeMutablePointer<UInt16>
-    let deadlines: UnsafeMutablePointer<UInt8>
-    let reserves: UnsafeMutablePointer<Float>
-  }
-
-  mutating func withView<Result>(_ body: (View) -> Result) -> Result {
-    bins.withUnsafeMutableBufferPointer { bins in
-      deadlines.withUnsafeMutableBufferPointer { deadlines in
-        reserves.withUnsafeMutableBufferPointer { reserves in
-          guard let bins = bins.baseAddress, let deadlines = deadlines.baseAddress,
-            let reserves = reserves.baseAddress
-          else { preconditionFailure("a network has neurons") }
-          return body(View(bins: bins, deadlines: deadlines, reserves: reserves))
-        }
-      }
-    }
+  static func float(_ value: Double, rounded: FloatingPointRoundingRule) -> Float {
+    let near = Float(value)
+    if rounded == .up { return Double(near) < value ? near.nextUp : near }
+    return Double(near) > value ? near.nextDown : near
   }
 }
 
@@ -92,15 +68,16 @@ struct RetiredNeurons: Sendable {
   /// The next entry and where its points are, for whoever goes through them in order.
   private var next = (entry: 0, point: 0)
 
+  /// `velocities` (support) is nil without momentum.
   mutating func append(
     neuron: Int, firing: Int, support: Int, points new: UnsafePointer<UInt16>,
-    correlations: UnsafePointer<SIMD4<Float>>, threshold: Float, velocities: UnsafePointer<SIMD4<Float>>?
+    correlations: UnsafePointer<Float>, threshold: Float, velocities: UnsafePointer<Float>?
   ) {
     entries.append(Entry(neuron: Int32(neuron), firing: Int32(firing), support: Int32(support)))
     for k in 0..<support {
       points.append(new[k])
-      excess.append(correlations[k].x - threshold)
-      if let velocities { self.velocities.append(velocities[k].x) }
+      excess.append(correlations[k] - threshold)
+      if let velocities { self.velocities.append(velocities[k]) }
     }
   }
 

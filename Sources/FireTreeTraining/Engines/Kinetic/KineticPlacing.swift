@@ -10,29 +10,28 @@ struct KineticPlacing {
   func place(
     _ points: UnsafeBufferPointer<UInt16>, _ correlations: UnsafeBufferPointer<Float>, weightNorm: Float,
     neuron: Int, into shard: inout CandidateLists.Shard, _ state: inout KineticNeuron,
-    _ hands: KineticHands.View, _ retired: inout RetiredNeurons, _ changes: inout PatternChanges,
-    _ workspace: KineticWorkspace
+    _ retired: inout RetiredNeurons, _ changes: inout PatternChanges, _ workspace: KineticWorkspace
   ) {
     let local = neuron - shard.neurons.lowerBound
     let old = retired.take(neuron)
     let chosen = (points: workspace.terms.columns, values: workspace.terms.coefficients)
     let firing = appendFiring(points, correlations, chosen)
     let support = appendMoving(points, correlations, old, retired, chosen, firing: firing)
-    let count = appendOthers(points, correlations, chosen, firing: firing, support: support)
+    let count = appendOthers(
+      points, correlations, chosen, firing: firing, support: support, skin: state.skin)
     shard.replace(
       local, points: UnsafeBufferPointer(start: chosen.points, count: count),
       correlations: UnsafeBufferPointer(start: chosen.values, count: count))
     state.weightNorm = weightNorm
     (state.firing, state.support) = (Int32(firing), Int32(support))
-    (state.watched, state.watchedFiring) = (0, 0)
     shard.withLists { lists in
       let list = lists[local]
-      list.plane(KineticPlane.alpha).update(repeating: 0, count: count)
-      if step.clock.velocity != nil {
+      setAlpha(list, neuron: neuron, firing: firing)
+      if step.impulses.velocities != nil {
         setResidues(list, neuron: neuron, old, retired, firing: firing, support: support, workspace)
       }
       if let old { report(list, neuron: neuron, old, retired, firing: firing, &changes, workspace) }
-      step.start(list, neuron: neuron, &state, hands, workspace)
+      step.start(list, &state, workspace)
     }
   }
 
@@ -55,7 +54,7 @@ struct KineticPlacing {
     _ points: UnsafeBufferPointer<UInt16>, _ correlations: UnsafeBufferPointer<Float>, _ old: Old?,
     _ retired: RetiredNeurons, _ chosen: Chosen, firing: Int
   ) -> Int {
-    guard let old, step.clock.velocity != nil else { return firing }
+    guard let old, step.impulses.velocities != nil else { return firing }
     var count = firing
     for k in old.start..<old.start + Int(old.entry.support) where retired.velocities[k] != 0 {
       let point = retired.points[k]
@@ -69,23 +68,35 @@ struct KineticPlacing {
     return count
   }
 
-  /// The other candidates, the ones nearest to firing first: by (b - s) / |x|. Complexity: O(k log k).
+  /// The other candidates, those near to firing first: they are computed most often, and so share their cache lines.
+  ///
+  /// Complexity: O(k) for k candidates, times the number of moving points.
   private func appendOthers(
     _ points: UnsafeBufferPointer<UInt16>, _ correlations: UnsafeBufferPointer<Float>, _ chosen: Chosen,
-    firing: Int, support: Int
+    firing: Int, support: Int, skin: Float
   ) -> Int {
     let moving = firing..<support
-    var others: [(distance: Float, position: Int)] = []
-    for k in points.indices where !(correlations[k] > step.threshold) {
-      guard !moving.contains(where: { chosen.points[$0] == points[k] }) else { continue }
-      others.append(((step.threshold - correlations[k]) * step.inverseNorms[Int(points[k])], k))
+    var count = support
+    var bound = step.threshold
+    for share in [0.1, 0.25, 0.5, nil] as [Float?] {
+      let next = share.map { step.threshold - $0 * skin * step.largestNorm } ?? -.infinity
+      for k in points.indices where !(correlations[k] > bound) && correlations[k] > next {
+        guard !moving.contains(where: { chosen.points[$0] == points[k] }) else { continue }
+        (chosen.points[count], chosen.values[count]) = (points[k], correlations[k])
+        count += 1
+      }
+      bound = next
     }
-    others.sort { ($0.distance, $0.position) < ($1.distance, $1.position) }
-    for (place, other) in others.enumerated() {
-      chosen.points[support + place] = points[other.position]
-      chosen.values[support + place] = correlations[other.position]
-    }
-    return support + others.count
+    return count
+  }
+
+  /// The coefficients of a neuron at its anchor, which are 0, without what Gamma has in them.
+  private func setAlpha(_ list: CandidateLists.List, neuron: Int, firing: Int) {
+    let alpha = list.plane(KineticPlane.alpha)
+    alpha.update(repeating: 0, count: list.count)
+    Kernels.shortProducts(
+      step.outputWeights.row(neuron), with: step.impulses.sums, rows: list.points, count: firing,
+      scale: step.outputScale, into: alpha)
   }
 
   /// The coefficients of the retired neuron's velocity on the points of its new list.
@@ -113,9 +124,9 @@ struct KineticPlacing {
   ) {
     let before = old.start..<old.start + Int(old.entry.firing)
     let (rows, velocity) = (workspace.terms.rows, workspace.velocity)
-    if step.clock.velocity != nil {
+    if step.impulses.velocities != nil {
       for (t, k) in (old.start..<old.start + Int(old.entry.support)).enumerated() {
-        (rows[t], velocity[t]) = (retired.points[k], SIMD4(retired.velocities[k], 0, 0, 0))
+        (rows[t], velocity[t]) = (retired.points[k], retired.velocities[k])
       }
     }
     let speed = { (point: UInt16) in
@@ -124,21 +135,26 @@ struct KineticPlacing {
     let fired = { (point: UInt16) in before.contains { retired.points[$0] == point } }
     let fires = { (point: UInt16) in (0..<firing).contains { list.points[$0] == point } }
     let anchored = list.plane(KineticPlane.anchored)
-    changes.append(
-      neuron: neuron, staying: before.lazy.map { retired.points[$0] }.filter(fires),
-      ceasing: before.lazy.map { retired.points[$0] }.filter { !fires($0) },
-      beginning: (0..<firing).lazy.map { list.points[$0] }.filter { !fired($0) },
-      corrections: [
-        before.map { k in
-          let point = retired.points[k]
-          return PatternChanges.Correction(
-            point: point, excess: -retired.excess[k], velocity: fires(point) ? 0 : -speed(point))
-        },
-        (0..<firing).map { k in
-          let point = list.points[k]
-          return PatternChanges.Correction(
-            point: point, excess: anchored[k] - step.threshold, velocity: fired(point) ? 0 : speed(point))
-        },
-      ].joined())
+    let (gone, come) = (before.map { retired.points[$0] }, (0..<firing).map { list.points[$0] })
+    let corrections =
+      before.map { k in
+        let point = retired.points[k]
+        return PatternChanges.Correction(
+          point: point, excess: -retired.excess[k], velocity: fires(point) ? 0 : -speed(point))
+      }
+      + come.enumerated().map { k, point in
+        PatternChanges.Correction(
+          point: point, excess: anchored[k] - step.threshold, velocity: fired(point) ? 0 : speed(point))
+      }
+    gone.filter(fires).withUnsafeBufferPointer { staying in
+      gone.filter { !fires($0) }.withUnsafeBufferPointer { ceasing in
+        come.filter { !fired($0) }.withUnsafeBufferPointer { beginning in
+          corrections.withUnsafeBufferPointer {
+            changes.append(
+              neuron: neuron, staying: staying, ceasing: ceasing, beginning: beginning, corrections: $0)
+          }
+        }
+      }
+    }
   }
 }

@@ -3,156 +3,184 @@ import FireTreeCore
 
 // What a look does when pairs changed state.
 extension KineticStep {
-  /// Takes the pairs that changed state from and into the pattern; the correlations are in the workspace.
+  /// Takes the pairs that changed state from and into the pattern. Of `count` candidates that were computed the positions
+  /// are in `workspace.terms.positions`, ascending, and the correlations in `workspace.values`.
   func change(
-    _ list: CandidateLists.List, neuron: Int, _ state: inout KineticNeuron, _ motion: inout Motion,
+    _ list: CandidateLists.List, neuron: Int, _ state: inout KineticNeuron, count: Int,
     _ changes: inout PatternChanges, _ workspace: KineticWorkspace
   ) {
-    let (values, velocity) = (workspace.values, workspace.velocity)
     let firing = Int(state.firing)
-    gatherVelocity(list, neuron: neuron, state, workspace)
-    // Points that fire now and did not, into the support.
-    var support = Int(state.support)
-    for k in support..<motion.computed where values[k].x > threshold {
-      for p in stride(from: k, to: support, by: -1) {
-        list.exchange(p, p - 1)
-        swap(&values[p], &values[p - 1])
+    if impulses.velocities != nil {
+      gatherVelocity(list, state, workspace, neuron: neuron)
+    }
+    report(list, neuron: neuron, state, count: count, &changes, workspace)
+    var moved = renewResidues(list, state)
+    // Those that ceased, from the back, so that what is exchanged with the last that fires has been dealt with.
+    for q in stride(from: count - 1, through: 0, by: -1) {
+      let position = Int(workspace.terms.positions[q])
+      guard position < firing, !(workspace.values[q] > threshold) else { continue }
+      moved += hand(list, position, share: workspace.shares[position], neuron: neuron, sign: 1)
+      state.firing -= 1
+      list.exchange(position, Int(state.firing))
+    }
+    // Those that began, from the front.
+    var joined = 0
+    for q in 0..<count {
+      var position = Int(workspace.terms.positions[q])
+      guard position >= firing, workspace.values[q] > threshold else { continue }
+      if position >= Int(state.support) {
+        let last = Int(state.support)
+        list.plane(KineticPlane.alpha)[position] = 0
+        if impulses.velocities != nil { list.plane(KineticPlane.residue)[position] = 0 }
+        list.exchange(position, last)
+        position = last
+        state.support += 1
+        workspace.terms.rows[joined] = list.points[last]
+        joined += 1
       }
-      list.plane(KineticPlane.alpha)[support] = 0
-      if clock.velocity != nil { list.plane(KineticPlane.residue)[support] = 0 }
-      velocity[support] = .zero
-      support += 1
+      let share = product(of: neuron, impulses.sums, list.points + position) * -outputScale
+      moved += hand(list, position, share: share, neuron: neuron, sign: -1)
+      list.exchange(position, Int(state.firing))
+      state.firing += 1
     }
-    let columns = workspace.terms.columns
-    let (staying, ceasing, beginning) = (columns, workspace.terms.rows, workspace.terms.positions)
-    var counts = (staying: 0, ceasing: 0, beginning: 0)
-    for k in 0..<support {
-      let fires = values[k].x > threshold
-      switch (k < firing, fires) {
-      case (true, true):
-        staying[counts.staying] = list.points[k]
-        counts.staying += 1
-      case (true, false):
-        ceasing[counts.ceasing] = UInt16(truncatingIfNeeded: k)
-        counts.ceasing += 1
-      case (false, true):
-        beginning[counts.beginning] = UInt16(truncatingIfNeeded: k)
-        counts.beginning += 1
-      case (false, false): break
-      }
-    }
-    report(list, neuron: neuron, support: support, counts: counts, &changes, workspace)
-    moveResidues(
-      list, neuron: neuron, ceasing: UnsafeBufferPointer(start: ceasing, count: counts.ceasing),
-      beginning: UnsafeBufferPointer(start: beginning, count: counts.beginning))
-    turn(
-      list, neuron: neuron, ceasing: UnsafeBufferPointer(start: ceasing, count: counts.ceasing),
-      beginning: UnsafeBufferPointer(start: beginning, count: counts.beginning), &motion, workspace)
-    // The ones that fire to the front.
-    var next = 0
-    for k in 0..<support where values[k].x > threshold {
-      list.exchange(k, next)
-      swap(&values[k], &values[next])
-      next += 1
-    }
-    state.firing = Int32(next)
-    state.support = Int32(support)
+    // Rounding of coefficients is a movement too.
+    state.path += Double(moved) * 0x1p-21
+    if impulses.velocities != nil { rate(list, &state) }
+    for k in 0..<joined { join(list, workspace.terms.rows[k], &state) }
   }
 
-  /// Gives the computed candidates the movements that they have with the new pattern.
-  private func turn(
-    _ list: CandidateLists.List, neuron: Int, ceasing: UnsafeBufferPointer<UInt16>,
-    beginning: UnsafeBufferPointer<UInt16>, _ motion: inout Motion, _ workspace: KineticWorkspace
-  ) {
-    let (points, quads, results) = (workspace.terms.columns, workspace.quads, workspace.velocity)
-    var count = 0
-    for (group, sign) in [(ceasing, Float(-1)), (beginning, Float(1))] {
-      for k in group {
-        points[count] = list.points[Int(k)]
-        quads[count] = .zero
-        for (lane, history) in [(1, clock.directions), (2, clock.turns)] {
-          Kernels.historyProducts(
-            outputWeights.row(neuron), now: history.row(clock.slot), then: nil, stride: clock.stride,
-            points: points + count, count: 1, scale: -sign * outputScale, into: quads + count, lane: lane)
-        }
-        quads[count].w = sign * velocityShare(of: neuron, points[count])
-        let size = largestNorm * SIMD4(0, abs(quads[count].y), abs(quads[count].z), abs(quads[count].w))
-        motion.speeds += size * (1 + 1e-5)
-        motion.speedErrors += size * 1e-5
-        count += 1
-      }
+  /// Hands what Gamma has in a coefficient over to alpha (`sign` 1), or back (-1), and so the velocity's; returns the
+  /// size of what was added.
+  private func hand(
+    _ list: CandidateLists.List, _ position: Int, share: Float, neuron: Int, sign: Float
+  ) -> Float {
+    let alpha = list.plane(KineticPlane.alpha)
+    alpha[position] += sign * share
+    if let velocities = impulses.velocities {
+      list.plane(KineticPlane.residue)[position] +=
+        sign * product(of: neuron, velocities, list.points + position) * outputScale
     }
-    Kernels.combineQuads(
-      of: gram, points, quads, terms: count, columns: list.points, count: motion.computed, into: results)
-    for k in 0..<motion.computed { workspace.values[k] += results[k] }
+    // Of the share the rounding is that of its terms.
+    let terms = Float(outputWeights.columns + 4) * largestWeight * outputScale * impulses.largestSum
+    return abs(alpha[position]) + abs(share) + terms
   }
 
-  /// The coefficients of the neuron's velocity: <a_r, V_i> / sqrt(m) where it fires, and the residues.
-  func gatherVelocity(
-    _ list: CandidateLists.List, neuron: Int, _ state: KineticNeuron, _ workspace: KineticWorkspace
-  ) {
-    guard let global = clock.velocity else { return }
-    let (firing, support) = (Int(state.firing), Int(state.support))
-    Kernels.historyProducts(
-      outputWeights.row(neuron), now: global, then: nil, stride: clock.stride, points: list.points,
-      count: firing, scale: outputScale, into: workspace.velocity, lane: 0)
-    for k in firing..<support { workspace.velocity[k] = .zero }
-    let residue = list.plane(KineticPlane.residue)
-    for k in 0..<support { workspace.velocity[k].x += residue[k] }
+  /// A point of the list that has come into the support: it can move what the other candidates are correlated with.
+  private func join(_ list: CandidateLists.List, _ point: UInt16, _ state: inout KineticNeuron) {
+    let (row, support) = (gram.row(Int(point)), Int(state.support))
+    // Twice the entries with the others, once its own; points of the support that join after it are counted again.
+    var square: Float = 0
+    for k in 0..<support { square += row[Int(list.points[k])] * row[Int(list.points[k])] }
+    let before = speed(of: state)
+    state.spread += 2 * square
+    let slower = Double(before / speed(of: state))
+    if Double(state.driftDue) > state.path {
+      state.driftDue = KineticNeuron.float(
+        state.path + (Double(state.driftDue) - state.path) * slower * (1 - 1e-6), rounded: .down)
+    }
+    let least = Kernels.widenReaches(
+      by: row, points: list.points, count: list.count, path: KineticNeuron.float(state.path, rounded: .down),
+      reaches: list.plane(KineticPlane.reach), limits: list.plane(KineticPlane.limit))
+    state.due = min(least, state.driftDue)
+  }
+
+  // MARK: - Velocities
+
+  /// <a_r, v_i> of one point.
+  @inline(__always)
+  private func product(of neuron: Int, _ matrix: MatrixView, _ point: UnsafePointer<UInt16>) -> Float {
+    var result: Float = 0
+    Kernels.shortProducts(
+      outputWeights.row(neuron), with: matrix, rows: point, count: 1, scale: 1, into: &result)
+    return result
   }
 
   /// <a_r, V_i> / sqrt(m), the velocity's coefficient of a point on which the neuron has fired all along.
   func velocityShare(of neuron: Int, _ point: UInt16) -> Float {
-    guard let global = clock.velocity else { return 0 }
-    var (point, share) = (point, SIMD4<Float>.zero)
-    Kernels.historyProducts(
-      outputWeights.row(neuron), now: global, then: nil, stride: clock.stride, points: &point, count: 1,
-      scale: outputScale, into: &share, lane: 0)
-    return share.x
+    guard let velocities = impulses.velocities else { return 0 }
+    var point = point
+    return product(of: neuron, velocities, &point) * outputScale
   }
 
-  /// Residues are what the velocity differs by from that of a point that has fired all along, or else never.
-  private func moveResidues(
-    _ list: CandidateLists.List, neuron: Int, ceasing: UnsafeBufferPointer<UInt16>,
-    beginning: UnsafeBufferPointer<UInt16>
+  /// The coefficients of the neuron's velocity into `workspace.velocity`: <a_r, V_i> / sqrt(m) where it fires, and what is
+  /// left of the residues.
+  func gatherVelocity(
+    _ list: CandidateLists.List, _ state: KineticNeuron, _ workspace: KineticWorkspace, neuron: Int
   ) {
-    guard clock.velocity != nil else { return }
+    guard let velocities = impulses.velocities else { return }
+    let (firing, support) = (Int(state.firing), Int(state.support))
+    Kernels.shortProducts(
+      outputWeights.row(neuron), with: velocities, rows: list.points, count: firing, scale: outputScale,
+      into: workspace.velocity)
+    for k in firing..<support { workspace.velocity[k] = 0 }
     let residue = list.plane(KineticPlane.residue)
-    for k in ceasing { residue[Int(k)] += velocityShare(of: neuron, list.points[Int(k)]) }
-    for k in beginning { residue[Int(k)] -= velocityShare(of: neuron, list.points[Int(k)]) }
-  }
-
-  /// Appends the change to `changes`.
-  private func report(
-    _ list: CandidateLists.List, neuron: Int, support: Int,
-    counts: (staying: Int, ceasing: Int, beginning: Int), _ changes: inout PatternChanges,
-    _ workspace: KineticWorkspace
-  ) {
-    let ceasing = UnsafeBufferPointer(start: workspace.terms.rows, count: counts.ceasing)
-    let beginning = UnsafeBufferPointer(start: workspace.terms.positions, count: counts.beginning)
-    let correction = { (k: UInt16, sign: Float) in
-      let point = list.points[Int(k)]
-      return PatternChanges.Correction(
-        point: point, excess: sign * (workspace.values[Int(k)].x - threshold),
-        velocity: sign * velocityProduct(list.points, workspace.velocity, terms: support, with: point))
-    }
-    changes.append(
-      neuron: neuron, staying: UnsafeBufferPointer(start: workspace.terms.columns, count: counts.staying),
-      ceasing: ceasing.lazy.map { list.points[Int($0)] },
-      beginning: beginning.lazy.map { list.points[Int($0)] },
-      corrections: [
-        ceasing.lazy.map { correction($0, -1) }, beginning.lazy.map { correction($0, 1) },
-      ].joined())
+    for k in 0..<support { workspace.velocity[k] += state.decay * residue[k] }
   }
 
   /// <v_r, x_j> for a velocity with these coefficients.
   func velocityProduct(
-    _ points: UnsafePointer<UInt16>, _ velocity: UnsafePointer<SIMD4<Float>>, terms: Int, with point: UInt16
+    _ points: UnsafePointer<UInt16>, _ velocity: UnsafePointer<Float>, terms: Int, with point: UInt16
   ) -> Float {
-    guard clock.velocity != nil else { return 0 }
-    var (point, result) = (point, SIMD4<Float>.zero)
-    Kernels.combineQuads(
-      of: gram, points, velocity, terms: terms, columns: &point, count: 1, into: &result)
-    return result.x
+    guard impulses.velocities != nil else { return 0 }
+    var (point, result) = (point, Float(0))
+    Kernels.multiplyRows(
+      of: gram, &point, count: 1, columns: points, coefficients: velocity, terms: terms, into: &result)
+    return result
+  }
+
+  /// What residues have carried goes to alpha, and what has decayed of them is gone.
+  ///
+  /// Returns the size of what was added.
+  private func renewResidues(_ list: CandidateLists.List, _ state: KineticNeuron) -> Float {
+    guard impulses.velocities != nil else { return 0 }
+    let (alpha, residue) = (list.plane(KineticPlane.alpha), list.plane(KineticPlane.residue))
+    var size: Float = 0
+    for k in 0..<Int(state.support) {
+      size += abs(alpha[k]) + abs(state.carry * residue[k])
+      alpha[k] -= state.carry * residue[k]
+      residue[k] *= state.decay
+    }
+    return size
+  }
+
+  // MARK: - Report
+
+  /// Appends the change to `changes`.
+  private func report(
+    _ list: CandidateLists.List, neuron: Int, _ state: KineticNeuron, count: Int,
+    _ changes: inout PatternChanges, _ workspace: KineticWorkspace
+  ) {
+    let (firing, support, points) = (Int(state.firing), Int(state.support), list.points)
+    var (ceasing, beginning, staying, next) = (0, 0, 0, 0)
+    for q in 0..<count {
+      let (position, s) = (Int(workspace.terms.positions[q]), workspace.values[q])
+      guard (s > threshold) != (position < firing) else { continue }
+      let point = points[position]
+      let sign: Float = position < firing ? -1 : 1
+      workspace.corrections[ceasing + beginning] = PatternChanges.Correction(
+        point: point, excess: sign * (s - threshold),
+        velocity: sign * velocityProduct(points, workspace.velocity, terms: support, with: point))
+      if position < firing {
+        while next < position {
+          workspace.staying[staying] = points[next]
+          (staying, next) = (staying + 1, next + 1)
+        }
+        next += 1
+        workspace.ceasing[ceasing] = point
+        ceasing += 1
+      } else {
+        workspace.beginning[beginning] = point
+        beginning += 1
+      }
+    }
+    while next < firing {
+      workspace.staying[staying] = points[next]
+      (staying, next) = (staying + 1, next + 1)
+    }
+    changes.append(
+      neuron: neuron, staying: UnsafeBufferPointer(start: workspace.staying, count: staying),
+      ceasing: UnsafeBufferPointer(start: workspace.ceasing, count: ceasing),
+      beginning: UnsafeBufferPointer(start: workspace.beginning, count: beginning),
+      corrections: UnsafeBufferPointer(start: workspace.corrections, count: ceasing + beginning))
   }
 }

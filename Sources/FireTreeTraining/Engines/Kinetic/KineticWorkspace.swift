@@ -1,33 +1,36 @@
 import FireTreeCore
 
 /// Working memory of one shard, for up to n points.
-///
-/// A quad belongs to a coefficient or to a candidate: alpha or s; what it moves by with the clock's P, with its Q, and
-/// with the carry of velocities.
 struct KineticWorkspace {
   let terms: GramWorkspace
-  /// Coefficients of the support; correlations of candidates; coefficients of the velocity, in the first lane.
-  let quads: UnsafeMutablePointer<SIMD4<Float>>
-  let values: UnsafeMutablePointer<SIMD4<Float>>
-  let velocity: UnsafeMutablePointer<SIMD4<Float>>
-  /// Margins at the clock's ages (16), and what is asked of them.
-  let margins: UnsafeMutablePointer<Float>
-  let floors: UnsafeMutablePointer<Float>
-  /// For how many ages candidates last.
-  let lives: UnsafeMutablePointer<UInt8>
+  /// What Gamma adds to the coefficients of points that fire.
+  let shares: UnsafeMutablePointer<Float>
+  /// Coefficients of the velocity.
+  let velocity: UnsafeMutablePointer<Float>
+  /// Correlations of the candidates at `terms.positions`, or of the support.
+  let values: UnsafeMutablePointer<Float>
+  /// Points that stay, cease and begin to fire.
+  let staying: UnsafeMutablePointer<UInt16>
+  let ceasing: UnsafeMutablePointer<UInt16>
+  let beginning: UnsafeMutablePointer<UInt16>
+  let corrections: UnsafeMutablePointer<PatternChanges.Correction>
 
   static func with<Result>(points: Int, _ body: (KineticWorkspace) -> Result?) -> Result? {
     let room = points + 16
     return GramWorkspace.with(points: points) { terms in
-      withUnsafeTemporaryAllocation(byteCount: 49 * room + 128, alignment: 64) { memory in
-        guard let base = memory.baseAddress else { return nil }
-        let margins = base.bindMemory(to: Float.self, capacity: 32)
-        let quads = (base + 128).bindMemory(to: SIMD4<Float>.self, capacity: 3 * room)
-        quads.initialize(repeating: .zero, count: 3 * room)
-        return body(
-          KineticWorkspace(
-            terms: terms, quads: quads, values: quads + room, velocity: quads + 2 * room, margins: margins,
-            floors: margins + 16, lives: (base + 128 + 48 * room).assumingMemoryBound(to: UInt8.self)))
+      withUnsafeTemporaryAllocation(of: Float.self, capacity: 3 * room) { floats in
+        withUnsafeTemporaryAllocation(of: UInt16.self, capacity: 3 * room) { short in
+          withUnsafeTemporaryAllocation(of: PatternChanges.Correction.self, capacity: 2 * room) {
+            corrections in
+            guard let floats = floats.baseAddress, let short = short.baseAddress,
+              let corrections = corrections.baseAddress
+            else { return nil }
+            return body(
+              KineticWorkspace(
+                terms: terms, shares: floats, velocity: floats + room, values: floats + 2 * room,
+                staying: short, ceasing: short + room, beginning: short + 2 * room, corrections: corrections))
+          }
+        }
       }
     }
   }

@@ -6,10 +6,10 @@ struct PatternChanges: Sendable {
   /// and its corrections, in `corrections`.
   struct Change: Sendable {
     var neuron: Int32
-    var staying: Int32 = 0
-    var ceasing: Int32 = 0
-    var beginning: Int32 = 0
-    var corrections: Int32 = 0
+    var staying: Int32
+    var ceasing: Int32
+    var beginning: Int32
+    var corrections: Int32
   }
 
   /// By how much a neuron's part in the outputs on a point has to be corrected: a_r times `excess`, and in the outputs'
@@ -32,72 +32,73 @@ struct PatternChanges: Sendable {
 
   /// Appends a change; `staying`, `ceasing` and `beginning` are points, `corrections` what belongs to it.
   mutating func append(
-    neuron: Int, staying: some Sequence<UInt16>, ceasing: some Sequence<UInt16>,
-    beginning: some Sequence<UInt16>, corrections new: some Sequence<Correction>
+    neuron: Int, staying: UnsafeBufferPointer<UInt16>, ceasing: UnsafeBufferPointer<UInt16>,
+    beginning: UnsafeBufferPointer<UInt16>, corrections new: UnsafeBufferPointer<Correction>
   ) {
-    var change = Change(neuron: Int32(neuron))
-    func add(_ sequence: some Sequence<UInt16>) -> Int32 {
-      let before = points.count
-      points.append(contentsOf: sequence)
-      return Int32(points.count - before)
-    }
-    change.staying = add(staying)
-    change.ceasing = add(ceasing)
-    change.beginning = add(beginning)
-    let before = corrections.count
+    changes.append(
+      Change(
+        neuron: Int32(neuron), staying: Int32(staying.count), ceasing: Int32(ceasing.count),
+        beginning: Int32(beginning.count), corrections: Int32(new.count)))
+    points.append(contentsOf: staying)
+    points.append(contentsOf: ceasing)
+    points.append(contentsOf: beginning)
     corrections.append(contentsOf: new)
-    change.corrections = Int32(corrections.count - before)
-    changes.append(change)
-    pairs += Int(change.ceasing) + Int(change.beginning)
-    firingDifference += Int(change.beginning) - Int(change.ceasing)
+    pairs += ceasing.count + beginning.count
+    firingDifference += beginning.count - ceasing.count
   }
 
   /// Corrects outputs and their velocities (n x C, sums over neurons without 1 / sqrt(m)).
   func correct(
     _ outputs: inout [Double], velocities: inout [Double], outputWeights: MatrixView, scale: Double
   ) {
-    var next = 0
     let count = outputWeights.columns
-    for change in changes {
-      let weights = outputWeights.row(Int(change.neuron))
-      for correction in corrections[next..<next + Int(change.corrections)] {
-        let first = Int(correction.point) * count
-        for c in 0..<count {
-          outputs[first + c] += Double(weights[c] * correction.excess) * scale
-          if correction.velocity != 0 {
-            velocities[first + c] += Double(weights[c] * correction.velocity) * scale
+    outputs.withUnsafeMutableBufferPointer { outputs in
+      velocities.withUnsafeMutableBufferPointer { velocities in
+        var next = 0
+        for change in changes {
+          let weights = outputWeights.row(Int(change.neuron))
+          for correction in corrections[next..<next + Int(change.corrections)] {
+            let first = Int(correction.point) * count
+            for c in 0..<count {
+              outputs[first + c] += Double(weights[c] * correction.excess) * scale
+            }
+            guard correction.velocity != 0 else { continue }
+            for c in 0..<count { velocities[first + c] += Double(weights[c] * correction.velocity) * scale }
           }
+          next += Int(change.corrections)
         }
       }
-      next += Int(change.corrections)
     }
   }
 
   /// Changes the co-firing tensor: of every pair of points that both fired before, or both fire now.
   func change(_ rows: CoFiringTensor.Rows, outputWeights: MatrixView) {
     points.withUnsafeBufferPointer { points in
-      guard var next = points.baseAddress else { return }
-      for change in changes {
-        let weights = outputWeights.row(Int(change.neuron))
-        let (staying, ceasing) = (Int(change.staying), Int(change.ceasing))
-        let (old, new) = (next + staying, next + staying + ceasing)
-        if ceasing > 0 { rows.begin(weights, sign: -1) }
-        Self.change(rows, old, count: ceasing, staying: next, stayingCount: staying)
-        if change.beginning > 0 { rows.begin(weights, sign: 1) }
-        Self.change(rows, new, count: Int(change.beginning), staying: next, stayingCount: staying)
-        next = new + Int(change.beginning)
+      changes.withUnsafeBufferPointer { changes in
+        guard var next = points.baseAddress else { return }
+        for k in changes.indices {
+          let change = changes[k]
+          let following = next + change.pointCount
+          // The blocks of the next neuron come while those of this one are changed.
+          if k + 1 < changes.count { changes[k + 1].prefetch(rows, following) }
+          let (old, weights) = (next + Int(change.staying), outputWeights.row(Int(change.neuron)))
+          let new = old + Int(change.ceasing)
+          if change.ceasing > 0 { rows.begin(weights, sign: -1) }
+          rows.add(old, count: Int(change.ceasing), with: next, count: Int(change.staying))
+          if change.beginning > 0 { rows.begin(weights, sign: 1) }
+          rows.add(new, count: Int(change.beginning), with: next, count: Int(change.staying))
+          next = following
+        }
       }
     }
   }
+}
 
-  private static func change(
-    _ rows: CoFiringTensor.Rows, _ group: UnsafePointer<UInt16>, count: Int, staying: UnsafePointer<UInt16>,
-    stayingCount: Int
-  ) {
-    for k in 0..<count {
-      rows.add(Int(group[k]))
-      rows.add(Int(group[k]), with: staying, count: stayingCount)
-      rows.add(Int(group[k]), with: group, count: k)
-    }
+extension PatternChanges.Change {
+  var pointCount: Int { Int(staying) + Int(ceasing) + Int(beginning) }
+
+  /// Asks for the blocks of the tensor that the change, of these points, is going to touch.
+  func prefetch(_ rows: CoFiringTensor.Rows, _ points: UnsafePointer<UInt16>) {
+    for k in Int(staying)..<pointCount { rows.prefetch(Int(points[k]), with: points, count: Int(staying)) }
   }
 }

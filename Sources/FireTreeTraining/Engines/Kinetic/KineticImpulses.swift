@@ -1,0 +1,111 @@
+import FireTreeCore
+
+/// What the steps of kinetic training have done at the outputs: their sum Gamma, the last one, and with momentum the
+/// velocity V (n x C each; learning rate and momentum included).
+///
+/// A neuron that has fired on point i in all steps since t0 has moved its coefficient of i by
+/// -<a_r, Gamma_i(t) - Gamma_i(t0)> / sqrt(m), and has the velocity <a_r, V_i> / sqrt(m) along it. So what neurons have in
+/// common is kept once. Sums are doubles; shards read them as floats, a single output without padding.
+struct KineticImpulses: Sendable {
+  let points: Int
+  let outputs: Int
+  let usesVelocity: Bool
+  private let stride: Int
+  private var sum: [Double]
+  private var velocity: [Double]
+  /// As floats (1 x n stride).
+  private var sums: Matrix
+  private var steps: Matrix
+  private var velocities: Matrix
+  /// Steps since the start.
+  private(set) var now = 0
+  /// What a velocity that is left alone keeps in the last step, and how far it carried in it, by what it kept.
+  private(set) var decay: Float = 0
+  private(set) var carry: Float = 0
+  /// max_i sum_c |Gamma_ic|, and the same of the last step.
+  private(set) var largestSum: Float = 0
+  private(set) var largestStep: Float = 0
+
+  init(points: Int, outputs: Int, usesVelocity: Bool) {
+    (self.points, self.outputs, self.usesVelocity) = (points, outputs, usesVelocity)
+    stride = Self.stride(outputs: outputs)
+    sum = [Double](repeating: 0, count: points * outputs)
+    velocity = usesVelocity ? sum : []
+    sums = Matrix(rows: 1, columns: points * stride)
+    steps = sums
+    velocities = Matrix(rows: 1, columns: usesVelocity ? points * stride : 0)
+  }
+
+  private static func stride(outputs: Int) -> Int { outputs == 1 ? 1 : Matrix.stride(columns: outputs) }
+
+  /// Bytes held for so many points and outputs.
+  static func requiredMemory(points: Int, outputs: Int) -> ByteCount {
+    ByteCount(16 * outputs + 12 * stride(outputs: outputs)) * points
+  }
+
+  /// A step along `gradient` (n x C).
+  mutating func add(gradient: MatrixView, optimizer: GradientDescent) {
+    let (rate, mu) = (Double(optimizer.learningRate), Double(optimizer.momentum.coefficient))
+    let (p, q) = optimizer.weightsOfGradientAndVelocity
+    now += 1
+    (decay, carry) = (Float(mu), optimizer.learningRate * q)
+    (largestSum, largestStep) = (0, 0)
+    let (outputs, stride, usesVelocity) = (outputs, stride, usesVelocity)
+    sums.withMutableView { sums in
+      steps.withMutableView { steps in
+        velocities.withMutableView { velocities in
+          for i in 0..<points {
+            var (sumSize, stepSize) = (0.0, 0.0)
+            for c in 0..<outputs {
+              let (position, g) = (i * outputs + c, Double(gradient[i, c]))
+              var step = Double(p) * g
+              if usesVelocity {
+                velocity[position] = mu * velocity[position] + g
+                step += Double(q) * velocity[position]
+                velocities[0, i * stride + c] = Float(velocity[position])
+              }
+              step *= rate
+              sum[position] += step
+              sums[0, i * stride + c] = Float(sum[position])
+              steps[0, i * stride + c] = Float(step)
+              sumSize += abs(sum[position])
+              stepSize += abs(step)
+            }
+            (largestSum, largestStep) = (max(largestSum, Float(sumSize)), max(largestStep, Float(stepSize)))
+          }
+        }
+      }
+    }
+  }
+
+  /// Forgets the sum: coefficients have taken it up.
+  mutating func startAnew() {
+    for position in sum.indices { sum[position] = 0 }
+    sums = Matrix(rows: 1, columns: points * stride)
+    largestSum = 0
+  }
+
+  /// What shards read, valid during a call (n x C each).
+  struct View {
+    let sums: MatrixView
+    let steps: MatrixView
+    /// nil without momentum.
+    let velocities: MatrixView?
+    let decay: Float
+    let carry: Float
+    let largestSum: Float
+    let largestStep: Float
+  }
+
+  func withView<Result>(_ body: (View) -> Result) -> Result {
+    Matrix.withViews(sums, steps, velocities) { sums, steps, velocities in
+      let rows = { (flat: MatrixView) in
+        MatrixView(base: flat.base, rows: points, columns: outputs, stride: stride)
+      }
+      return body(
+        View(
+          sums: rows(sums), steps: rows(steps), velocities: usesVelocity ? rows(velocities) : nil,
+          decay: decay, carry: carry, largestSum: largestSum, largestStep: largestStep))
+    }
+  }
+}
