@@ -45,8 +45,9 @@ public struct Companions {
   /// The largest relative difference of losses up to there, and after any step.
   public private(set) var largestDifference = 0.0
   public private(set) var largestDifferenceOfAll = 0.0
-  /// How far above the threshold the pairs are that fire in one alone, in the first step in which there are any.
-  public private(set) var ties: [Float] = []
+  /// How near to the threshold the pairs were that fire in one alone, in the first step in which there are any: after that
+  /// step or the one before, since what an engine computes again for its gradient may be rounded differently.
+  public private(set) var ties: [Double] = []
 
   /// Trains both for `steps`; `body(step, loss)` is called after each with the loss of `engine`.
   public init(
@@ -55,6 +56,7 @@ public struct Companions {
   ) {
     let loss = SquaredLoss()
     for step in 1...steps {
+      let before = engine.network
       _ = engine.advance(outputGradient: loss.gradient(outputs: engine.outputs, targets: targets))
       _ = other.advance(outputGradient: loss.gradient(outputs: other.outputs, targets: targets))
       let (value, expected) = (
@@ -64,7 +66,10 @@ public struct Companions {
       let difference = abs(value - expected) / expected
       largestDifferenceOfAll = max(largestDifferenceOfAll, difference)
       if together == step - 1 {
-        ties = Self.differences(engine.firingSet, other.firingSet).map { $0 - threshold }
+        ties = Self.differences(engine.firingSet, other.firingSet).map { pair in
+          [before, engine.network].map { abs($0.correlation(pair, engine.points) - Double(threshold)) }.min()
+            ?? 0
+        }
         if ties.isEmpty {
           together = step
           largestDifference = max(largestDifference, difference)
@@ -74,12 +79,20 @@ public struct Companions {
     }
   }
 
-  /// The correlations of pairs that are in one set alone.
-  private static func differences(_ a: FiringSet, _ b: FiringSet) -> [Float] {
-    var pairs: [SIMD2<Int>: Float] = [:]
-    a.forEachPair { pairs[SIMD2($0, $1)] = $2 }
-    var others: [Float] = []
-    b.forEachPair { if pairs.removeValue(forKey: SIMD2($0, $1)) == nil { others.append($2) } }
-    return others + pairs.values
+  /// The pairs of neuron and point that are in one set alone.
+  private static func differences(_ a: FiringSet, _ b: FiringSet) -> [SIMD2<Int>] {
+    var (pairs, others): (Set<SIMD2<Int>>, [SIMD2<Int>]) = ([], [])
+    a.forEachPair { neuron, point, _ in pairs.insert(SIMD2(neuron, point)) }
+    b.forEachPair { neuron, point, _ in
+      if pairs.remove(SIMD2(neuron, point)) == nil { others.append(SIMD2(neuron, point)) }
+    }
+    return others + pairs
+  }
+}
+
+extension Network {
+  /// s of a pair of neuron and point, in doubles.
+  fileprivate func correlation(_ pair: SIMD2<Int>, _ points: DataPoints) -> Double {
+    zip(hiddenWeights.row(pair.x), points.plainRows[pair.y]).reduce(0) { $0 + Double($1.0) * $1.1 }
   }
 }
