@@ -99,14 +99,17 @@ extension Anchoring {
   /// Computes the correlations of weights (R x d) with all points, by matrix product, and chooses the candidates of
   /// each; `skins` has R elements. Without `blocks` all points are in one.
   ///
-  /// Complexity: 2 R n d flops; memory beyond the result is 64 rows of correlations with a block.
+  /// Complexity: 2 R n d flops; memory beyond the result is that of 64 to 256 rows of correlations with
+  /// a block.
   public func candidates(
     of weights: MatrixView, points: DataPoints, skins: UnsafePointer<Float>, blocks: Tiles? = nil
   ) -> AnchoredLists {
     let blocks = blocks ?? Tiles(of: points.count, size: max(points.count, 1))
     var result = AnchoredLists(blocks: blocks.count)
-    let groups = Tiles(of: weights.rows, size: 64), room = min(blocks.size, points.count)
-    Scratch.withMatrix(rows: min(64, weights.rows), columns: room) { scratch in
+    let room = min(blocks.size, points.count)
+    // As many rows as make a fast product, and not more than 4 MB of correlations.
+    let groups = Tiles(of: weights.rows, size: max(64, min(256, (1 << 20) / max(room, 1) / 16 * 16)))
+    Scratch.withMatrix(rows: min(groups.size, weights.rows), columns: room) { scratch in
       withUnsafeTemporaryAllocation(of: UInt16.self, capacity: room + 1) { chosen in
         withUnsafeTemporaryAllocation(of: Float.self, capacity: room + 1) { kept in
           guard let chosen = chosen.baseAddress, let kept = kept.baseAddress else { return }

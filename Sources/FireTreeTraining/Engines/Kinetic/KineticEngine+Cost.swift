@@ -1,20 +1,23 @@
 import FireTreeCore
+import RealModule
 
 /// The constants of the kinetic engine's cost, fitted to measured steps on digits; they change with its tuning.
 private enum KineticCost {
-  /// The share of the neurons that is looked at in a step, times the square root of their number: steps of a wide network
-  /// move each neuron less.
-  static let looked = 80.0
-  static let lookedWithVelocity = 160.0
+  /// Limits that a neuron's clock passes in a step, times the square root of their number: steps of a wide network move
+  /// each neuron less.
+  static let limits = 450.0
+  static let limitsWithVelocity = 700.0
   /// A look takes so many times what the Gram engine takes for a neuron.
-  static let look = 1.8
+  static let look = 1.0
   /// Share of the firing pairs that change state in a step.
   static let changed = 0.012
   /// Units of `MachineProfile.elementSeconds` for a pair of points that a neuron begins or ceases to fire on together, and
   /// for each number of its block in the tensor; for such a number in a step's product.
-  static let pair = 18.0
-  static let number = 1.8
-  static let product = 1.4
+  static let pair = 12.0
+  static let number = 1.2
+  static let product = 1.0
+  /// The same for a firing pair in the clocks, for each 16 outputs.
+  static let clock = 1.5
   /// Parallel regions of a step.
   static let regions = 8.0
 }
@@ -29,7 +32,7 @@ extension KineticEngine {
       + KineticImpulses.requiredMemory(points: shape.points, outputs: shape.outputs)
   }
 
-  /// A product with the tensor, looks at some neurons, changes of the tensor.
+  /// A product with the tensor, the clocks, looks at some neurons, changes of the tensor.
   public static func predictedCost(for shape: ProblemShape, machine: MachineProfile) -> PredictedCost {
     let gram = GramEngine.predictedCost(for: shape, machine: machine)
     let (points, neurons) = (Double(shape.points), Double(shape.neurons))
@@ -38,12 +41,14 @@ extension KineticEngine {
     let product = points * points / 2 * width * KineticCost.product * machine.elementSeconds
     let pairSeconds = (KineticCost.pair + KineticCost.number * width) * machine.elementSeconds
     let companions = shape.firing.companions(points: shape.points)
-    let rate = shape.usesVelocity ? KineticCost.lookedWithVelocity : KineticCost.looked
-    let share = min(0.9, rate / max(neurons, 1).squareRoot())
+    let limits = shape.usesVelocity ? KineticCost.limitsWithVelocity : KineticCost.limits
+    let share = 1 - Double.exp(-limits / max(neurons, 1).squareRoot())
+    let clocks =
+      (KineticCost.clock * shape.firingPairs * (1 + outputs / 16) + 4 * neurons) * machine.elementSeconds
     return PredictedCost(
       preprocessing: gram.preprocessing + 0.5 * shape.firingPairs * companions * pairSeconds,
-      step: product + share * KineticCost.look * gram.step
+      step: product + clocks + share * KineticCost.look * gram.step
         + KineticCost.changed * shape.firingPairs * companions * pairSeconds
-        + neurons * machine.elementSeconds / 4 + KineticCost.regions * machine.regionSeconds)
+        + KineticCost.regions * machine.regionSeconds)
   }
 }

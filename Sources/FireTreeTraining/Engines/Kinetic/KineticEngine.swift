@@ -4,7 +4,7 @@ import FireTreeCore
 /// Exact full-batch training whose steps cost what changes, not what exists.
 ///
 /// While no pair of neuron and point changes state, training is linear. With Gamma(t) the sum of the gradients at the
-/// outputs up to step t, a neuron that was last looked at in step t0 has
+/// outputs up to step t, a neuron that has fired on the same points since step t0 has
 ///
 ///     alpha_ri(t) = alpha_ri(t0) - <a_r, Gamma_i(t) - Gamma_i(t0)> / sqrt(m)   where it fires,
 ///     s_rj(t) = s_rj(anchor) + sum_i alpha_ri(t) G_ij,
@@ -13,18 +13,19 @@ import FireTreeCore
 ///
 ///     f_i(t+1) = f_i(t) - eta / m sum_j G_ij M_ij g_j(t),
 ///
-/// one product of n x n however wide the network is. `KineticClock` says which neurons' patterns may have changed;
-/// those are looked at, and when a pair did change state, f and M are corrected by that neuron alone. Momentum has the
-/// same closed form: Gamma becomes that of the velocities, and what a velocity keeps from before a change of the pattern
-/// decays by itself (`KineticPlane.residue`).
+/// one product of n x n however wide the network is. A clock for each neuron says which pairs may have changed state
+/// (`KineticStep`); those are computed, and when one did change, f and M are corrected by it alone. Momentum has the same
+/// closed form: Gamma becomes that of the velocities, and what a velocity keeps from before a change of the pattern decays
+/// by itself (`KineticPlane.residue`).
 ///
-/// The outputs and Gamma are kept in doubles, and every 256 steps the outputs are computed from the correlations. These
-/// come from the neuron's anchor, so that no rounding adds up over steps; when its drift has spent its skin it is
+/// The outputs and Gamma are kept in doubles. Every 256 steps the outputs are computed from the correlations, and Gamma
+/// starts anew, so that coefficients are not small differences of large sums. Correlations come from the neuron's anchor, so that no rounding adds up over steps; when its drift has spent its skin it is
 /// anchored anew (`CandidateLists`), and its part in the outputs is replaced by that of the new correlations.
 ///
-/// Complexity of a step: n^2 C^2 / 2 for the outputs, O(m) comparisons of two numbers, and k k' for each neuron that is
-/// looked at, with k points that fire and k' candidates. Memory: the anchored weights, n^2 for G, that of the tensor, and
-/// 10 bytes a candidate (14 with momentum).
+/// Complexity of a step: n^2 C^2 / 2 multiply-adds for the outputs, k C for the clock of each neuron with k points that
+/// fire, and for each neuron that is looked at a comparison a candidate and about k multiply-adds for each that is
+/// computed. Memory: the anchored weights, n^2 for G, that of the tensor, 56 bytes a neuron, and 18 bytes a candidate (22
+/// with momentum).
 public struct KineticEngine: TrainingEngine {
   public let points: DataPoints
   public var optimizer: GradientDescent

@@ -197,6 +197,10 @@ struct KineticStep {
     Kernels.prefetch(list.points, count: list.count)
     Kernels.prefetch(list.plane(KineticPlane.limit), count: list.count)
     Kernels.prefetch(list.plane(KineticPlane.alpha), count: Int(state.support))
+    // Those that are due are among the nearest, which come first.
+    let near = min(list.count, Int(state.support) + 8)
+    Kernels.prefetch(list.plane(KineticPlane.anchored), count: near)
+    Kernels.prefetch(list.plane(KineticPlane.reach), count: near)
   }
 
   /// Makes the coefficients those that `settle` computed, without anything from Gamma, which is about to start anew.
