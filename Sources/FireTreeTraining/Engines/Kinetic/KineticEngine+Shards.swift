@@ -3,8 +3,24 @@ import FireTreeCore
 
 // Access to all neurons, shard by shard.
 extension KineticEngine {
-  /// Calls `body` for every shard, in parallel, and returns the results in order.
+  /// Calls `body` for every shard, in parallel, and returns the results in order. Anchored weights are left alone, so
+  /// that whoever else holds the network does not make them be copied.
   mutating func withShards<Result>(
+    _ body: (KineticStep, inout CandidateLists.Shard, Int, UnsafeMutablePointer<KineticNeuron>) -> Result
+  ) -> [Result] {
+    let (workers, stepping) = (workers, stepping)
+    return neurons.withUnsafeMutableBufferPointer { neurons in
+      lists.shards.withUnsafeMutableBufferPointer { shards in
+        stepping.withStep { step in
+          guard let neurons = neurons.baseAddress else { return [] }
+          return workers.map(shards: shards.count) { body(step, &shards[$0], $0, neurons) }
+        }
+      }
+    }
+  }
+
+  /// The same with access to the anchored weights.
+  mutating func withAnchors<Result>(
     _ body: (
       KineticStep, inout CandidateLists.Shard, Int, UnsafeMutablePointer<KineticNeuron>, AnchoredWeights.View
     ) -> Result

@@ -151,7 +151,7 @@ public struct KineticEngine: TrainingEngine {
   /// Moves every neuron's clock and looks at those whose clock has run out.
   private mutating func look() -> [Part] {
     let skins = skins
-    return withShards { step, shard, index, neurons, anchors in
+    return withAnchors { step, shard, index, neurons, anchors in
       var part = Part()
       let range = shard.neurons
       shard.withLists { lists in
@@ -199,7 +199,7 @@ public struct KineticEngine: TrainingEngine {
     let found = anchoring.candidates(
       of: chosen, skins: chosen.map { neurons[Int($0)].skin }, points: points, workers: workers,
       rows: anchors.withRows)
-    _ = withShards { step, shard, index, neurons, _ in
+    _ = withShards { step, shard, index, neurons in
       _ = KineticWorkspace.with(points: step.gram.rows) { workspace in
         for position in found.positions(of: shard.neurons) {
           let neuron = Int(found.neurons[position])
@@ -281,7 +281,7 @@ public struct KineticEngine: TrainingEngine {
 
   /// Starts Gamma anew, so that coefficients are not the small differences of sums that have grown large.
   private mutating func rebase() {
-    _ = withShards { step, shard, _, neurons, _ in
+    _ = withShards { step, shard, _, neurons in
       let range = shard.neurons
       shard.withLists { lists in
         _ = KineticWorkspace.with(points: step.gram.rows) { workspace in
