@@ -186,7 +186,7 @@ extension ScalingStudy {
 
   /// Sublinear in m, as far as the intervals tell.
   private static func verdict(_ few: PowerLaw, _ many: PowerLaw?) -> StudyClaim.Verdict {
-    guard few.exponent < 1 else { return .doesNot }
+    guard few.interval.lowerBound < 1 else { return .doesNot }
     guard few.interval.upperBound < 1 else {
       return .open("not decided at these sizes: the interval holds 1")
     }

@@ -5,10 +5,10 @@ import RealModule
 private enum KineticCost {
   /// Limits that a neuron's clock passes in a step, times the square root of their number: steps of a wide network move
   /// each neuron less.
-  static let limits = 450.0
-  static let limitsWithVelocity = 700.0
+  static let limits = 600.0
+  static let limitsWithVelocity = 900.0
   /// A look takes so many times what the Gram engine takes for a neuron.
-  static let look = 1.0
+  static let look = 1.3
   /// Share of the firing pairs that change state in a step.
   static let changed = 0.012
   /// Units of `MachineProfile.elementSeconds` for a pair of points that a neuron begins or ceases to fire on together, and
