@@ -5,6 +5,7 @@ set datafile separator ","
 set datafile missing ""
 set multiplot layout 1,3
 set xlabel "step"
+set xtics 50
 set logscale y
 set format y "10^{%L}"
 set key top right samplen 1
