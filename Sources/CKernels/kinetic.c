@@ -5,33 +5,35 @@
 typedef float LooseLanes __attribute__((vector_size(32), aligned(4)));
 typedef int HalfMask __attribute__((vector_size(32)));
 
-CLONES float firetree_squared_products(const float *vector, const float *matrix, size_t stride,
+CLONES float firetree_squared_products(const float *vector, size_t columns, const float *matrix, size_t stride,
                                        const uint16_t *points, size_t count) {
 #pragma clang fp contract(fast)
-  if (stride == 1) {
-    float s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-    size_t t = 0;
-    for (; t + 4 <= count; t += 4) {
-      float x0 = matrix[points[t]], x1 = matrix[points[t + 1]];
-      float x2 = matrix[points[t + 2]], x3 = matrix[points[t + 3]];
-      s0 += x0 * x0;
-      s1 += x1 * x1;
-      s2 += x2 * x2;
-      s3 += x3 * x3;
-      SEPARATE(s0); SEPARATE(s1); SEPARATE(s2); SEPARATE(s3);
-    }
-    for (; t < count; t++) s0 += matrix[points[t]] * matrix[points[t]];
-    return ((s0 + s1) + (s2 + s3)) * (vector[0] * vector[0]);
-  }
   float squares = 0;
   for (size_t t = 0; t < count; t++) {
     const float *row = matrix + points[t] * stride;
     Lanes sum = AT(vector) * AT(row);
-    for (size_t j = 16; j < stride; j += 16) sum += AT(vector + j) * AT(row + j);
+    for (size_t j = 16; j < columns; j += 16) sum += AT(vector + j) * AT(row + j);
     float product = total(&sum);
     squares += product * product;
   }
   return squares;
+}
+
+CLONES void firetree_step_lengths(const float *steps, const uint16_t *points, size_t count, float *lengths) {
+#pragma clang fp contract(fast)
+  LooseLanes s0 = {0}, s1 = {0};
+  size_t t = 0;
+  for (; t + 2 <= count; t += 2) {
+    LooseLanes a = *(const LooseLanes *)(steps + 8 * points[t]);
+    LooseLanes b = *(const LooseLanes *)(steps + 8 * points[t + 1]);
+    s0 += a * a;
+    s1 += b * b;
+  }
+  if (t < count) {
+    LooseLanes a = *(const LooseLanes *)(steps + 8 * points[t]);
+    s0 += a * a;
+  }
+  *(LooseLanes *)lengths = __builtin_elementwise_sqrt(s0 + s1);
 }
 
 CLONES float firetree_sum_coefficients(const float *alpha, const float *shares, size_t firing, size_t support,

@@ -8,14 +8,25 @@ extension Kernels {
     firetree_prefetch(start, count * MemoryLayout<Element>.stride)
   }
 
-  /// The sum of <vector, matrix[points[t]]>^2; a matrix of one column is kept without padding.
+  /// The sum of <vector, matrix[points[t]]>^2; rows are padded with zeros to 16 floats.
   ///
   /// Complexity: 2 `count` columns flops.
   @inline(__always)
   public static func squaredProducts(
     _ vector: UnsafePointer<Float>, with matrix: MatrixView, points: UnsafePointer<UInt16>, count: Int
   ) -> Float {
-    firetree_squared_products(vector, matrix.base, matrix.stride, points, count)
+    firetree_squared_products(vector, matrix.columns, matrix.base, matrix.stride, points, count)
+  }
+
+  /// For each of eight steps the length of the vector of `steps[8 points[t] + k]`, into `lengths` (8).
+  ///
+  /// Complexity: one load of eight floats for each point.
+  @inline(__always)
+  public static func stepLengths(
+    _ steps: UnsafePointer<Float>, points: UnsafePointer<UInt16>, count: Int,
+    into lengths: UnsafeMutablePointer<Float>
+  ) {
+    firetree_step_lengths(steps, points, count, lengths)
   }
 
   /// `coefficients[k] = alpha[k] + shares[k]` for the first `firing`, `alpha[k]` for the rest of the `support`; returns the

@@ -59,10 +59,12 @@ void firetree_dot_rows(const float *vector, const float *matrix, size_t stride, 
 
 // Kinetic training: see KineticEngine.swift.
 
-/// The sum of `<vector, matrix[points[t]]>^2`; rows of `stride` floats, 1 for a single column and otherwise a multiple
-/// of 16 padded with zeros.
-float firetree_squared_products(const float *vector, const float *matrix, size_t stride, const uint16_t *points,
-                                size_t count);
+/// The sum of `<vector, matrix[points[t]]>^2` over `columns` elements, padded with zeros to a multiple of 16.
+float firetree_squared_products(const float *vector, size_t columns, const float *matrix, size_t stride,
+                                const uint16_t *points, size_t count);
+
+/// `lengths[k] = sqrt(sum_t steps[8 * points[t] + k]^2)` for k < 8.
+void firetree_step_lengths(const float *steps, const uint16_t *points, size_t count, float *lengths);
 
 /// `coefficients[k] = alpha[k] + shares[k]` for k < `firing`, `alpha[k]` for the others below `support`; returns the sum
 /// of the magnitudes of all that was added.

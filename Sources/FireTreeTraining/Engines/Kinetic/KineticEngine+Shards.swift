@@ -6,14 +6,13 @@ extension KineticEngine {
   /// Calls `body` for every shard, in parallel, and returns the results in order. Anchored weights are left alone, so
   /// that whoever else holds the network does not make them be copied.
   mutating func withShards<Result>(
-    _ body: (KineticStep, inout CandidateLists.Shard, Int, UnsafeMutablePointer<KineticNeuron>) -> Result
+    _ body: (KineticStep, inout CandidateLists.Shard, Int, KineticNeurons) -> Result
   ) -> [Result] {
     let (workers, stepping) = (workers, stepping)
-    return neurons.withUnsafeMutableBufferPointer { neurons in
+    return withNeurons { neurons, lists, _ in
       lists.shards.withUnsafeMutableBufferPointer { shards in
         stepping.withStep { step in
-          guard let neurons = neurons.baseAddress else { return [] }
-          return workers.map(shards: shards.count) { body(step, &shards[$0], $0, neurons) }
+          workers.map(shards: shards.count) { body(step, &shards[$0], $0, neurons) }
         }
       }
     }
@@ -22,36 +21,53 @@ extension KineticEngine {
   /// The same with access to the anchored weights.
   mutating func withAnchors<Result>(
     _ body: (
-      KineticStep, inout CandidateLists.Shard, Int, UnsafeMutablePointer<KineticNeuron>, AnchoredWeights.View
+      KineticStep, inout CandidateLists.Shard, Int, KineticNeurons, AnchoredWeights.View
     ) -> Result
   ) -> [Result] {
     let (workers, stepping) = (workers, stepping)
-    return neurons.withUnsafeMutableBufferPointer { neurons in
+    return withNeurons { neurons, lists, anchors in
       lists.shards.withUnsafeMutableBufferPointer { shards in
         anchors.withView { anchors in
           stepping.withStep { step in
-            guard let neurons = neurons.baseAddress else { return [] }
-            return workers.map(shards: shards.count) { body(step, &shards[$0], $0, neurons, anchors) }
+            workers.map(shards: shards.count) { body(step, &shards[$0], $0, neurons, anchors) }
           }
         }
       }
     }
   }
 
-  /// The same, to read: nothing is copied, not even when others share the engine's storage.
+  private mutating func withNeurons<Result>(
+    _ body: (KineticNeurons, inout CandidateLists, inout AnchoredWeights) -> Result
+  ) -> Result {
+    neurons.withUnsafeMutableBufferPointer { neurons in
+      countdowns.withUnsafeMutableBufferPointer { countdowns in
+        guard let states = neurons.baseAddress, let countdowns = countdowns.baseAddress else {
+          preconditionFailure("a network has neurons")
+        }
+        return body(KineticNeurons(states: states, countdowns: countdowns), &lists, &anchors)
+      }
+    }
+  }
+
+  /// The same, to read: nothing is copied, not even when others share the engine's storage. `body` is also given what
+  /// returns a neuron, by its number and its list, as it is now.
   func readShards<Result>(
-    _ body: (KineticStep, CandidateLists.Shard, [KineticNeuron]) -> Result
+    _ body: (KineticStep, CandidateLists.Shard, (Int, CandidateLists.List) -> KineticNeuron) -> Result
   ) -> [Result] {
-    let (lists, neurons) = (lists, neurons)
+    let (lists, neurons, countdowns) = (lists, neurons, countdowns)
     return stepping.withStep { step in
-      workers.map(shards: lists.shards.count) { body(step, lists.shards[$0], neurons) }
+      workers.map(shards: lists.shards.count) { shard in
+        body(step, lists.shards[shard]) { neuron, list in
+          step.current(neurons[neuron], countdowns[neuron], list.points, neuron: neuron)
+        }
+      }
     }
   }
 
   /// The coefficients of every neuron as they are now, in lists of their own.
   func settledLists() -> CandidateLists {
     var lists = lists
-    let (neurons, workers) = (neurons, workers)
+    let (neurons, countdowns, workers) = (neurons, countdowns, workers)
     stepping.withStep { step in
       lists.shards.withUnsafeMutableBufferPointer { shards in
         workers.forEachShard(of: shards.count) { index in
@@ -60,9 +76,11 @@ extension KineticEngine {
             _ = KineticWorkspace.with(points: step.gram.rows) { workspace in
               for (local, neuron) in range.enumerated() {
                 let list = lists[local]
-                _ = step.settle(list, neuron: neuron, neurons[neuron], workspace)
+                let state = step.current(
+                  neurons[neuron], countdowns[neuron], list.points, neuron: neuron)
+                _ = step.settle(list, neuron: neuron, state, workspace)
                 list.plane(KineticPlane.alpha).update(
-                  from: workspace.terms.coefficients, count: Int(neurons[neuron].support))
+                  from: workspace.terms.coefficients, count: Int(state.support))
               }
             }
           }

@@ -6,12 +6,14 @@ extension KineticEngine {
   /// The pairs that fire, with their correlations now. Complexity: a look at every neuron.
   public var firingSet: FiringSet {
     FiringSet(
-      shards: readShards { step, shard, neurons in
+      shards: readShards { step, shard, neuronNow in
         var result = FiringSet.Shard()
         shard.readLists { lists in
           _ = KineticWorkspace.with(points: step.gram.rows) { workspace in
-            for (local, neuron) in shard.neurons.enumerated() where neurons[neuron].firing > 0 {
-              let (list, state) = (lists[local], neurons[neuron])
+            for (local, neuron) in shard.neurons.enumerated() {
+              let list = lists[local]
+              let state = neuronNow(neuron, list)
+              guard state.firing > 0 else { continue }
               step.correlate(list, neuron: neuron, state, workspace)
               for k in (0..<Int(state.firing)).sorted(by: { list.points[$0] < list.points[$1] }) {
                 result.append(point: Int(list.points[k]), correlation: workspace.values[k])

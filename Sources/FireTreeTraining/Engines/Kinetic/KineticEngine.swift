@@ -40,6 +40,7 @@ public struct KineticEngine: TrainingEngine {
   var anchors: AnchoredWeights
   var lists: CandidateLists
   var neurons: [KineticNeuron]
+  var countdowns: [KineticCountdown]
   var impulses: KineticImpulses
   /// The output weights of a single output, without padding; else empty.
   let singleWeights: [Float]
@@ -66,6 +67,7 @@ public struct KineticEngine: TrainingEngine {
     neurons = [KineticNeuron](
       repeating: KineticNeuron(skin: skins.initial(network: network, optimizer: optimizer)),
       count: network.neuronCount)
+    countdowns = [KineticCountdown](repeating: KineticCountdown(), count: network.neuronCount)
     impulses = KineticImpulses(
       points: points.count, outputs: network.outputCount, usesVelocity: optimizer.usesVelocity)
     singleWeights =
@@ -158,27 +160,22 @@ public struct KineticEngine: TrainingEngine {
         _ = KineticWorkspace.with(points: step.gram.rows) { workspace in
           withUnsafeTemporaryAllocation(of: Int32.self, capacity: range.count + 1) { expired in
             guard let expired = expired.baseAddress else { return }
-            for (local, neuron) in range.enumerated() {
-              expired[part.looked] = Int32(truncatingIfNeeded: local)
-              if step.advance(&neurons[neuron], lists[local].points, neuron: neuron) { part.looked += 1 }
-              if neurons[neuron].firing > 0 { part.moved += 1 }
-            }
+            (part.looked, part.moved) = step.expired(of: range, lists, neurons, into: expired)
             for k in 0..<part.looked {
               let (local, neuron) = (Int(expired[k]), range.lowerBound + Int(expired[k]))
               if k + Self.lookAhead < part.looked {
                 let next = Int(expired[k + Self.lookAhead])
-                step.prefetch(lists[next], neurons[range.lowerBound + next])
+                step.prefetch(lists[next], neurons.states[range.lowerBound + next])
               }
-              let list = lists[local]
-              guard !step.look(at: list, neuron: neuron, &neurons[neuron], &part.changes, workspace) else {
-                continue
-              }
-              step.retire(
-                list, neuron: neuron, shard: index, neurons[neuron], &part.retired, anchors, workspace)
+              let (list, state) = (lists[local], neurons.states + neuron)
+              let result = step.look(at: list, neuron: neuron, &state.pointee, &part.changes, workspace)
+              step.count(&neurons.countdowns[neuron], state.pointee, list.points, neuron: neuron, after: result)
+              guard result == .spent else { continue }
+              step.retire(list, neuron: neuron, shard: index, state.pointee, &part.retired, anchors, workspace)
               // Clocks go about twice as far as neurons.
-              neurons[neuron].skin = skins.skin(
-                firing: Int(neurons[neuron].firing),
-                stepLength: 0.5 * neurons[neuron].stepLength * step.speed(of: neurons[neuron]))
+              state.pointee.skin = skins.skin(
+                firing: Int(state.pointee.firing),
+                stepLength: 0.5 * neurons.countdowns[neuron].length * step.speed(of: state.pointee))
             }
           }
         }
@@ -206,8 +203,8 @@ public struct KineticEngine: TrainingEngine {
           guard let part = parts.baseAddress.map({ $0 + index }) else { continue }
           found.withCandidates(at: position) { points, correlations in
             KineticPlacing(step: step).place(
-              points, correlations, weightNorm: found.weightNorm(at: position), neuron: neuron, into: &shard,
-              &neurons[neuron], &part.pointee.retired, &part.pointee.changes, workspace)
+              points, correlations, neuron: neuron, into: &shard, neurons, &part.pointee.retired,
+              &part.pointee.changes, workspace)
           }
         }
       }
@@ -254,12 +251,13 @@ public struct KineticEngine: TrainingEngine {
   /// f from the correlations as they are now. Complexity: a look at every neuron.
   private mutating func refreshOutputs() {
     let (outputCount, pointCount) = (outputWeights.columns, points.count)
-    let sums = readShards { step, shard, neurons in
+    let sums = readShards { step, shard, neuronNow in
       var sums = OutputSums.zeros(points: pointCount, outputs: outputCount)
       shard.readLists { lists in
         _ = KineticWorkspace.with(points: pointCount) { workspace in
           for (local, neuron) in shard.neurons.enumerated() {
-            let (list, state) = (lists[local], neurons[neuron])
+            let list = lists[local]
+            let state = neuronNow(neuron, list)
             step.correlate(list, neuron: neuron, state, workspace)
             sums.withUnsafeMutableBufferPointer { sums in
               guard let sums = sums.baseAddress else { return }
@@ -286,8 +284,8 @@ public struct KineticEngine: TrainingEngine {
       shard.withLists { lists in
         _ = KineticWorkspace.with(points: step.gram.rows) { workspace in
           for (local, neuron) in range.enumerated() {
-            let magnitude = step.settle(lists[local], neuron: neuron, neurons[neuron], workspace)
-            step.rebase(lists[local], &neurons[neuron], magnitude: magnitude, workspace)
+            step.rebase(
+              lists[local], neuron: neuron, &neurons.states[neuron], &neurons.countdowns[neuron], workspace)
           }
         }
       }

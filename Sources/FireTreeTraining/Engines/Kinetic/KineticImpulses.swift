@@ -1,6 +1,6 @@
 import FireTreeCore
 
-/// What the steps of kinetic training have done at the outputs: their sum Gamma, the last one, and with momentum the
+/// What the steps of kinetic training have done at the outputs: their sum Gamma, the last ones, and with momentum the
 /// velocity V (n x C each; learning rate and momentum included).
 ///
 /// A neuron that has fired on point i in all steps since t0 has moved its coefficient of i by
@@ -15,16 +15,12 @@ struct KineticImpulses: Sendable {
   private var velocity: [Double]
   /// As floats (1 x n stride).
   private var sums: Matrix
-  private var steps: Matrix
   private var velocities: Matrix
-  /// Steps since the start.
-  private(set) var now = 0
-  /// What a velocity that is left alone keeps in the last step, and how far it carried in it, by what it kept.
-  private(set) var decay: Float = 0
-  private(set) var carry: Float = 0
-  /// max_i sum_c |Gamma_ic|, and the same of the last step.
-  private(set) var largestSum: Float = 0
-  private(set) var largestStep: Float = 0
+  private var history: StepHistory
+  /// What a velocity that is left alone keeps in the last step.
+  private var decay: Float = 0
+  /// max_i sum_c |Gamma_ic|.
+  private var largestSum: Float = 0
 
   init(points: Int, outputs: Int, usesVelocity: Bool) {
     (self.points, self.outputs, self.usesVelocity) = (points, outputs, usesVelocity)
@@ -32,50 +28,51 @@ struct KineticImpulses: Sendable {
     sum = [Double](repeating: 0, count: points * outputs)
     velocity = usesVelocity ? sum : []
     sums = Matrix(rows: 1, columns: points * stride)
-    steps = sums
     velocities = Matrix(rows: 1, columns: usesVelocity ? points * stride : 0)
+    history = StepHistory(points: points, outputs: outputs, stride: stride)
   }
+
+  /// Steps since the start.
+  var now: Int { history.now }
 
   private static func stride(outputs: Int) -> Int { outputs == 1 ? 1 : Matrix.stride(columns: outputs) }
 
   /// Bytes held for so many points and outputs.
   static func requiredMemory(points: Int, outputs: Int) -> ByteCount {
-    ByteCount(16 * outputs + 12 * stride(outputs: outputs)) * points
+    ByteCount(16 * outputs + 8 * stride(outputs: outputs)) * points
+      + StepHistory.requiredMemory(points: points, stride: stride(outputs: outputs))
   }
 
   /// A step along `gradient` (n x C).
   mutating func add(gradient: MatrixView, optimizer: GradientDescent) {
     let (rate, mu) = (Double(optimizer.learningRate), Double(optimizer.momentum.coefficient))
     let (p, q) = optimizer.weightsOfGradientAndVelocity
-    now += 1
-    (decay, carry) = (Float(mu), optimizer.learningRate * q)
-    (largestSum, largestStep) = (0, 0)
+    (decay, largestSum) = (Float(mu), 0)
     let (outputs, stride, usesVelocity) = (outputs, stride, usesVelocity)
+    var steps = [Float](repeating: 0, count: sum.count)
     sums.withMutableView { sums in
-      steps.withMutableView { steps in
-        velocities.withMutableView { velocities in
-          for i in 0..<points {
-            var (sumSize, stepSize) = (0.0, 0.0)
-            for c in 0..<outputs {
-              let (position, g) = (i * outputs + c, Double(gradient[i, c]))
-              var step = Double(p) * g
-              if usesVelocity {
-                velocity[position] = mu * velocity[position] + g
-                step += Double(q) * velocity[position]
-                velocities[0, i * stride + c] = Float(velocity[position])
-              }
-              step *= rate
-              sum[position] += step
-              sums[0, i * stride + c] = Float(sum[position])
-              steps[0, i * stride + c] = Float(step)
-              sumSize += abs(sum[position])
-              stepSize += abs(step)
+      velocities.withMutableView { velocities in
+        for i in 0..<points {
+          var size = 0.0
+          for c in 0..<outputs {
+            let (position, g) = (i * outputs + c, Double(gradient[i, c]))
+            var step = Double(p) * g
+            if usesVelocity {
+              velocity[position] = mu * velocity[position] + g
+              step += Double(q) * velocity[position]
+              velocities[0, i * stride + c] = Float(velocity[position])
             }
-            (largestSum, largestStep) = (max(largestSum, Float(sumSize)), max(largestStep, Float(stepSize)))
+            step *= rate
+            sum[position] += step
+            sums[0, i * stride + c] = Float(sum[position])
+            steps[position] = Float(step)
+            size += abs(sum[position])
           }
+          largestSum = max(largestSum, Float(size))
         }
       }
     }
+    history.append(steps, decay: decay, carry: optimizer.learningRate * q)
   }
 
   /// Forgets the sum: coefficients have taken it up.
@@ -88,24 +85,24 @@ struct KineticImpulses: Sendable {
   /// What shards read, valid during a call (n x C each).
   struct View {
     let sums: MatrixView
-    let steps: MatrixView
     /// nil without momentum.
     let velocities: MatrixView?
+    let history: StepHistory.View
     let decay: Float
-    let carry: Float
     let largestSum: Float
-    let largestStep: Float
   }
 
   func withView<Result>(_ body: (View) -> Result) -> Result {
-    Matrix.withViews(sums, steps, velocities) { sums, steps, velocities in
-      let rows = { (flat: MatrixView) in
-        MatrixView(base: flat.base, rows: points, columns: outputs, stride: stride)
+    Matrix.withViews(sums, velocities) { sums, velocities in
+      history.withView { history in
+        let rows = { (flat: MatrixView) in
+          MatrixView(base: flat.base, rows: points, columns: outputs, stride: stride)
+        }
+        return body(
+          View(
+            sums: rows(sums), velocities: usesVelocity ? rows(velocities) : nil, history: history,
+            decay: decay, largestSum: largestSum))
       }
-      return body(
-        View(
-          sums: rows(sums), steps: rows(steps), velocities: usesVelocity ? rows(velocities) : nil,
-          decay: decay, carry: carry, largestSum: largestSum, largestStep: largestStep))
     }
   }
 }

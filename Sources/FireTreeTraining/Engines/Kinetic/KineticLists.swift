@@ -22,16 +22,12 @@ enum KineticPlane {
 /// support, all that have a coefficient.
 struct KineticNeuron: Sendable {
   /// The neuron's clock: the lengths of its steps, as vectors of coefficients, added up since the anchor; never less than
-  /// that.
+  /// that. It stands at the step to which its countdown says it was moved.
   var path: Double = 0
   /// Where the clock may be before the neuron has to be looked at, and before its drift has to be.
   var due: Float = 0
   var driftDue: Float = 0
-  /// By how much the last step moved the clock.
-  var stepLength: Float = 0
   var skin: Float = 0
-  /// |w_r(t0)|.
-  var weightNorm: Float = 0
   /// Candidates that fire; those with a coefficient.
   var firing: Int32 = 0
   var support: Int32 = 0
@@ -50,6 +46,24 @@ struct KineticNeuron: Sendable {
     if rounded == .up { return Double(near) < value ? near.nextUp : near }
     return Double(near) > value ? near.nextDown : near
   }
+}
+
+/// What says whether a neuron's clock has to be moved at all: all that is read of most neurons in a step. See
+/// `StepHistory`.
+struct KineticCountdown: Sendable {
+  /// How far the clock was from where the neuron has to be looked at, when it was last moved, at most.
+  var slack: Float = -.infinity
+  /// At least the length of that step.
+  var length: Float = 0
+  /// The step to which it was moved, modulo 2^16, and the number of points on which the neuron fires.
+  var moment: UInt16 = 0
+  var firing: UInt16 = 0
+}
+
+/// All neurons, as shards write them.
+struct KineticNeurons {
+  let states: UnsafeMutablePointer<KineticNeuron>
+  let countdowns: UnsafeMutablePointer<KineticCountdown>
 }
 
 /// Neurons whose skin is spent, between their last look and their new anchor.

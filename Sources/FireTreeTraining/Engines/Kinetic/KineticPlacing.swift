@@ -8,22 +8,21 @@ struct KineticPlacing {
   /// The list of neuron `local` of the shard becomes that of the candidates found; its pattern and its part in the
   /// outputs are corrected for what it was before, in `retired`.
   func place(
-    _ points: UnsafeBufferPointer<UInt16>, _ correlations: UnsafeBufferPointer<Float>, weightNorm: Float,
-    neuron: Int, into shard: inout CandidateLists.Shard, _ state: inout KineticNeuron,
+    _ points: UnsafeBufferPointer<UInt16>, _ correlations: UnsafeBufferPointer<Float>, neuron: Int,
+    into shard: inout CandidateLists.Shard, _ neurons: KineticNeurons,
     _ retired: inout RetiredNeurons, _ changes: inout PatternChanges, _ workspace: KineticWorkspace
   ) {
-    let local = neuron - shard.neurons.lowerBound
+    let (local, state) = (neuron - shard.neurons.lowerBound, neurons.states + neuron)
     let old = retired.take(neuron)
     let chosen = (points: workspace.terms.columns, values: workspace.terms.coefficients)
     let firing = appendFiring(points, correlations, chosen)
     let support = appendMoving(points, correlations, old, retired, chosen, firing: firing)
     let count = appendOthers(
-      points, correlations, chosen, firing: firing, support: support, skin: state.skin)
+      points, correlations, chosen, firing: firing, support: support, skin: state.pointee.skin)
     shard.replace(
       local, points: UnsafeBufferPointer(start: chosen.points, count: count),
       correlations: UnsafeBufferPointer(start: chosen.values, count: count))
-    state.weightNorm = weightNorm
-    (state.firing, state.support) = (Int32(firing), Int32(support))
+    (state.pointee.firing, state.pointee.support) = (Int32(firing), Int32(support))
     shard.withLists { lists in
       let list = lists[local]
       setAlpha(list, neuron: neuron, firing: firing)
@@ -31,7 +30,8 @@ struct KineticPlacing {
         setResidues(list, neuron: neuron, old, retired, firing: firing, support: support, workspace)
       }
       if let old { report(list, neuron: neuron, old, retired, firing: firing, &changes, workspace) }
-      step.start(list, &state, workspace)
+      step.start(list, &state.pointee, workspace)
+      step.restart(&neurons.countdowns[neuron], state.pointee, list.points, neuron: neuron)
     }
   }
 

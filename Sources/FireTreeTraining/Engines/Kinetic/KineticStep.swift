@@ -29,42 +29,9 @@ struct KineticStep {
   let rounding: Float
 
   /// One unit of rounding, of two roundings in sequence.
-  private static let unit: Float = 0x1p-23
+  static let unit: Float = 0x1p-23
   /// Reaches are never less than this times the largest norm, so that what is left of a limit says how far it is.
   private static let leastReach: Float = 1e-3
-
-  // MARK: - The clock
-
-  /// Moves a neuron's clock by one step; returns whether it has to be looked at.
-  @inline(__always)
-  func advance(
-    _ state: inout KineticNeuron, _ points: UnsafePointer<UInt16>, neuron: Int
-  ) -> Bool {
-    var length: Float = 0
-    if state.firing > 0 {
-      let squares = Kernels.squaredProducts(
-        outputWeights.row(neuron), with: impulses.steps, points: points, count: Int(state.firing))
-      let inflation = 1 + Self.unit * Float(state.firing + 8)
-      length = (squares.squareRoot() * inflation + Float(state.firing) * stepRounding) * outputScale
-    }
-    if state.residue > 0 {
-      state.decay *= impulses.decay
-      let carry = impulses.carry * state.decay
-      state.carry += carry
-      length += (carry * (1 + 1e-4) + Self.unit * state.carry) * state.residue
-      // What is left of a velocity must not end in subnormal numbers.
-      if state.decay * state.residue < 1e-30 { (state.decay, state.residue) = (0, 0) }
-    }
-    state.stepLength = length
-    guard length != 0 else { return false }
-    state.path += Double(length)
-    return !(state.path < Double(state.due))
-  }
-
-  /// What rounding may change a coefficient's step by, without 1 / sqrt(m).
-  private var stepRounding: Float {
-    Self.unit * Float(outputWeights.columns + 4) * largestWeight * impulses.largestStep
-  }
 
   /// A limit for a candidate of this reach that is `distance` from the threshold.
   @inline(__always)
@@ -75,19 +42,22 @@ struct KineticStep {
 
   // MARK: - A look
 
+  /// What a look finds: pairs keep their states, or some change; or the skin is spent.
+  enum LookResult { case same, changed, spent }
+
   /// Computes the candidates of a neuron whose limits its clock has passed. Pairs that changed state go to `changes`.
-  /// Returns false when the skin is spent, and then the neuron's coefficients are up to date in its list, its pattern is
-  /// that of its last look, and the correlations of its support are in `workspace.values`.
+  /// When the skin is spent, the neuron's coefficients are up to date in its list, its pattern is that of its last look,
+  /// and the correlations of its support are in `workspace.values`.
   func look(
     at list: CandidateLists.List, neuron: Int, _ state: inout KineticNeuron, _ changes: inout PatternChanges,
     _ workspace: KineticWorkspace
-  ) -> Bool {
+  ) -> LookResult {
     let magnitude = settle(list, neuron: neuron, state, workspace)
     let error = error(magnitude, state)
     if !(state.path < Double(state.driftDue)) {
       guard measureDrift(list, &state, error: error, workspace) else {
         commit(list, neuron: neuron, state, workspace)
-        return false
+        return .spent
       }
     }
     let (limits, reaches) = (list.plane(KineticPlane.limit), list.plane(KineticPlane.reach))
@@ -105,14 +75,15 @@ struct KineticStep {
       let position = Int(positions[q])
       let s = anchored[position] + workspace.values[q]
       workspace.values[q] = s
-      let distance = abs(s - threshold) - error * norms[Int(workspace.terms.columns[q])]
-      limits[position] = limit(distance, reach: reaches[position], path: state.path)
+      limits[position] = limit(
+        distance(s, of: workspace.terms.columns[q], error: error), reach: reaches[position], path: state.path)
       due = min(due, limits[position])
       if (s > threshold) != (position < firing) { changed = true }
     }
     state.due = due
-    if changed { change(list, neuron: neuron, &state, count: count, &changes, workspace) }
-    return true
+    guard changed else { return .same }
+    change(list, neuron: neuron, &state, count: count, &changes, workspace)
+    return .changed
   }
 
   /// The coefficients of the support as they are now into `workspace.terms.coefficients`, and what Gamma has in them into
@@ -146,10 +117,20 @@ struct KineticStep {
   @inline(__always)
   private func error(_ magnitude: Float, _ state: KineticNeuron) -> Float {
     let decayed = impulses.velocities == nil ? 0 : 2 / (1 - impulses.decay)
-    let shares = largestWeight * outputScale * impulses.largestSum * Float(state.firing)
+    // Of a single output a share is one product, and counted in the magnitude.
+    let shares =
+      outputWeights.columns == 1
+      ? magnitude : largestWeight * outputScale * impulses.largestSum * Float(state.firing)
     let sums =
       (Float(state.support + 8) + decayed) * magnitude + Float(outputWeights.columns + 4) * shares
-    return Self.unit * (sums * largestNorm + state.weightNorm + 1)
+    return Self.unit * sums * largestNorm
+  }
+
+  /// A candidate's distance from the threshold, less what rounding may have of it; `error` is that of the neuron. What
+  /// adding the movement to the anchored correlation rounds is a part of the threshold, or else of the distance.
+  @inline(__always)
+  private func distance(_ s: Float, of point: UInt16, error: Float) -> Float {
+    abs(s - threshold) - error * norms[Int(point)] - 2 * Self.unit * abs(threshold)
   }
 
   /// |w - w(t0)|, and when it has to be measured again; false when the skin is spent.
@@ -203,10 +184,13 @@ struct KineticStep {
     Kernels.prefetch(list.plane(KineticPlane.reach), count: near)
   }
 
-  /// Makes the coefficients those that `settle` computed, without anything from Gamma, which is about to start anew.
+  /// Makes the coefficients what they are now, without anything from Gamma, which is about to start anew.
   func rebase(
-    _ list: CandidateLists.List, _ state: inout KineticNeuron, magnitude: Float, _ workspace: KineticWorkspace
+    _ list: CandidateLists.List, neuron: Int, _ state: inout KineticNeuron,
+    _ countdown: inout KineticCountdown, _ workspace: KineticWorkspace
   ) {
+    _ = advance(&state, &countdown, list.points, neuron: neuron)
+    let magnitude = settle(list, neuron: neuron, state, workspace)
     list.plane(KineticPlane.alpha).update(from: workspace.terms.coefficients, count: Int(state.support))
     if impulses.velocities != nil {
       let residue = list.plane(KineticPlane.residue)
@@ -214,6 +198,7 @@ struct KineticStep {
       rate(list, &state)
     }
     state.path += Double(error(magnitude, state) / max(largestNorm, 1e-30))
+    restart(&countdown, state, list.points, neuron: neuron)
   }
 
   // MARK: - Start
@@ -234,8 +219,7 @@ struct KineticStep {
     let error = error((0..<support).reduce(Float(0)) { $0 + 2 * abs(alpha[$1]) }, state)
     for k in 0..<list.count {
       reaches[k] = max(reaches[k].squareRoot() * (1 + Self.unit * Float(support + 6)), least)
-      limits[k] = limit(
-        abs(anchored[k] - threshold) - error * norms[Int(points[k])], reach: reaches[k], path: 0)
+      limits[k] = limit(distance(anchored[k], of: points[k], error: error), reach: reaches[k], path: 0)
       state.due = min(state.due, limits[k])
     }
     rate(list, &state)

@@ -1,0 +1,167 @@
+import FireTreeCore
+import RealModule
+
+/// The last steps of kinetic training, and how far the latest may exceed what a neuron knows of an earlier one.
+///
+/// A neuron's step is as long as c, its coefficients, with c_i = -<a_r, step_i> / sqrt(m) where it fires. Whoever knows
+/// |c| of step t' bounds the path since then without looking at its points,
+///
+///     |c(t'+1)| + ... + |c(t)| <= (t - t') |c(t')| + sum over steps of |c(.) - c(t')|,
+///
+/// where the differences, for a neuron that fires on k points, are at most max |a| / sqrt(m) times the length of the k
+/// largest |step_i(.) - step_i(t')|_1: the same for all neurons that fire on so many. Gradients change slowly, so this
+/// says of most neurons that their clocks (`KineticStep`) need not be moved yet. Those of the others are moved over all
+/// steps since, for which these are kept.
+struct StepHistory: Sendable {
+  /// Steps that are kept: no clock is left behind by more than that.
+  static let capacity = 8
+  /// Numbers of points that bounds are distinguished by; the last stands for all larger ones.
+  static let classes = 64
+
+  /// Floats from the same number of one output to that of the next point: steps of a point are side by side.
+  private let stride: Int
+  private let points: Int
+  private let outputs: Int
+  /// Of point i, step t and output c at (8 i + t mod 8) stride + c.
+  private var steps: Matrix
+  /// By age, t - t', and number of points: the sum over the differences above, without max |a| / sqrt(m); infinite where
+  /// the step after t' is kept no longer.
+  private var excess: [Float]
+  /// Of each kept step what the largest |step_i|_1 is, and with momentum how far left velocities carry and what they keep.
+  private var largest: [Float]
+  private var carries: [Float]
+  private var decays: [Float]
+  /// The number of the last step.
+  private(set) var now = 0
+
+  init(points: Int, outputs: Int, stride: Int) {
+    (self.points, self.outputs, self.stride) = (points, outputs, stride)
+    steps = Matrix(rows: 1, columns: points * Self.capacity * stride)
+    excess = [Float](repeating: 0, count: (Self.capacity + 1) * Self.classes)
+    largest = [Float](repeating: 0, count: Self.capacity)
+    (carries, decays) = (largest, largest)
+  }
+
+  /// Bytes held for so many points.
+  static func requiredMemory(points: Int, stride: Int) -> ByteCount {
+    ByteCount(4 * capacity * stride) * points
+  }
+
+  /// The next step (n x C), with what a velocity that is left alone keeps in it and how far that carries.
+  mutating func append(_ step: [Float], decay: Float, carry: Float) {
+    let (last, slot) = (now % Self.capacity, (now + 1) % Self.capacity)
+    // Velocities that are left carry less with every step, as long as these do not change.
+    let isSteady = now == 0 || (carry <= carries[last] && decay <= 1)
+    now += 1
+    (decays[slot], carries[slot], largest[slot]) = (decay, carry, 0)
+    steps.withMutableView { steps in
+      let base = steps.row(0)
+      for i in 0..<points {
+        var size: Float = 0
+        for c in 0..<outputs {
+          base[(Self.capacity * i + slot) * stride + c] = step[i * outputs + c]
+          size += abs(step[i * outputs + c])
+        }
+        largest[slot] = max(largest[slot], size)
+      }
+    }
+    for age in Swift.stride(from: Self.capacity, through: 1, by: -1) {
+      let row = age * Self.classes
+      guard age < Self.capacity, age <= now, isSteady else {
+        for k in 0..<Self.classes { excess[row + k] = .infinity }
+        continue
+      }
+      let lengths = lengthsOfLargest(differences(from: (now - age) % Self.capacity, to: slot))
+      for k in 0..<Self.classes { excess[row + k] = excess[row - Self.classes + k] + lengths[k] }
+    }
+  }
+
+  /// |step_i - step_i'|_1^2 of every point.
+  private func differences(from old: Int, to new: Int) -> [Float] {
+    steps.withView { steps in
+      let base = steps.row(0)
+      return (0..<points).map { i in
+        let (a, b) = (
+          base + (Self.capacity * i + old) * stride, base + (Self.capacity * i + new) * stride
+        )
+        var size: Float = 0
+        for c in 0..<outputs { size += abs(a[c] - b[c]) }
+        return size * size
+      }
+    }
+  }
+
+  /// For k = 0, 1, ... the square root of the sum of the k largest `squares`, at least; for the last class that of all.
+  ///
+  /// Squares are sorted into four bins an octave. Complexity: O(n).
+  private func lengthsOfLargest(_ squares: [Float]) -> [Float] {
+    // The sign of a float, its exponent and two bits more.
+    let shift: UInt32 = 21
+    var counts = [Int32](repeating: 0, count: 1 << 10)
+    var sums = [Double](repeating: 0, count: 1 << 10)
+    for square in squares {
+      let bin = Int(square.bitPattern >> shift) & 0x3FF
+      counts[bin] += 1
+      sums[bin] += Double(square)
+    }
+    var lengths = [Float](repeating: 0, count: Self.classes)
+    var (sum, taken) = (0.0, 0)
+    for bin in counts.indices.reversed() where counts[bin] > 0 {
+      let edge = Double(Float(bitPattern: UInt32(bin + 1) << shift))
+      let last = min(taken + Int(counts[bin]), Self.classes - 2)
+      if taken < last {
+        for k in taken + 1...last {
+          lengths[k] = Self.root(sum + min(sums[bin], Double(k - taken) * edge))
+        }
+      }
+      sum += sums[bin]
+      taken += Int(counts[bin])
+    }
+    for k in min(taken + 1, Self.classes - 1)..<Self.classes { lengths[k] = Self.root(sum) }
+    return lengths
+  }
+
+  /// The square root, raised by what differences and sums may have been rounded by.
+  private static func root(_ sum: Double) -> Float { Float(sum.squareRoot()) * (1 + 1e-5) }
+
+  /// What shards read, valid during a call.
+  struct View {
+    let steps: UnsafePointer<Float>
+    let stride: Int
+    let excess: UnsafePointer<Float>
+    let largest: UnsafePointer<Float>
+    let carries: UnsafePointer<Float>
+    let decays: UnsafePointer<Float>
+    let now: Int
+
+    /// Step `t` as rows of all points (n x C).
+    func rows(_ t: Int, points: Int, outputs: Int) -> MatrixView {
+      MatrixView(
+        base: steps + t % capacity * stride, rows: points, columns: outputs, stride: capacity * stride)
+    }
+
+    /// What the bound above adds for a neuron left alone for `age` steps that fires on `firing` points.
+    @inline(__always)
+    func excess(age: Int, firing: Int) -> Float { excess[age * classes + min(firing, classes - 1)] }
+  }
+
+  func withView<Result>(_ body: (View) -> Result) -> Result {
+    steps.withView { steps in
+      excess.withUnsafeBufferPointer { excess in
+        largest.withUnsafeBufferPointer { largest in
+          carries.withUnsafeBufferPointer { carries in
+            decays.withUnsafeBufferPointer { decays in
+              guard let excess = excess.baseAddress, let largest = largest.baseAddress,
+                let carries = carries.baseAddress, let decays = decays.baseAddress
+              else { preconditionFailure("a history has room") }
+              return body(
+                View(
+                  steps: steps.row(0), stride: stride, excess: excess, largest: largest, carries: carries,
+                  decays: decays, now: now))
+            }
+          }
+        }
+      }
+    }
+  }
+}
