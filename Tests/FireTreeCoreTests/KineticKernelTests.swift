@@ -31,30 +31,46 @@ import Testing
     }
   }
 
-  /// Rows of every stride, and a single column without padding.
+  /// Rows of every stride, and such as are a part of longer ones.
   @Test(arguments: 1...34) func squaredProducts(outputs: Int) {
     var random = SeededGenerator(seed: UInt64(outputs))
     let matrix = random.matrix(rows: 8, columns: outputs)
     let vector = random.matrix(rows: 1, columns: outputs)
     for count in 0...21 {
-      let points = indices(count, below: 8, &random)
-      var results = [
-        Matrix.withViews(matrix, vector) {
-          Kernels.squaredProducts($1.row(0), with: $0, points: points, count: count)
-        }
-      ]
-      if outputs == 1 {
-        results.append(
-          withColumn(matrix.elements.map { $0[0] }) {
-            Kernels.squaredProducts(vector.row(0), with: $0, points: points, count: count)
-          })
+      let points = indices(count, below: 4, &random)
+      let results = Matrix.withViews(matrix, vector) { matrix, vector in
+        [
+          Kernels.squaredProducts(vector.row(0), with: matrix, points: points, count: count),
+          Kernels.squaredProducts(
+            vector.row(0),
+            with: MatrixView(base: matrix.row(1), rows: 4, columns: outputs, stride: 2 * matrix.stride),
+            points: points, count: count),
+        ]
       }
-      let expected = PlainKernels.squaredProducts(vector.row(0), with: matrix, points: points)
+      let expected = [points, points.map { 2 * $0 + 1 }].map {
+        PlainKernels.squaredProducts(vector.row(0), with: matrix, points: $0)
+      }
       // Squares of sums of at most C, each within (C + 2) u C, and their sum.
       let tolerance = Double(count * outputs * outputs * (2 * outputs + count + 6)) * 0x1p-24
-      for result in results {
-        #expect(abs(Double(result) - expected) <= tolerance, "\(count) of \(results.count)")
+      for (result, expected) in zip(results, expected) {
+        #expect(abs(Double(result) - expected) <= tolerance, "\(count)")
       }
+    }
+  }
+
+  @Test(arguments: 0...21) func stepLengths(count: Int) {
+    var random = SeededGenerator(seed: UInt64(count))
+    let steps = random.matrix(rows: 9, columns: 8).elements
+    let points = indices(count, below: 9, &random)
+    let lengths = steps.flatMap { $0 }.withUnsafeBufferPointer { steps in
+      [Float](unsafeUninitializedCapacity: 8) { lengths, initialized in
+        guard let base = steps.baseAddress, let result = lengths.baseAddress else { return }
+        Kernels.stepLengths(base, points: points, count: count, into: result)
+        initialized = 8
+      }
+    }
+    for (length, expected) in zip(lengths, PlainKernels.stepLengths(steps, points: points)) {
+      #expect(abs(Double(length) - expected) <= Double(count + 4) * 0x1p-24 * expected)
     }
   }
 

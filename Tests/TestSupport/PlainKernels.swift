@@ -51,6 +51,13 @@ extension PlainKernels {
     products(vector, with: matrix, rows: points.map(Int.init)).reduce(0) { $0 + $1 * $1 }
   }
 
+  /// Of each column the length of the vector of the chosen rows.
+  public static func stepLengths(_ steps: [[Float]], points: [UInt16]) -> [Double] {
+    (0..<8).map { k in
+      points.reduce(0.0) { $0 + Double(steps[Int($1)][k]) * Double(steps[Int($1)][k]) }.squareRoot()
+    }
+  }
+
   /// The sums of `alpha` (support) and `shares`, which end before it, and the sum of the magnitudes of both.
   public static func sumCoefficients(
     alpha: [Float], shares: [Float]

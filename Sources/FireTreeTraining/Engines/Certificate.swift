@@ -69,13 +69,17 @@ package struct SkinModel: Sendable {
   /// beta.
   private let growth: Float
   private let stretch: Float
+  /// Lists of about four times the candidates of skin 0.
+  package static let defaultStretch: Float = 1.4
   /// For tests: every skin is this one.
   package var fixed: Float?
   /// How many points a neuron of normal weights fires on, times their mean length.
   private let expectedFiring: Float
 
   /// `stretch` bounds the skins that are chosen: a list has at most exp(`stretch`) times the candidates of skin 0.
-  package init(points: DataPoints, threshold: Float, candidateCost: Float = 1, stretch: Float = 1.4) {
+  package init(
+    points: DataPoints, threshold: Float, candidateCost: Float = 1, stretch: Float = defaultStretch
+  ) {
     (self.candidateCost, self.stretch) = (candidateCost, stretch)
     // A matrix product runs at about 80 flops a nanosecond and core.
     anchorCost = 2 * Float(points.storedElements) / 80 + 4 * Float(points.dimension)
@@ -113,12 +117,12 @@ package struct SkinModel: Sendable {
   /// The skin before anything is known of a neuron's steps: what training is expected to move it by altogether, when it
   /// converges in a few steps. Gradients at the outputs are taken to be about 1 and to pull the same way at first. A
   /// learning rate that is not known yet (0) will be 1 / the largest eigenvalue of the tangent kernel; that is about a
-  /// fortieth of the number of points that a neuron fires on, on images.
-  func initial(network: Network, optimizer: GradientDescent) -> Float {
+  /// fortieth of the number of points that a neuron fires on, on images. `steps` is how often that step is expected to be
+  /// repeated.
+  func initial(network: Network, optimizer: GradientDescent, steps: Float = 6) -> Float {
     if let fixed { return fixed }
     let pull = network.outputWeights.largestMagnitude * network.outputScale
     let first = pull * (optimizer.learningRate > 0 ? optimizer.learningRate * expectedFiring : 40)
-    // All lists cost memory at the same time: not more than about four times the candidates of skin 0.
-    return min(max(6 * first, 0.02), 1.4 / growth)
+    return min(max(steps * first, 0.02), stretch / growth)
   }
 }

@@ -1,5 +1,6 @@
 import CorrelationTrees
 import FireTreeCore
+import RealModule
 
 /// The planes that the candidates of every engine have; see `CandidateLists`.
 enum CandidatePlane {
@@ -73,10 +74,13 @@ struct CertifiedLists: Sendable {
     for neuron in certificates.indices { certificates[neuron].skin = skin }
   }
 
-  /// Bytes that lists and certificates will hold: a skin makes at most about four times as many candidates as points
+  /// Bytes that lists and certificates will hold: a skin makes at most exp(`stretch`) times as many candidates as points
   /// fire (`SkinModel`), and the lists have room to grow.
-  static func requiredMemory(for shape: ProblemShape, bytesPerCandidate: Int) -> ByteCount {
-    let candidates = min(Double(shape.points), 4.1 * shape.firing.share * Double(shape.points))
+  static func requiredMemory(
+    for shape: ProblemShape, bytesPerCandidate: Int, stretch: Float = SkinModel.defaultStretch
+  ) -> ByteCount {
+    let candidates = min(
+      Double(shape.points), Double(Float.exp(stretch)) * shape.firing.share * Double(shape.points))
     let lists = Tiles(of: shape.points, size: CandidateLists.maximumPoints).count
     return ByteCount(bytesPerCandidate) * shape.neurons * Int(1.6 * candidates + 4)
       + ByteCount(MemoryLayout<Certificate>.stride + 48 + 16 * lists) * shape.neurons

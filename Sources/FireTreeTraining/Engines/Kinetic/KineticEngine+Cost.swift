@@ -26,7 +26,8 @@ extension KineticEngine {
   public static func requiredMemory(for shape: ProblemShape) -> ByteCount {
     shape.baseMemory + .matrix(rows: shape.points, columns: shape.points)
       + CertifiedLists.requiredMemory(
-        for: shape, bytesPerCandidate: 2 + 4 * KineticPlane.count(usesVelocity: shape.usesVelocity))
+        for: shape, bytesPerCandidate: 2 + 4 * KineticPlane.count(usesVelocity: shape.usesVelocity),
+        stretch: candidateStretch)
       + CoFiringTensor.requiredMemory(
         points: shape.points, outputs: shape.outputs, separate: shape.layout == .grouped)
       + KineticImpulses.requiredMemory(points: shape.points, outputs: shape.outputs)

@@ -19,12 +19,13 @@ import FireTreeCore
 /// by itself (`KineticPlane.residue`).
 ///
 /// The outputs and Gamma are kept in doubles. Every 256 steps the outputs are computed from the correlations, and Gamma
-/// starts anew, so that coefficients are not small differences of large sums. Correlations come from the neuron's anchor, so that no rounding adds up over steps; when its drift has spent its skin it is
-/// anchored anew (`CandidateLists`), and its part in the outputs is replaced by that of the new correlations.
+/// starts anew, so that coefficients are not small differences of large sums. Correlations come from the neuron's anchor,
+/// so that no rounding adds up over steps; when its drift has spent its skin it is anchored anew (`CandidateLists`), and
+/// its part in the outputs is replaced by that of the new correlations.
 ///
-/// Complexity of a step: n^2 C^2 / 2 multiply-adds for the outputs, k C for the clock of each neuron with k points that
-/// fire, and for each neuron that is looked at a comparison a candidate and about k multiply-adds for each that is
-/// computed. Memory: the anchored weights, n^2 for G, that of the tensor, 56 bytes a neuron, and 18 bytes a candidate (22
+/// Complexity of a step: n^2 C^2 / 2 multiply-adds for the outputs, a comparison a neuron, k C multiply-adds for each whose
+/// clock is moved (`StepHistory`), with k points that fire, and for each neuron that is looked at a comparison a candidate and about k multiply-adds for each that is
+/// computed. Memory: the anchored weights, n^2 for G, that of the tensor, 60 bytes a neuron, and 18 bytes a candidate (22
 /// with momentum).
 public struct KineticEngine: TrainingEngine {
   public let points: DataPoints
@@ -60,12 +61,14 @@ public struct KineticEngine: TrainingEngine {
     threshold = network.threshold
     anchoring = Anchoring(points: points, threshold: threshold)
     gram = points.gramMatrix(workers: workers)
-    skins = SkinModel(points: points, threshold: threshold, candidateCost: 0.2, stretch: 2)
+    // Far candidates cost memory and next to no time, so lists are long and neurons are rarely anchored.
+    skins = SkinModel(
+      points: points, threshold: threshold, candidateCost: 0.07, stretch: Self.candidateStretch)
     anchors = AnchoredWeights(network: network, points: points, usesVelocity: false, workers: workers)
     lists = CandidateLists(
       neurons: network.neuronCount, planes: KineticPlane.count(usesVelocity: optimizer.usesVelocity))
     neurons = [KineticNeuron](
-      repeating: KineticNeuron(skin: skins.initial(network: network, optimizer: optimizer)),
+      repeating: KineticNeuron(skin: skins.initial(network: network, optimizer: optimizer, steps: 16)),
       count: network.neuronCount)
     countdowns = [KineticCountdown](repeating: KineticCountdown(), count: network.neuronCount)
     impulses = KineticImpulses(
@@ -83,6 +86,8 @@ public struct KineticEngine: TrainingEngine {
   }
 
   static let maximumPoints = 1 << 15
+  /// The logarithm of how many times the candidates of skin 0 a list has at most.
+  static let candidateStretch: Float = 2
   /// How many neurons ahead memory is asked for: lists are far apart, and each is used shortly.
   private static let lookAhead = 6
   /// Steps after which the outputs are computed from the correlations, and Gamma starts anew.
