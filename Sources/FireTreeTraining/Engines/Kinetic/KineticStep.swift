@@ -126,11 +126,16 @@ struct KineticStep {
     return Self.unit * sums * largestNorm
   }
 
-  /// A candidate's distance from the threshold, less what rounding may have of it; `error` is that of the neuron. What
-  /// adding the movement to the anchored correlation rounds is a part of the threshold, or else of the distance.
+  /// How far a candidate may move before it has to be computed again: its distance from the threshold, less what rounding
+  /// may have of it. A tie, which is nearer than that, has either state, and keeps the one it was found in until it has moved
+  /// by as much again, but by no more than half of what an inner product near b may be rounded by.
+  ///
+  /// `error` is that of the neuron. What adding the movement to the anchored correlation rounds is a part of the threshold,
+  /// or else of the distance.
   @inline(__always)
   private func distance(_ s: Float, of point: UInt16, error: Float) -> Float {
-    abs(s - threshold) - error * norms[Int(point)] - 2 * Self.unit * abs(threshold)
+    let rounding = error * norms[Int(point)] + 2 * Self.unit * abs(threshold)
+    return max(abs(s - threshold) - rounding, min(rounding, 0.25 * self.rounding * abs(threshold)))
   }
 
   /// |w - w(t0)|, and when it has to be measured again; false when the skin is spent.
