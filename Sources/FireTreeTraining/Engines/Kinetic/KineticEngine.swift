@@ -174,9 +174,11 @@ public struct KineticEngine: TrainingEngine {
               }
               let (list, state) = (lists[local], neurons.states + neuron)
               let result = step.look(at: list, neuron: neuron, &state.pointee, &part.changes, workspace)
-              step.count(&neurons.countdowns[neuron], state.pointee, list.points, neuron: neuron, after: result)
+              step.count(
+                &neurons.countdowns[neuron], state.pointee, list.points, neuron: neuron, after: result)
               guard result == .spent else { continue }
-              step.retire(list, neuron: neuron, shard: index, state.pointee, &part.retired, anchors, workspace)
+              step.retire(
+                list, neuron: neuron, shard: index, state.pointee, &part.retired, anchors, workspace)
               // Clocks go about twice as far as neurons.
               state.pointee.skin = skins.skin(
                 firing: Int(state.pointee.firing),
