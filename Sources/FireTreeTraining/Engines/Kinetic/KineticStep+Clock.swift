@@ -88,23 +88,21 @@ extension KineticStep {
     _ body: (UnsafeMutablePointer<Float>) -> Void
   ) {
     let (history, firing, weights) = (impulses.history, Int(state.firing), outputWeights.row(neuron))
+    let (isSingle, outputs) = (outputWeights.columns == 1, outputWeights.columns)
     let inflation = 1 + Self.unit * Float(firing + 8)
+    let rounding = stepRounding(firing: firing) * largestWeight
     withUnsafeTemporaryAllocation(of: Float.self, capacity: StepHistory.capacity) { lengths in
       guard let lengths = lengths.baseAddress else { return }
-      if outputWeights.columns == 1 {
-        Kernels.stepLengths(history.steps, points: points, count: firing, into: lengths)
-        for slot in 0..<StepHistory.capacity { lengths[slot] *= abs(weights[0]) }
-      } else {
-        for t in history.now - steps + 1...history.now {
-          lengths[t % StepHistory.capacity] = Kernels.squaredProducts(
-            weights, with: history.rows(t, points: gram.rows, outputs: outputWeights.columns), points: points,
-            count: firing
+      if isSingle { Kernels.stepLengths(history.steps, points: points, count: firing, into: lengths) }
+      for t in history.now - steps + 1...history.now {
+        let slot = t % StepHistory.capacity
+        let length =
+          isSingle
+          ? lengths[slot] * abs(weights[0])
+          : Kernels.squaredProducts(
+            weights, with: history.rows(t, points: gram.rows, outputs: outputs), points: points, count: firing
           ).squareRoot()
-        }
-      }
-      let rounding = stepRounding(firing: firing) * largestWeight
-      for slot in 0..<StepHistory.capacity {
-        lengths[slot] = (lengths[slot] * inflation + rounding * history.largest[slot]) * outputScale
+        lengths[slot] = (length * inflation + rounding * history.largest[slot]) * outputScale
       }
       body(lengths)
     }
@@ -117,10 +115,17 @@ extension KineticStep {
     state.decay *= impulses.history.decays[slot]
     let carry = impulses.history.carries[slot] * state.decay
     state.carry += carry
-    let length = (carry * (1 + 1e-4) + Self.unit * state.carry) * state.residue
+    let length = length(ofCarry: carry, state)
     // What is left of a velocity must not end in subnormal numbers.
     if state.decay * state.residue < 1e-30 { (state.decay, state.residue) = (0, 0) }
     return length
+  }
+
+  /// How far at most what is left of a velocity moves the coefficients in a step that carries it by `carry`, which the
+  /// neuron's sum already holds.
+  @inline(__always)
+  private func length(ofCarry carry: Float, _ state: KineticNeuron) -> Float {
+    (carry * (1 + 1e-4) + Self.unit * state.carry) * state.residue
   }
 
   /// A neuron as it is now: with its velocity's coefficients decayed over the steps that its clock was not moved in.
@@ -159,10 +164,8 @@ extension KineticStep {
     let slot = history.now % StepHistory.capacity
     var length: Float = 0
     withLengths(of: state, points, neuron: neuron, steps: 1) { length = $0[slot] }
-    if state.residue > 0 {
-      let carry = history.carries[slot] * state.decay
-      length += (carry * (1 + 1e-4) + Self.unit * (state.carry + carry)) * state.residue
-    }
+    // The next step carries a velocity that was left just now by no more than this.
+    if state.residue > 0 { length += self.length(ofCarry: history.carries[slot] * state.decay, state) }
     count(&countdown, state, length: length)
   }
 }

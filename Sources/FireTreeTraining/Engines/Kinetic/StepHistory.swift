@@ -1,5 +1,4 @@
 import FireTreeCore
-import RealModule
 
 /// The last steps of kinetic training, and how far the latest may exceed what a neuron knows of an earlier one.
 ///
@@ -12,11 +11,11 @@ import RealModule
 /// largest |step_i(.) - step_i(t')|_1: the same for all neurons that fire on so many. Gradients change slowly, so this
 /// says of most neurons that their clocks (`KineticStep`) need not be moved yet. Those of the others are moved over all
 /// steps since, for which these are kept.
-struct StepHistory: Sendable {
+package struct StepHistory: Sendable {
   /// Steps that are kept: no clock is left behind by more than that.
-  static let capacity = 8
+  package static let capacity = 8
   /// Numbers of points that bounds are distinguished by; the last stands for all larger ones.
-  static let classes = 64
+  package static let classes = 64
 
   /// Floats from the same number of one output to that of the next point: steps of a point are side by side.
   private let stride: Int
@@ -34,7 +33,7 @@ struct StepHistory: Sendable {
   /// The number of the last step.
   private(set) var now = 0
 
-  init(points: Int, outputs: Int, stride: Int) {
+  package init(points: Int, outputs: Int, stride: Int) {
     (self.points, self.outputs, self.stride) = (points, outputs, stride)
     steps = Matrix(rows: 1, columns: points * Self.capacity * stride)
     excess = [Float](repeating: 0, count: (Self.capacity + 1) * Self.classes)
@@ -48,7 +47,7 @@ struct StepHistory: Sendable {
   }
 
   /// The next step (n x C), with what a velocity that is left alone keeps in it and how far that carries.
-  mutating func append(_ step: [Float], decay: Float, carry: Float) {
+  package mutating func append(_ step: [Float], decay: Float, carry: Float) {
     let (last, slot) = (now % Self.capacity, (now + 1) % Self.capacity)
     // Velocities that are left carry less with every step, as long as these do not change.
     let isSteady = now == 0 || (carry <= carries[last] && decay <= 1)
@@ -125,7 +124,7 @@ struct StepHistory: Sendable {
   private static func root(_ sum: Double) -> Float { Float(sum.squareRoot()) * (1 + 1e-5) }
 
   /// What shards read, valid during a call.
-  struct View {
+  package struct View {
     let steps: UnsafePointer<Float>
     let stride: Int
     let excess: UnsafePointer<Float>
@@ -142,10 +141,10 @@ struct StepHistory: Sendable {
 
     /// What the bound above adds for a neuron left alone for `age` steps that fires on `firing` points.
     @inline(__always)
-    func excess(age: Int, firing: Int) -> Float { excess[age * classes + min(firing, classes - 1)] }
+    package func excess(age: Int, firing: Int) -> Float { excess[age * classes + min(firing, classes - 1)] }
   }
 
-  func withView<Result>(_ body: (View) -> Result) -> Result {
+  package func withView<Result>(_ body: (View) -> Result) -> Result {
     steps.withView { steps in
       excess.withUnsafeBufferPointer { excess in
         largest.withUnsafeBufferPointer { largest in
