@@ -1,3 +1,5 @@
+import CKernels
+
 /// A counter-based random generator: the words of stream `stream`, row `row` are a pure function of the seed, so
 /// any row can be made again alone, in any order, on any thread or machine.
 ///
@@ -43,27 +45,12 @@ public struct CounterGenerator: Sendable {
   /// Fills `row` with independent standard normals.
   ///
   /// Box-Muller on pairs of words, in single precision and with polynomials of our own, so that the bits do not
-  /// depend on the C library. Values lie within 6.7 of 0 (a uniform has 32 bits).
+  /// depend on the C library. Sixteen words make eight pairs: radii from the first eight, angles from the others.
+  /// Values lie within 6.7 of 0 (a uniform has 32 bits).
   ///
   /// Complexity: O(count), about one Philox round trip for four values.
   public func normals(row index: Int, into row: UnsafeMutablePointer<Float>, count: Int) {
-    var block: UInt32 = 0
-    var position = 0
-    while position < count {
-      // Sixteen words make eight pairs: radii from the first eight, angles from the others.
-      let a = words(row: index, block: block), b = words(row: index, block: block &+ 1)
-      let c = words(row: index, block: block &+ 2), d = words(row: index, block: block &+ 3)
-      block &+= 4
-      let radius = Elementary.radius(SIMD8(lowHalf: a, highHalf: b))
-      let (sine, cosine) = Elementary.sineAndCosine(SIMD8(lowHalf: c, highHalf: d))
-      let values = SIMD16(lowHalf: radius * cosine, highHalf: radius * sine)
-      if position + 16 <= count {
-        UnsafeMutableRawPointer(row + position).storeBytes(of: values, as: SIMD16<Float>.self)
-      } else {
-        for lane in 0..<(count - position) { row[position + lane] = values[lane] }
-      }
-      position += 16
-    }
+    firetree_normals(seed, stream, UInt64(truncatingIfNeeded: index), row, count)
   }
 
   /// Fills `row` with independent signs, -1 or +1.

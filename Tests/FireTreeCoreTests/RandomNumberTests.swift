@@ -1,5 +1,6 @@
 import FireTreeCore
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct RandomNumberTests {
@@ -44,6 +45,24 @@ import Testing
         }
       }
     }
+  }
+
+  /// The kernel gives the bits of its plain twin, on every processor, for any length, row, seed and stream.
+  @Test func normalsAreThoseOfThePlainTwin() {
+    for (seed, row) in [(0, 0), (UInt64.max, 1), (0x1234_5678_9ABC_DEF0, 1 << 40 | 77), (42, 999_999)] {
+      for count in Array(0...130) + [784, 20_000] {
+        #expect(
+          normals(seed: seed, row: row, count: count)
+            == PlainNormals.row(row, of: CounterGenerator(seed: seed, stream: 0), count: count))
+      }
+    }
+    var other = [Float](repeating: 0, count: 70)
+    other.withUnsafeMutableBufferPointer {
+      guard let base = $0.baseAddress else { return }
+      CounterGenerator(seed: 7, stream: 0xFFFF_FFFF).normals(row: 3, into: base, count: 70)
+    }
+    #expect(
+      other == PlainNormals.row(3, of: CounterGenerator(seed: 7, stream: 0xFFFF_FFFF), count: 70))
   }
 
   /// Any row, and any prefix of a row, can be made again alone.

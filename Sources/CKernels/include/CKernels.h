@@ -2,7 +2,7 @@
 ///
 /// Only loops that measured at least 1.3 times faster here than in Swift, whose builds target the oldest x86-64. Each
 /// has a plain twin in Swift (Tests/TestSupport/PlainKernels.swift) and a test against it. Sums are reassociated and
-/// multiplications fused with additions, so bits depend on the processor.
+/// multiplications fused with additions, so bits depend on the processor, except in `firetree_normals`.
 ///
 /// Rows of matrices begin on 64-byte boundaries and are padded with zeros to a multiple of 16 floats.
 #ifndef FIRETREE_CKERNELS_H
@@ -56,6 +56,10 @@ void firetree_add_rows(float *vector, const float *matrix, size_t stride, size_t
 /// `result[t] = <vector, matrix[rows[t]]>`, `columns` elements, padded with zeros to a multiple of 16.
 void firetree_dot_rows(const float *vector, const float *matrix, size_t stride, size_t columns,
                        const uint32_t *rows, size_t count, float *result);
+
+/// Standard normals by Philox-4x32 and the transform of Box and Muller, the same bits on every processor: see
+/// `CounterGenerator.normals`.
+void firetree_normals(uint64_t seed, uint32_t stream, uint64_t row, float *values, size_t count);
 
 // Kinetic training: see KineticEngine.swift.
 

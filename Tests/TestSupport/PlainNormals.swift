@@ -1,8 +1,24 @@
-/// Single-precision elementary functions of random words, eight at a time, the same bits on every machine.
+import FireTreeCore
+
+/// `CounterGenerator.normals`, written plainly: the same bits.
+public enum PlainNormals {
+  public static func row(_ index: Int, of generator: CounterGenerator, count: Int) -> [Float] {
+    var result: [Float] = []
+    while result.count < count {
+      let words = (0..<4).map { generator.words(row: index, block: UInt32(result.count / 4 + $0)) }
+      let radius = Elementary.radius(SIMD8(lowHalf: words[0], highHalf: words[1]))
+      let (sine, cosine) = Elementary.sineAndCosine(SIMD8(lowHalf: words[2], highHalf: words[3]))
+      for values in [radius * cosine, radius * sine] { result += (0..<8).map { values[$0] } }
+    }
+    return Array(result.prefix(count))
+  }
+}
+
+/// Single-precision elementary functions of random words, eight at a time.
 ///
 /// The polynomials are the classical minimax ones of the Cephes library (S. Moshier, `logf`, `sinf`, `cosf`); the
 /// error is below 2 units in the last place of the factor concerned, far under the 2^-32 grain of the words.
-enum Elementary {
+private enum Elementary {
   typealias Words = SIMD8<UInt32>
   typealias Values = SIMD8<Float>
 
