@@ -11,11 +11,15 @@ public struct Anchoring: Sendable {
   public let norms: [Float]
   /// The largest of them.
   public let largestNorm: Float
+  /// How many neurons' correlations are best computed together.
+  public static let weightsPerProduct = 512
   /// The relative rounding of a computed correlation, 2 gamma_d.
   public let rounding: Float
+  private let points: OccupiedColumns
 
   public init(points: DataPoints, threshold: Float) {
     self.threshold = threshold
+    self.points = OccupiedColumns(of: points)
     let u = 0x1p-24 * Float(points.dimension + 4)
     rounding = 2 * u / max(1 - u, 0.5)
     let inflation = 1 + rounding
@@ -99,16 +103,17 @@ extension Anchoring {
   /// Computes the correlations of weights (R x d) with all points, by matrix product, and chooses the candidates of
   /// each; `skins` has R elements. Without `blocks` all points are in one.
   ///
-  /// Complexity: 2 R n d flops; memory beyond the result is that of 64 to 256 rows of correlations with
-  /// a block.
+  /// Complexity: 2 R n d flops, d counting columns that are not 0 in all points; memory beyond the result is that of 64
+  /// to 512 rows of correlations with a block.
   public func candidates(
-    of weights: MatrixView, points: DataPoints, skins: UnsafePointer<Float>, blocks: Tiles? = nil
+    of weights: MatrixView, skins: UnsafePointer<Float>, blocks: Tiles? = nil
   ) -> AnchoredLists {
-    let blocks = blocks ?? Tiles(of: points.count, size: max(points.count, 1))
+    let blocks = blocks ?? Tiles(of: norms.count, size: max(norms.count, 1))
     var result = AnchoredLists(blocks: blocks.count)
-    let room = min(blocks.size, points.count)
+    let room = min(blocks.size, norms.count)
     // As many rows as make a fast product, and not more than 4 MB of correlations.
-    let groups = Tiles(of: weights.rows, size: max(64, min(256, (1 << 20) / max(room, 1) / 16 * 16)))
+    let groups = Tiles(
+      of: weights.rows, size: max(64, min(Self.weightsPerProduct, (1 << 20) / max(room, 1) / 16 * 16)))
     Scratch.withMatrix(rows: min(groups.size, weights.rows), columns: room) { scratch in
       withUnsafeTemporaryAllocation(of: UInt16.self, capacity: room + 1) { chosen in
         withUnsafeTemporaryAllocation(of: Float.self, capacity: room + 1) { kept in
@@ -120,8 +125,8 @@ extension Anchoring {
             }
             result.weightNorms += norms
             for block in 0..<blocks.count {
-              let correlations = scratch.rows(0..<rows.rows)
-              correlate(rows, with: points, block: blocks[block], into: correlations)
+              let correlations = scratch.rows(0..<rows.rows).columns(0..<blocks[block].count)
+              points.correlate(rows, points: blocks[block], into: correlations)
               for (slot, r) in groups[group].enumerated() {
                 let count = select(
                   correlations.view.row(slot), block: blocks[block], skin: skins[r], weightNorm: norms[slot],
@@ -134,18 +139,6 @@ extension Anchoring {
       }
     }
     return result
-  }
-
-  /// Correlations of weights (R x d) with a block of points, tile by tile.
-  private func correlate(
-    _ weights: MatrixView, with points: DataPoints, block: Range<Int>, into result: MutableMatrixView
-  ) {
-    let tiles = Tiles(of: block.count, size: points.tiles.size)
-    for tile in 0..<tiles.count {
-      let first = block.lowerBound + tiles[tile].lowerBound
-      points.correlate(
-        weights, points: first..<first + tiles[tile].count, into: result.columns(tiles[tile]))
-    }
   }
 }
 

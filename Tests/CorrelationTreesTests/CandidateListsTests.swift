@@ -79,7 +79,7 @@ import Testing
     let lists = weights.withView { view in
       [Float](repeating: skin, count: 20).withUnsafeBufferPointer { skins in
         guard let skins = skins.baseAddress else { return AnchoredLists() }
-        return anchoring.candidates(of: view, points: points, skins: skins, blocks: blocks)
+        return anchoring.candidates(of: view, skins: skins, blocks: blocks)
       }
     }
     var firing = 0

@@ -27,7 +27,7 @@ import Testing
     let anchoring = Anchoring(points: .dense(Self.points), threshold: Self.threshold)
     let lists = Matrix([weight]).withView { weights in
       withUnsafePointer(to: Self.skin) {
-        anchoring.candidates(of: weights, points: .dense(Self.points), skins: $0)
+        anchoring.candidates(of: weights, skins: $0)
       }
     }
     var found: Set<Int> = []

@@ -22,6 +22,30 @@ import Testing
     }
   }
 
+  /// Leaving out the columns that are 0 in all points changes no correlation (whole numbers), whichever they are.
+  @Test(arguments: [1, 16, 40, 300], [0, 1, 7, 300])
+  func productsOverOccupiedColumnsAreThoseOverAll(dimension: Int, points: Int) {
+    for empty in [0, 1, dimension / 3, dimension - 1, dimension] where empty <= dimension {
+      var random = SeededGenerator(seed: UInt64(dimension * 1000 + points * 3 + empty))
+      var x = random.wholeMatrix(rows: points, columns: dimension, range: -1...1)
+      for column in (0..<dimension).shuffled(using: &random).prefix(empty) {
+        for i in 0..<points { x[i, column] = 0 }
+      }
+      for points in [DataPoints.dense(x), .sparse(x.sparse)] {
+        let occupied = OccupiedColumns(of: points)
+        #expect(occupied.count <= dimension)
+        if case .dense = points, empty >= 20 { #expect(occupied.count <= dimension - empty) }
+        for neurons in [0, 1, 5, 130] {
+          let w = random.wholeMatrix(rows: neurons, columns: dimension)
+          let range = points.count / 3..<points.count
+          var found = Matrix(rows: neurons, columns: range.count)
+          w.withView { w in found.withMutableView { occupied.correlate(w, points: range, into: $0) } }
+          #expect(found == correlations(points, w, range)[0])
+        }
+      }
+    }
+  }
+
   private func correlations(_ points: DataPoints, _ w: Matrix, _ range: Range<Int>) -> [Matrix] {
     var byNeuron = Matrix(rows: w.rows, columns: range.count)
     var byPoint = Matrix(rows: range.count, columns: w.rows)

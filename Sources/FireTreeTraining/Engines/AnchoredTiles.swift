@@ -15,11 +15,11 @@ extension Anchoring {
   /// `rows(chosen, body)` calls `body` with the weights of the chosen neurons, one below the other. Complexity: 2 n d
   /// flops a neuron.
   func candidates(
-    of neurons: [Int32], skins: [Float], points: DataPoints, blocks: Tiles? = nil, workers: Workers,
+    of neurons: [Int32], skins: [Float], blocks: Tiles? = nil, workers: Workers,
     rows: (UnsafeBufferPointer<Int32>, (MatrixView) -> Void) -> Void
   ) -> AnchoredTiles {
     // Four tiles at least, so that all threads have one, whatever their number.
-    let size = max(16, min(DataPoints.weightsPerTile, (neurons.count + 63) / 64 * 16))
+    let size = max(16, min(Anchoring.weightsPerProduct, (neurons.count + 63) / 64 * 16))
     let tiles = Tiles(of: neurons.count, size: size)
     let lists = neurons.withUnsafeBufferPointer { neurons in
       skins.withUnsafeBufferPointer { skins in
@@ -28,7 +28,7 @@ extension Anchoring {
           guard let skins = skins.baseAddress else { return result }
           rows(UnsafeBufferPointer(rebasing: neurons[tiles[tile]])) { rows in
             result = candidates(
-              of: rows, points: points, skins: skins + tiles[tile].lowerBound, blocks: blocks)
+              of: rows, skins: skins + tiles[tile].lowerBound, blocks: blocks)
           }
           return result
         }

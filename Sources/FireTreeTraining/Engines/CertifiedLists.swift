@@ -119,7 +119,7 @@ struct CertifiedLists: Sendable {
   ) {
     for neurons in Anchoring.rounds(of: parts.flatMap(\.expired)) {
       let found = anchoring.candidates(
-        of: neurons, skins: neurons.map { certificates[Int($0)].skin }, points: points, blocks: blocks,
+        of: neurons, skins: neurons.map { certificates[Int($0)].skin }, blocks: blocks,
         workers: workers, rows: rows)
       install(found, &parts, outputWeights: outputWeights, start: start)
     }

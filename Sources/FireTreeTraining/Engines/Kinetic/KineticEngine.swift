@@ -201,7 +201,7 @@ public struct KineticEngine: TrainingEngine {
   /// Anchors the chosen neurons, ascending.
   private mutating func place(_ chosen: [Int32], _ parts: UnsafeMutableBufferPointer<Part>) {
     let found = anchoring.candidates(
-      of: chosen, skins: chosen.map { neurons[Int($0)].skin }, points: points, workers: workers,
+      of: chosen, skins: chosen.map { neurons[Int($0)].skin }, workers: workers,
       rows: anchors.withRows)
     _ = withShards { step, shard, index, neurons in
       _ = KineticWorkspace.with(points: step.gram.rows) { workspace in
