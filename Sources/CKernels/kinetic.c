@@ -1,9 +1,78 @@
+#include <string.h>
+
 #include "CKernels.h"
 #include "Lanes.h"
 
 /// Eight floats anywhere, and what comparing them gives.
 typedef float LooseLanes __attribute__((vector_size(32), aligned(4)));
 typedef int HalfMask __attribute__((vector_size(32)));
+typedef uint32_t HalfWords __attribute__((vector_size(32), aligned(4)));
+
+/// Adds up the lanes.
+static inline __attribute__((always_inline)) uint32_t sum_words(const HalfWords *lanes) {
+  uint32_t sum = 0;
+  for (size_t k = 0; k < 8; k++) sum += (*lanes)[k];
+  return sum;
+}
+
+CLONES size_t firetree_select_late(const firetree_clock *clock, void *countdowns, size_t count, int32_t *positions,
+                                   size_t *moving) {
+  const uint32_t classes = (uint32_t)clock->classes, now = clock->now & 0xFFFFu;
+  const LooseLanes scale = (LooseLanes){0} + clock->scale, ease = (LooseLanes){0} + clock->ease;
+  const HalfMask eases = (HalfMask){0} - (clock->growth != NULL);
+  uint32_t *records = countdowns, rest[24];
+  size_t found = 0;
+  HalfWords moved = {0};
+  for (size_t q = 0; q < count; q += 8) {
+    uint32_t *block = records + 3 * q;
+    size_t width = count - q < 8 ? count - q : 8;
+    if (width < 8) {
+      // The others are countdowns of an infinity that were set just now.
+      for (size_t k = 0; k < 8; k++) rest[3 * k] = 0x7F800000u, rest[3 * k + 1] = 0, rest[3 * k + 2] = now;
+      memcpy(rest, block, 12 * width);
+      block = rest;
+    }
+    HalfWords x = *(HalfWords *)block, y = *(HalfWords *)(block + 8), z = *(HalfWords *)(block + 16);
+    HalfWords w0 = __builtin_shufflevector(x, y, 0, 3, 6, 9, 12, 15, -1, -1);
+    HalfWords w1 = __builtin_shufflevector(x, y, 1, 4, 7, 10, 13, -1, -1, -1);
+    HalfWords w2 = __builtin_shufflevector(x, y, 2, 5, 8, 11, 14, -1, -1, -1);
+    LooseLanes slack = (LooseLanes)__builtin_shufflevector(w0, z, 0, 1, 2, 3, 4, 5, 10, 13);
+    LooseLanes length = (LooseLanes)__builtin_shufflevector(w1, z, 0, 1, 2, 3, 4, 8, 11, 14);
+    w2 = __builtin_shufflevector(w2, z, 0, 1, 2, 3, 4, 9, 12, 15);
+    HalfWords age = (now - w2) & 0xFFFFu, firing = w2 >> 16;
+    age = __builtin_elementwise_min(age, (HalfWords){0} + clock->oldest);
+    HalfWords class = __builtin_elementwise_min(firing, (HalfWords){0} + (classes - 1));
+    HalfWords place = age * classes + class;
+    LooseLanes excess;
+    for (size_t k = 0; k < 8; k++) excess[k] = clock->excess[place[k]];
+    LooseLanes factor = __builtin_convertvector((HalfMask)firing, LooseLanes) * clock->rounding + clock->slowest;
+    LooseLanes doubt = scale * excess * factor;
+    LooseLanes path = __builtin_convertvector((HalfMask)age, LooseLanes) * length * factor + doubt;
+    HalfMask stands = path < slack;
+    HalfMask anew = eases & stands & (age + 1 >= clock->oldest) & (doubt * ease <= slack - path) & (path * 2 <= slack);
+    moved += (HalfWords)(firing != 0) & 1;
+    if (__builtin_reduce_or(anew)) {
+      for (size_t k = 0; k < width; k++) {
+        if (!anew[k]) continue;
+        // Rounded down by more than the subtraction may have rounded up.
+        float left = (slack[k] - path[k]) * (1 - 0x1p-20f);
+        float step = (length[k] + clock->scale * clock->growth[class[k]]) * factor[k];
+        memcpy(block + 3 * k, &left, 4);
+        memcpy(block + 3 * k + 1, &step, 4);
+        block[3 * k + 2] = (firing[k] << 16) | now;
+      }
+      if (width < 8) memcpy(records + 3 * q, rest, 12 * width);
+    }
+    if (!__builtin_reduce_and(stands)) {
+      for (size_t k = 0; k < width; k++) {
+        positions[found] = (int32_t)(q + k);
+        found += !stands[k];
+      }
+    }
+  }
+  *moving = sum_words(&moved);
+  return found;
+}
 
 CLONES float firetree_squared_products(const float *vector, size_t columns, const float *matrix, size_t stride,
                                        const uint16_t *points, size_t count) {
@@ -19,7 +88,8 @@ CLONES float firetree_squared_products(const float *vector, size_t columns, cons
   return squares;
 }
 
-CLONES void firetree_step_lengths(const float *steps, const uint16_t *points, size_t count, float *lengths) {
+CLONES void firetree_step_lengths(const float *steps, const uint16_t *points, size_t count, float factor,
+                                  float margin, const float *margins, float *lengths) {
 #pragma clang fp contract(fast)
   LooseLanes s0 = {0}, s1 = {0};
   size_t t = 0;
@@ -33,7 +103,7 @@ CLONES void firetree_step_lengths(const float *steps, const uint16_t *points, si
     LooseLanes a = *(const LooseLanes *)(steps + 8 * points[t]);
     s0 += a * a;
   }
-  *(LooseLanes *)lengths = __builtin_elementwise_sqrt(s0 + s1);
+  *(LooseLanes *)lengths = __builtin_elementwise_sqrt(s0 + s1) * factor + *(const LooseLanes *)margins * margin;
 }
 
 CLONES float firetree_sum_coefficients(const float *alpha, const float *shares, size_t firing, size_t support,

@@ -8,6 +8,59 @@ extension Kernels {
     firetree_prefetch(start, count * MemoryLayout<Element>.stride)
   }
 
+  /// How far neurons may have moved since their countdowns were set. After a number of steps, its age, a neuron that fires
+  /// on k points has moved by at most
+  ///
+  ///     (age length + scale excess[age, k]) (1 + slowness + rounding k),
+  ///
+  /// and its last step was no longer than (length + scale growth[k]) times the same.
+  public struct Clock {
+    /// By age and number of points (`oldest` + 1 rows of `classes`); the last row is infinite. The last class stands for
+    /// all larger numbers.
+    public let excess: UnsafePointer<Float>
+    /// By number of points; without it no countdown is set anew.
+    public let growth: UnsafePointer<Float>?
+    public let classes: Int
+    public let oldest: Int
+    /// The present step.
+    public let now: Int
+    public let scale: Float
+    public let slowness: Float
+    public let rounding: Float
+    /// Countdowns that are one step from the greatest age are set anew by the bounds, if half of them is left, and at least
+    /// so many times what `excess` makes of what they have taken.
+    public let ease: Float
+
+    public init(
+      excess: UnsafePointer<Float>, growth: UnsafePointer<Float>?, classes: Int, oldest: Int, now: Int,
+      scale: Float, slowness: Float, rounding: Float, ease: Float
+    ) {
+      (self.excess, self.growth, self.classes, self.oldest) = (excess, growth, classes, oldest)
+      (self.now, self.scale, self.slowness, self.rounding, self.ease) = (
+        now, scale, slowness, rounding, ease
+      )
+    }
+  }
+
+  /// Stores the positions of the countdowns that may have run out, ascending; returns how many they are, and how many
+  /// neurons fire on any point.
+  ///
+  /// `countdowns` are records of three words: what is left and the length of a step, as floats, and in the third the step it
+  /// was set at, modulo 2^16, and the number of points, 16 bits each. Complexity: 12 bytes a neuron, eight at a time.
+  @inline(__always)
+  public static func selectLate(
+    _ clock: Clock, countdowns: UnsafeMutableRawPointer, count: Int,
+    into positions: UnsafeMutablePointer<Int32>
+  ) -> (count: Int, moving: Int) {
+    var values = firetree_clock(
+      excess: clock.excess, growth: clock.growth, classes: clock.classes, scale: clock.scale,
+      slowest: 1 + clock.slowness, rounding: clock.rounding, now: UInt32(truncatingIfNeeded: clock.now),
+      oldest: UInt32(clock.oldest), ease: clock.ease)
+    var moving = 0
+    let found = firetree_select_late(&values, countdowns, count, positions, &moving)
+    return (found, moving)
+  }
+
   /// The sum of <vector, matrix[points[t]]>^2; rows are padded with zeros to 16 floats.
   ///
   /// Complexity: 2 `count` columns flops.
@@ -18,15 +71,16 @@ extension Kernels {
     firetree_squared_products(vector, matrix.columns, matrix.base, matrix.stride, points, count)
   }
 
-  /// For each of eight steps the length of the vector of `steps[8 points[t] + k]`, into `lengths` (8).
+  /// For each of eight steps `factor` times the length of the vector of `steps[8 points[t] + k]` and `margin` times
+  /// `margins[k]`, into `lengths` (8).
   ///
   /// Complexity: one load of eight floats for each point.
   @inline(__always)
   public static func stepLengths(
-    _ steps: UnsafePointer<Float>, points: UnsafePointer<UInt16>, count: Int,
-    into lengths: UnsafeMutablePointer<Float>
+    _ steps: UnsafePointer<Float>, points: UnsafePointer<UInt16>, count: Int, factor: Float, margin: Float,
+    margins: UnsafePointer<Float>, into lengths: UnsafeMutablePointer<Float>
   ) {
-    firetree_step_lengths(steps, points, count, lengths)
+    firetree_step_lengths(steps, points, count, factor, margin, margins, lengths)
   }
 
   /// `coefficients[k] = alpha[k] + shares[k]` for the first `firing`, `alpha[k]` for the rest of the `support`; returns the

@@ -62,15 +62,79 @@ import Testing
     var random = SeededGenerator(seed: UInt64(count))
     let steps = random.matrix(rows: 9, columns: 8).elements
     let points = indices(count, below: 9, &random)
+    let margins = floats(8, &random).map(abs)
     let lengths = steps.flatMap { $0 }.withUnsafeBufferPointer { steps in
       [Float](unsafeUninitializedCapacity: 8) { lengths, initialized in
         guard let base = steps.baseAddress, let result = lengths.baseAddress else { return }
-        Kernels.stepLengths(base, points: points, count: count, into: result)
+        Kernels.stepLengths(
+          base, points: points, count: count, factor: 0.3, margin: 0.01, margins: margins, into: result)
         initialized = 8
       }
     }
-    for (length, expected) in zip(lengths, PlainKernels.stepLengths(steps, points: points)) {
-      #expect(abs(Double(length) - expected) <= Double(count + 4) * 0x1p-24 * expected)
+    let expected = PlainKernels.stepLengths(
+      steps, points: points, factor: 0.3, margin: 0.01, margins: margins)
+    for (length, expected) in zip(lengths, expected) {
+      #expect(abs(Double(length) - expected) <= Double(count + 8) * 0x1p-24 * expected)
+    }
+  }
+
+  /// Countdowns of every age and around every class; which are late, and which are set anew and to what.
+  @Test(arguments: Array(0...41) + [1000], [true, false])
+  func selectsLateCountdowns(count: Int, sets: Bool) {
+    var random = SeededGenerator(seed: UInt64(2 * count + (sets ? 1 : 0)))
+    let (classes, oldest, now) = (5, 8, 65_538)
+    let (scale, slowness, rounding, ease): (Float, Float, Float, Float) = (0.25, 1e-2, 1e-3, 4)
+    var excess = (0..<oldest * classes).map { _ in Float.random(in: 0...0.5, using: &random) }
+    excess += [Float](repeating: .infinity, count: classes)
+    let growth = floats(classes, &random).map(abs)
+    let countdowns = (0..<count).map { _ in
+      let age = Int.random(in: 0...oldest, using: &random)
+      let slack = [-.infinity, 0, .infinity, Float.random(in: 0...9, using: &random), 100, 1e30]
+      return PlainKernels.Countdown(
+        slack: slack[Int.random(in: 0..<6, using: &random)], length: Float.random(in: 0...1, using: &random),
+        moment: UInt16(truncatingIfNeeded: now - age), firing: UInt16([0, 1, 3, 4, 5, 900][age % 6]))
+    }
+    var changed = countdowns
+    var positions = [Int32](repeating: -1, count: count + 1)
+    let found = growth.withUnsafeBufferPointer { growth in
+      changed.withUnsafeMutableBytes { records in
+        guard let records = records.baseAddress else { return (count: 0, moving: 0) }
+        return Kernels.selectLate(
+          .init(
+            excess: excess, growth: sets ? growth.baseAddress : nil, classes: classes, oldest: oldest,
+            now: now,
+            scale: scale, slowness: slowness, rounding: rounding, ease: ease), countdowns: records,
+          count: count, into: &positions)
+      }
+    }
+    #expect(found.moving == countdowns.count { $0.firing > 0 })
+    let late = Set(positions.prefix(found.count))
+    #expect(late.count == found.count && positions.prefix(found.count) == late.sorted()[...])
+    #expect(positions[count] == -1, "nothing is written behind the positions")
+    for (k, (old, new)) in zip(countdowns, changed).enumerated() {
+      let age = Int(UInt16(truncatingIfNeeded: now) &- old.moment)
+      let kind = min(Int(old.firing), classes - 1)
+      let (path, doubt, length) = PlainKernels.taken(
+        by: old, age: age, excess: excess[age * classes + kind], growth: growth[kind], scale: scale,
+        slowness: slowness, rounding: rounding)
+      let tolerance = 1e-6 * path
+      if abs(path - Double(old.slack)) > tolerance {
+        #expect(late.contains(Int32(k)) == !(path < Double(old.slack)), "\(k): \(old), \(path)")
+      }
+      guard new != old else {
+        let left = Double(old.slack) - path
+        #expect(
+          !sets || age < oldest - 1 || late.contains(Int32(k)) || doubt * Double(ease) > 0.99 * left
+            || 2 * path > 0.99 * Double(old.slack))
+        continue
+      }
+      #expect(sets && age >= oldest - 1 && !late.contains(Int32(k)))
+      #expect(Double(ease) * doubt <= 1.01 * (Double(old.slack) - path))
+      #expect(new.moment == UInt16(truncatingIfNeeded: now) && new.firing == old.firing)
+      // On the safe side, and not by much.
+      let left = Double(old.slack) - path
+      if left.isFinite { #expect(Double(new.slack) <= left && Double(new.slack) >= left * (1 - 2e-6)) }
+      #expect(abs(Double(new.length) - length) <= 1e-6 * length)
     }
   }
 

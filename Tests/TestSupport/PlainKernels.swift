@@ -52,10 +52,39 @@ extension PlainKernels {
   }
 
   /// Of each column the length of the vector of the chosen rows.
-  public static func stepLengths(_ steps: [[Float]], points: [UInt16]) -> [Double] {
+  public static func stepLengths(
+    _ steps: [[Float]], points: [UInt16], factor: Float, margin: Float, margins: [Float]
+  ) -> [Double] {
     (0..<8).map { k in
-      points.reduce(0.0) { $0 + Double(steps[Int($1)][k]) * Double(steps[Int($1)][k]) }.squareRoot()
+      let square = points.reduce(0.0) { $0 + Double(steps[Int($1)][k]) * Double(steps[Int($1)][k]) }
+      return Double(factor) * square.squareRoot() + Double(margin) * Double(margins[k])
     }
+  }
+
+  /// A countdown as kinetic training keeps it.
+  public struct Countdown: Equatable {
+    public var slack: Float
+    public var length: Float
+    public var moment: UInt16
+    public var firing: UInt16
+
+    public init(slack: Float, length: Float, moment: UInt16, firing: UInt16) {
+      (self.slack, self.length, self.moment, self.firing) = (slack, length, moment, firing)
+    }
+  }
+
+  /// What a countdown has taken at most, the bound's part of that which is in doubt, and how long its last step was at most.
+  /// `excess` and `growth` are those of its age and number of points.
+  public static func taken(
+    by countdown: Countdown, age: Int, excess: Float, growth: Float, scale: Float, slowness: Float,
+    rounding: Float
+  ) -> (path: Double, doubt: Double, length: Double) {
+    let factor = 1 + Double(slowness) + Double(rounding) * Double(countdown.firing)
+    let doubt = Double(scale) * Double(excess) * factor
+    return (
+      Double(age) * Double(countdown.length) * factor + doubt, doubt,
+      (Double(countdown.length) + Double(scale) * Double(growth)) * factor
+    )
   }
 
   /// The sums of `alpha` (support) and `shares`, which end before it, and the sum of the magnitudes of both.

@@ -67,8 +67,33 @@ void firetree_normals(uint64_t seed, uint32_t stream, uint64_t row, float *value
 float firetree_squared_products(const float *vector, size_t columns, const float *matrix, size_t stride,
                                 const uint16_t *points, size_t count);
 
-/// `lengths[k] = sqrt(sum_t steps[8 * points[t] + k]^2)` for k < 8.
-void firetree_step_lengths(const float *steps, const uint16_t *points, size_t count, float *lengths);
+/// How far neurons may have moved since their countdowns were set: see StepHistory.swift. A countdown is three words:
+/// what is left of it and the length of a step, as floats, and in the halves of the third, from the lower, the step it was
+/// set at and the number k of points that fire.
+///
+/// After `age` steps of `length` it is certain to be at most
+/// `(age * length + scale * excess[age * classes + k]) * (slowest + rounding * k)`, for k < `classes`, the last of which
+/// stands for all beyond; a step now is of at most `(length + scale * growth[k])` times that factor.
+typedef struct {
+  /// `(oldest + 1) * classes`, the last row infinite; and `classes`, or nothing when no countdown is to be set anew.
+  const float *excess, *growth;
+  size_t classes;
+  float scale, slowest, rounding;
+  /// The present step, modulo 2^16, and the greatest age.
+  uint32_t now, oldest;
+  /// Countdowns one step from that age are set anew without looking at their neurons, if at least half of them is left, and
+  /// so many times what `excess` makes of what was taken.
+  float ease;
+} firetree_clock;
+
+/// Stores, ascending, the positions of the countdowns that may have run out, and returns how many they are; `moving` becomes
+/// the number of those with points that fire.
+size_t firetree_select_late(const firetree_clock *clock, void *countdowns, size_t count, int32_t *positions,
+                            size_t *moving);
+
+/// `lengths[k] = factor * sqrt(sum_t steps[8 * points[t] + k]^2) + margin * margins[k]` for k < 8.
+void firetree_step_lengths(const float *steps, const uint16_t *points, size_t count, float factor, float margin,
+                           const float *margins, float *lengths);
 
 /// `coefficients[k] = alpha[k] + shares[k]` for k < `firing`, `alpha[k]` for the others below `support`; returns the sum
 /// of the magnitudes of all that was added.

@@ -3,14 +3,16 @@ import FireTreeCore
 
 // The clocks: which are moved, and how.
 extension KineticStep {
-  /// Whether a neuron's clock is certain not to have run out, without being moved.
-  @inline(__always)
-  func stands(_ countdown: KineticCountdown) -> Bool {
-    let (age, firing) = (age(countdown), Int(countdown.firing))
-    let path =
-      Float(age) * countdown.length
-      + impulses.history.excess(age: age, firing: firing) * largestWeight * outputScale
-    return path * (1 + 1e-5 + stepRounding(firing: firing)) < countdown.slack
+  /// Countdowns are set anew by a bound of what they have taken if this many times what is in doubt of that is left.
+  private static let ease: Float = 16
+
+  /// What says of a countdown whether it stands, without looking at the neuron: see `StepHistory`.
+  private var clock: Kernels.Clock {
+    let history = impulses.history
+    return Kernels.Clock(
+      excess: history.excess, growth: impulses.velocities == nil ? history.growth : nil,
+      classes: StepHistory.classes, oldest: StepHistory.capacity, now: history.now,
+      scale: largestWeight * outputScale, slowness: 1e-5, rounding: stepRounding(firing: 1), ease: Self.ease)
   }
 
   /// What rounding may change a neuron's step by, relative to the largest coefficient that one can have.
@@ -32,12 +34,7 @@ extension KineticStep {
     into found: UnsafeMutablePointer<Int32>
   ) -> (found: Int, moved: Int) {
     let (states, countdowns) = (neurons.states + range.lowerBound, neurons.countdowns + range.lowerBound)
-    var (late, moved) = (0, 0)
-    for local in 0..<range.count {
-      found[late] = Int32(truncatingIfNeeded: local)
-      if !stands(countdowns[local]) { late += 1 }
-      if countdowns[local].firing > 0 { moved += 1 }
-    }
+    let (late, moved) = Kernels.selectLate(clock, countdowns: countdowns, count: range.count, into: found)
     var count = 0
     for k in 0..<late {
       if k + Self.lookAhead < late {
@@ -65,13 +62,15 @@ extension KineticStep {
     _ state: inout KineticNeuron, _ countdown: inout KineticCountdown, _ points: UnsafePointer<UInt16>,
     neuron: Int
   ) -> Bool {
+    // A countdown that was set anew by a bound has taken more than the clock knows.
+    if countdown.slack > 0 { state.path = max(state.path, Double(state.due) - Double(countdown.slack)) }
     let age = age(countdown)
     guard age > 0 else { return !(countdown.slack > 0) }
     let history = impulses.history
     var length: Float = 0
     withLengths(of: state, points, neuron: neuron, steps: age) { lengths in
       for t in history.now - age + 1...history.now {
-        length = lengths[t % StepHistory.capacity]
+        length = lengths[t & (StepHistory.capacity - 1)]
         if state.residue > 0 { length += carry(&state, step: t) }
         state.path += Double(length)
       }
@@ -88,21 +87,22 @@ extension KineticStep {
     _ body: (UnsafeMutablePointer<Float>) -> Void
   ) {
     let (history, firing, weights) = (impulses.history, Int(state.firing), outputWeights.row(neuron))
-    let (isSingle, outputs) = (outputWeights.columns == 1, outputWeights.columns)
-    let inflation = 1 + Self.unit * Float(firing + 8)
-    let rounding = stepRounding(firing: firing) * largestWeight
+    let factor = (1 + Self.unit * Float(firing + 8)) * outputScale
+    let margin = stepRounding(firing: firing) * largestWeight * outputScale
     withUnsafeTemporaryAllocation(of: Float.self, capacity: StepHistory.capacity) { lengths in
       guard let lengths = lengths.baseAddress else { return }
-      if isSingle { Kernels.stepLengths(history.steps, points: points, count: firing, into: lengths) }
-      for t in history.now - steps + 1...history.now {
-        let slot = t % StepHistory.capacity
-        let length =
-          isSingle
-          ? lengths[slot] * abs(weights[0])
-          : Kernels.squaredProducts(
-            weights, with: history.rows(t, points: gram.rows, outputs: outputs), points: points, count: firing
-          ).squareRoot()
-        lengths[slot] = (length * inflation + rounding * history.largest[slot]) * outputScale
+      if outputWeights.columns == 1 {
+        Kernels.stepLengths(
+          history.steps, points: points, count: firing, factor: factor * abs(weights[0]), margin: margin,
+          margins: history.largest, into: lengths)
+      } else {
+        for t in history.now - steps + 1...history.now {
+          let slot = t % StepHistory.capacity
+          let square = Kernels.squaredProducts(
+            weights, with: history.rows(t, points: gram.rows, outputs: outputWeights.columns), points: points,
+            count: firing)
+          lengths[slot] = factor * square.squareRoot() + margin * history.largest[slot]
+        }
       }
       body(lengths)
     }

@@ -10,7 +10,9 @@ import FireTreeCore
 /// where the differences, for a neuron that fires on k points, are at most max |a| / sqrt(m) times the length of the k
 /// largest |step_i(.) - step_i(t')|_1: the same for all neurons that fire on so many. Gradients change slowly, so this
 /// says of most neurons that their clocks (`KineticStep`) need not be moved yet. Those of the others are moved over all
-/// steps since, for which these are kept.
+/// steps since, for which these are kept. Of neurons for which the bound is a small part of what is left it is taken for the
+/// path itself when the step after t' is about to be forgotten, and |c(t')| with the difference for |c(t)|: their clocks
+/// need not be moved for as long as that goes.
 package struct StepHistory: Sendable {
   /// Steps that are kept: no clock is left behind by more than that.
   package static let capacity = 8
@@ -26,6 +28,8 @@ package struct StepHistory: Sendable {
   /// By age, t - t', and number of points: the sum over the differences above, without max |a| / sqrt(m); infinite where
   /// the step after t' is kept no longer.
   private var excess: [Float]
+  /// By number of points, how much longer than that of the oldest step that counts the last step may be.
+  private var growth: [Float]
   /// Of each kept step what the largest |step_i|_1 is, and with momentum how far left velocities carry and what they keep.
   private var largest: [Float]
   private var carries: [Float]
@@ -37,6 +41,7 @@ package struct StepHistory: Sendable {
     (self.points, self.outputs, self.stride) = (points, outputs, stride)
     steps = Matrix(rows: 1, columns: points * Self.capacity * stride)
     excess = [Float](repeating: 0, count: (Self.capacity + 1) * Self.classes)
+    growth = [Float](repeating: .infinity, count: Self.classes)
     largest = [Float](repeating: 0, count: Self.capacity)
     (carries, decays) = (largest, largest)
   }
@@ -72,6 +77,7 @@ package struct StepHistory: Sendable {
       }
       let lengths = lengthsOfLargest(differences(from: (now - age) % Self.capacity, to: slot))
       for k in 0..<Self.classes { excess[row + k] = excess[row - Self.classes + k] + lengths[k] }
+      if age == Self.capacity - 1 { growth = lengths }
     }
   }
 
@@ -128,6 +134,7 @@ package struct StepHistory: Sendable {
     let steps: UnsafePointer<Float>
     let stride: Int
     let excess: UnsafePointer<Float>
+    package let growth: UnsafePointer<Float>
     let largest: UnsafePointer<Float>
     let carries: UnsafePointer<Float>
     let decays: UnsafePointer<Float>
@@ -147,16 +154,19 @@ package struct StepHistory: Sendable {
   package func withView<Result>(_ body: (View) -> Result) -> Result {
     steps.withView { steps in
       excess.withUnsafeBufferPointer { excess in
-        largest.withUnsafeBufferPointer { largest in
-          carries.withUnsafeBufferPointer { carries in
-            decays.withUnsafeBufferPointer { decays in
-              guard let excess = excess.baseAddress, let largest = largest.baseAddress,
-                let carries = carries.baseAddress, let decays = decays.baseAddress
-              else { preconditionFailure("a history has room") }
-              return body(
-                View(
-                  steps: steps.row(0), stride: stride, excess: excess, largest: largest, carries: carries,
-                  decays: decays, now: now))
+        growth.withUnsafeBufferPointer { growth in
+          largest.withUnsafeBufferPointer { largest in
+            carries.withUnsafeBufferPointer { carries in
+              decays.withUnsafeBufferPointer { decays in
+                guard let excess = excess.baseAddress, let growth = growth.baseAddress,
+                  let largest = largest.baseAddress, let carries = carries.baseAddress,
+                  let decays = decays.baseAddress
+                else { preconditionFailure("a history has room") }
+                return body(
+                  View(
+                    steps: steps.row(0), stride: stride, excess: excess, growth: growth, largest: largest,
+                    carries: carries, decays: decays, now: now))
+              }
             }
           }
         }
