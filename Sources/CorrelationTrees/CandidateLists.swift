@@ -48,11 +48,8 @@ extension CandidateLists {
     public let neurons: Range<Int>
     private let planes: Int
     private let blocks: Int
-    /// Where each list starts, how long it is, and for how many there is room; in candidates. The lists of a neuron
-    /// follow each other.
-    private var starts: [Int]
-    private var counts: [Int32]
-    private var capacities: [Int32]
+    /// The lists of a neuron follow each other.
+    private var places: [Place]
     private var waste = 0
     /// Never empty, so that they have an address.
     private var points: [UInt16] = [0]
@@ -62,15 +59,13 @@ extension CandidateLists {
       self.neurons = neurons
       self.planes = planes
       self.blocks = blocks
-      starts = [Int](repeating: 0, count: neurons.count * blocks)
-      counts = [Int32](repeating: 0, count: neurons.count * blocks)
-      capacities = counts
+      places = [Place](repeating: Place(), count: neurons.count * blocks)
       values = [Float](repeating: 0, count: planes)
     }
 
-    public var candidateCount: Int { counts.reduce(0) { $0 + Int($1) } }
+    public var candidateCount: Int { places.reduce(0) { $0 + Int($1.count) } }
 
-    public var memoryBytes: Int { points.capacity * 2 + values.capacity * 4 + starts.count * 16 }
+    public var memoryBytes: Int { points.capacity * 2 + values.capacity * 4 + places.count * MemoryLayout<Place>.stride }
 
     /// The list of the shard's neuron `local` for a block becomes `points` with these anchored correlations; the other
     /// planes become 0.
@@ -82,9 +77,9 @@ extension CandidateLists {
     ) {
       precondition(new.count == correlations.count, "a correlation for every candidate")
       let list = local * blocks + block
-      if new.count > Int(capacities[list]) { move(list, capacity: new.count + new.count / 4 + 2) }
-      let (start, capacity) = (starts[list], Int(capacities[list]))
-      counts[list] = Int32(new.count)
+      if new.count > Int(places[list].capacity) { move(list, capacity: new.count + new.count / 4 + 2) }
+      let (start, capacity) = (places[list].start, Int(places[list].capacity))
+      places[list].count = Int32(new.count)
       for k in 0..<new.count {
         points[start + k] = new[k]
         values[start * planes + k] = correlations[k]
@@ -93,12 +88,10 @@ extension CandidateLists {
     }
 
     private mutating func move(_ list: Int, capacity: Int) {
-      waste += Int(capacities[list])
-      capacities[list] = 0
-      counts[list] = 0
+      waste += Int(places[list].capacity)
+      (places[list].count, places[list].capacity) = (0, 0)
       if waste > points.count / 2 { pack() }
-      starts[list] = points.count
-      capacities[list] = Int32(capacity)
+      (places[list].start, places[list].capacity) = (points.count, Int32(capacity))
       points.append(contentsOf: repeatElement(0, count: capacity))
       values.append(contentsOf: repeatElement(0, count: capacity * planes))
     }
@@ -106,9 +99,9 @@ extension CandidateLists {
     /// Moves all lists together, in their order.
     private mutating func pack() {
       var (packedPoints, packedValues) = ([0] as [UInt16], [Float](repeating: 0, count: planes))
-      for list in starts.indices {
-        let (start, capacity) = (starts[list], Int(capacities[list]))
-        starts[list] = packedPoints.count
+      for list in places.indices {
+        let (start, capacity) = (places[list].start, Int(places[list].capacity))
+        places[list].start = packedPoints.count
         packedPoints += points[start..<start + capacity]
         packedValues += values[start * planes..<(start + capacity) * planes]
       }
@@ -141,47 +134,50 @@ extension CandidateLists {
       points: UnsafeMutablePointer<UInt16>?, values: UnsafeMutablePointer<Float>?, _ body: (Lists) -> Result
     ) -> Result {
       guard let points, let values else { preconditionFailure("the arena is never empty") }
-      return starts.withUnsafeBufferPointer { starts in
-        counts.withUnsafeBufferPointer { counts in
-          capacities.withUnsafeBufferPointer { capacities in
-            guard let starts = starts.baseAddress, let counts = counts.baseAddress,
-              let capacities = capacities.baseAddress
-            else { preconditionFailure("a shard has neurons") }
-            return body(
-              Lists(
-                planes: planes, blocks: blocks, starts: starts, counts: counts, capacities: capacities,
-                points: points, values: values))
-          }
-        }
+      return places.withUnsafeBufferPointer { places in
+        guard let places = places.baseAddress else { preconditionFailure("a shard has neurons") }
+        return body(Lists(planes: planes, blocks: blocks, places: places, points: points, values: values))
       }
     }
+  }
+
+  /// Where a list starts, how long it is, and for how many there is room; in candidates.
+  @usableFromInline
+  struct Place: Sendable {
+    @usableFromInline var start = 0
+    @usableFromInline var count: Int32 = 0
+    @usableFromInline var capacity: Int32 = 0
+
+    init() {}
   }
 
   /// The lists of a shard in borrowed memory.
   public struct Lists {
     @usableFromInline let planes: Int
     @usableFromInline let blocks: Int
-    @usableFromInline let starts: UnsafePointer<Int>
-    @usableFromInline let counts: UnsafePointer<Int32>
-    @usableFromInline let capacities: UnsafePointer<Int32>
+    @usableFromInline let places: UnsafePointer<Place>
     @usableFromInline let points: UnsafeMutablePointer<UInt16>
     @usableFromInline let values: UnsafeMutablePointer<Float>
 
     init(
-      planes: Int, blocks: Int, starts: UnsafePointer<Int>, counts: UnsafePointer<Int32>,
-      capacities: UnsafePointer<Int32>, points: UnsafeMutablePointer<UInt16>,
+      planes: Int, blocks: Int, places: UnsafePointer<Place>, points: UnsafeMutablePointer<UInt16>,
       values: UnsafeMutablePointer<Float>
     ) {
-      (self.planes, self.blocks, self.starts, self.counts) = (planes, blocks, starts, counts)
-      (self.capacities, self.points, self.values) = (capacities, points, values)
+      (self.planes, self.blocks, self.places) = (planes, blocks, places)
+      (self.points, self.values) = (points, values)
     }
+
+    /// Asks for what says where a list is, before the list itself is asked for.
+    @inlinable @inline(__always)
+    public func prefetchPlace(of local: Int) { Kernels.prefetch(places + local, count: 1) }
 
     /// The list of the shard's neuron `local`, when there is one block.
     @inlinable @inline(__always)
     public subscript(local: Int) -> List {
-      List(
-        count: Int(counts[local]), points: points + starts[local], values: values + starts[local] * planes,
-        capacity: Int(capacities[local]), planes: planes)
+      let place = places[local]
+      return List(
+        count: Int(place.count), points: points + place.start, values: values + place.start * planes,
+        capacity: Int(place.capacity), planes: planes)
     }
 
     /// The list of the shard's neuron `local` for a block of points.

@@ -37,9 +37,13 @@ extension KineticStep {
     let (late, moved) = Kernels.selectLate(clock, countdowns: countdowns, count: range.count, into: found)
     var count = 0
     for k in 0..<late {
+      if k + 2 * Self.lookAhead < late {
+        let next = Int(found[k + 2 * Self.lookAhead])
+        lists.prefetchPlace(of: next)
+        Kernels.prefetch(states + next, count: 1)
+      }
       if k + Self.lookAhead < late {
         let next = Int(found[k + Self.lookAhead])
-        Kernels.prefetch(states + next, count: 1)
         Kernels.prefetch(lists[next].points, count: Int(countdowns[next].firing))
       }
       let local = Int(found[k])
