@@ -65,7 +65,9 @@ extension CandidateLists {
 
     public var candidateCount: Int { places.reduce(0) { $0 + Int($1.count) } }
 
-    public var memoryBytes: Int { points.capacity * 2 + values.capacity * 4 + places.count * MemoryLayout<Place>.stride }
+    public var memoryBytes: Int {
+      points.capacity * 2 + values.capacity * 4 + places.count * MemoryLayout<Place>.stride
+    }
 
     /// The list of the shard's neuron `local` for a block becomes `points` with these anchored correlations; the other
     /// planes become 0.

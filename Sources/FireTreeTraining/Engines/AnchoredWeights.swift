@@ -141,7 +141,9 @@ struct AnchoredWeights: Sendable {
     var anchors = self
     let tiles = Tiles.neuronShards(of: neuronCount)
     // Copied here by all threads, rather than by the first write.
-    if case .stored(let matrix) = rows { anchors.rows = .stored(matrix.copied(tiles: tiles, workers: workers)) }
+    if case .stored(let matrix) = rows {
+      anchors.rows = .stored(matrix.copied(tiles: tiles, workers: workers))
+    }
     let shards = anchors.withView { anchors in
       workers.map(shards: tiles.count) { index in
         var result = PointCombinations.Shard()
