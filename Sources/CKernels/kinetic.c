@@ -43,11 +43,11 @@ CLONES size_t firetree_select_late(const firetree_clock *clock, void *countdowns
     age = __builtin_elementwise_min(age, (HalfWords){0} + clock->oldest);
     HalfWords class = __builtin_elementwise_min(firing, (HalfWords){0} + (classes - 1));
     HalfWords place = age * classes + class;
-    LooseLanes excess;
-    for (size_t k = 0; k < 8; k++) excess[k] = clock->excess[place[k]];
-    LooseLanes factor = __builtin_convertvector((HalfMask)firing, LooseLanes) * clock->rounding + clock->slowest;
+    LooseLanes excess, multiple;
+    for (size_t k = 0; k < 8; k++) excess[k] = clock->excess[place[k]], multiple[k] = clock->multiples[age[k]];
+    LooseLanes factor = __builtin_convertvector((HalfMask)firing, LooseLanes) * clock->rounding + clock->factor;
     LooseLanes doubt = scale * excess * factor;
-    LooseLanes path = __builtin_convertvector((HalfMask)age, LooseLanes) * length * factor + doubt;
+    LooseLanes path = multiple * length * factor + doubt;
     HalfMask stands = path < slack;
     HalfMask anew = eases & stands & (age + 1 >= clock->oldest) & (doubt * ease <= slack - path) & (path * 2 <= slack);
     moved += (HalfWords)(firing != 0) & 1;
@@ -56,7 +56,7 @@ CLONES size_t firetree_select_late(const firetree_clock *clock, void *countdowns
         if (!anew[k]) continue;
         // Rounded down by more than the subtraction may have rounded up.
         float left = (slack[k] - path[k]) * (1 - 0x1p-20f);
-        float step = (length[k] + clock->scale * clock->growth[class[k]]) * factor[k];
+        float step = (clock->ratio * length[k] + clock->scale * clock->growth[class[k]]) * factor[k];
         memcpy(block + 3 * k, &left, 4);
         memcpy(block + 3 * k + 1, &step, 4);
         block[3 * k + 2] = (firing[k] << 16) | now;

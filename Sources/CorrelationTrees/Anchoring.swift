@@ -104,7 +104,7 @@ extension Anchoring {
   /// each; `skins` has R elements. Without `blocks` all points are in one.
   ///
   /// Complexity: 2 R n d flops, d counting columns that are not 0 in all points; memory beyond the result is that of 64
-  /// to 512 rows of correlations with a block.
+  /// to 512 rows of correlations with a block, and that of `OccupiedColumns.correlate`.
   public func candidates(
     of weights: MatrixView, skins: UnsafePointer<Float>, blocks: Tiles? = nil
   ) -> AnchoredLists {

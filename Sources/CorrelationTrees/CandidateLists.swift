@@ -169,7 +169,7 @@ extension CandidateLists {
       (self.points, self.values) = (points, values)
     }
 
-    /// Asks for what says where a list is, before the list itself is asked for.
+    /// Asks for what says where the list of neuron `local` is, before the list itself is asked for; there is one block.
     @inlinable @inline(__always)
     public func prefetchPlace(of local: Int) { Kernels.prefetch(places + local, count: 1) }
 

@@ -101,7 +101,7 @@ public enum DataPoints: Sendable, Equatable {
 
   // MARK: Products on tiles
 
-  /// The tiles of points in which all products are computed, whoever asks: large enough for the speed of a matrix
+  /// The tiles of points in which products are computed, except where neurons are anchored: large enough for the speed of a matrix
   /// product, small enough that a tile of correlations stays in the second-level cache.
   public var tiles: Tiles { Tiles(of: count, size: Self.pointsPerTile) }
 

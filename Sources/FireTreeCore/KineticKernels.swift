@@ -11,13 +11,16 @@ extension Kernels {
   /// How far neurons may have moved since their countdowns were set. After a number of steps, its age, a neuron that fires
   /// on k points has moved by at most
   ///
-  ///     (age length + scale excess[age, k]) (1 + slowness + rounding k),
+  ///     (multiples[age] length + scale excess[age, k]) (1 + slowness + rounding k),
   ///
-  /// and its last step was no longer than (length + scale growth[k]) times the same.
+  /// and one step before the greatest age its last step was no longer than (ratio length + scale growth[k]) times the same.
   public struct Clock {
+    /// By age (`oldest` + 1).
+    public let multiples: UnsafePointer<Float>
     /// By age and number of points (`oldest` + 1 rows of `classes`); the last row is infinite. The last class stands for
     /// all larger numbers.
     public let excess: UnsafePointer<Float>
+    public let ratio: Float
     /// By number of points; without it no countdown is set anew.
     public let growth: UnsafePointer<Float>?
     public let classes: Int
@@ -32,10 +35,12 @@ extension Kernels {
     public let ease: Float
 
     public init(
-      excess: UnsafePointer<Float>, growth: UnsafePointer<Float>?, classes: Int, oldest: Int, now: Int,
-      scale: Float, slowness: Float, rounding: Float, ease: Float
+      multiples: UnsafePointer<Float>, excess: UnsafePointer<Float>, ratio: Float,
+      growth: UnsafePointer<Float>?, classes: Int, oldest: Int, now: Int, scale: Float, slowness: Float,
+      rounding: Float, ease: Float
     ) {
-      (self.excess, self.growth, self.classes, self.oldest) = (excess, growth, classes, oldest)
+      (self.multiples, self.excess, self.ratio, self.growth) = (multiples, excess, ratio, growth)
+      (self.classes, self.oldest) = (classes, oldest)
       (self.now, self.scale, self.slowness, self.rounding, self.ease) = (
         now, scale, slowness, rounding, ease
       )
@@ -53,8 +58,9 @@ extension Kernels {
     into positions: UnsafeMutablePointer<Int32>
   ) -> (count: Int, moving: Int) {
     var values = firetree_clock(
-      excess: clock.excess, growth: clock.growth, classes: clock.classes, scale: clock.scale,
-      slowest: 1 + clock.slowness, rounding: clock.rounding, now: UInt32(truncatingIfNeeded: clock.now),
+      multiples: clock.multiples, excess: clock.excess, growth: clock.growth, ratio: clock.ratio,
+      classes: clock.classes, scale: clock.scale,
+      factor: 1 + clock.slowness, rounding: clock.rounding, now: UInt32(truncatingIfNeeded: clock.now),
       oldest: UInt32(clock.oldest), ease: clock.ease)
     var moving = 0
     let found = firetree_select_late(&values, countdowns, count, positions, &moving)

@@ -86,13 +86,15 @@ import Testing
     let (scale, slowness, rounding, ease): (Float, Float, Float, Float) = (0.25, 1e-2, 1e-3, 4)
     var excess = (0..<oldest * classes).map { _ in Float.random(in: 0...0.5, using: &random) }
     excess += [Float](repeating: .infinity, count: classes)
+    let (multiples, ratio) = (floats(oldest + 1, &random).map { abs($0) * 9 }, Float(0.7))
     let growth = floats(classes, &random).map(abs)
     let countdowns = (0..<count).map { _ in
       let age = Int.random(in: 0...oldest, using: &random)
       let slack = [-.infinity, 0, .infinity, Float.random(in: 0...9, using: &random), 100, 1e30]
       return PlainKernels.Countdown(
         slack: slack[Int.random(in: 0..<6, using: &random)], length: Float.random(in: 0...1, using: &random),
-        moment: UInt16(truncatingIfNeeded: now - age), firing: UInt16([0, 1, 3, 4, 5, 900][age % 6]))
+        moment: UInt16(truncatingIfNeeded: now - age),
+        firing: [0, 1, 3, 4, 5, 900].randomElement(using: &random) ?? 0)
     }
     var changed = countdowns
     var positions = [Int32](repeating: -1, count: count + 1)
@@ -101,7 +103,8 @@ import Testing
         guard let records = records.baseAddress else { return (count: 0, moving: 0) }
         return Kernels.selectLate(
           .init(
-            excess: excess, growth: sets ? growth.baseAddress : nil, classes: classes, oldest: oldest,
+            multiples: multiples, excess: excess, ratio: ratio, growth: sets ? growth.baseAddress : nil,
+            classes: classes, oldest: oldest,
             now: now,
             scale: scale, slowness: slowness, rounding: rounding, ease: ease), countdowns: records,
           count: count, into: &positions)
@@ -115,8 +118,9 @@ import Testing
       let age = Int(UInt16(truncatingIfNeeded: now) &- old.moment)
       let kind = min(Int(old.firing), classes - 1)
       let (path, doubt, length) = PlainKernels.taken(
-        by: old, age: age, excess: excess[age * classes + kind], growth: growth[kind], scale: scale,
-        slowness: slowness, rounding: rounding)
+        by: old, multiple: multiples[age], excess: excess[age * classes + kind], ratio: ratio,
+        growth: growth[kind], scale: scale, slowness: slowness, rounding: rounding)
+      if age == oldest { #expect(late.contains(Int32(k)), "what is forgotten is late") }
       let tolerance = 1e-6 * path
       if abs(path - Double(old.slack)) > tolerance {
         #expect(late.contains(Int32(k)) == !(path < Double(old.slack)), "\(k): \(old), \(path)")

@@ -3,8 +3,8 @@ import FireTreeTraining
 import TestSupport
 import Testing
 
-/// What the history says later steps may exceed an earlier one by, against sums over its definition: for k points, the
-/// length of the k largest differences, added up over the steps since.
+/// What the history says of the steps after an earlier one, against sums over its definition: multiples of the earlier, and
+/// for k points the length of the k largest differences from them, added up.
 @Suite struct StepHistoryTests {
   /// Steps of `points` x `outputs` numbers whose sizes differ by orders of magnitude, and some of which are 0.
   private func steps(_ count: Int, points: Int, outputs: Int, _ random: inout SeededGenerator) -> [[Float]] {
@@ -16,16 +16,25 @@ import Testing
     }
   }
 
-  /// sum_c |a_ic - b_ic| of every point, the largest first.
-  private func differences(_ a: [Float], _ b: [Float], outputs: Int) -> [Double] {
+  /// sum_c |a_ic - rho b_ic| of every point, the largest first.
+  private func differences(_ a: [Float], _ b: [Float], rho: Double, outputs: Int) -> [Double] {
     stride(from: 0, to: a.count, by: outputs).map { i in
-      (i..<i + outputs).reduce(0.0) { $0 + abs(Double(a[$1]) - Double(b[$1])) }
+      (i..<i + outputs).reduce(0.0) { $0 + abs(Double(a[$1]) - rho * Double(b[$1])) }
     }.sorted(by: >)
   }
 
-  private func excess(_ history: StepHistory, age: Int, firing: Int) -> Float {
-    history.withView { $0.excess(age: age, firing: firing) }
+  /// <a, b> / |b|^2, as a float from 0 to 2.
+  private func ratio(_ a: [Float], _ b: [Float]) -> Double {
+    let square = b.reduce(0.0) { $0 + Double($1) * Double($1) }
+    let product = zip(a, b).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+    return square > 0 ? Double(Float(min(max(product / square, 0), 2))) : 0
   }
+
+  private func excess(_ history: StepHistory, age: Int, firing: Int) -> Float {
+    history.withView { $0.excess[age * StepHistory.classes + min(firing, StepHistory.classes - 1)] }
+  }
+
+  private func multiple(_ history: StepHistory, age: Int) -> Float { history.withView { $0.multiples[age] } }
 
   /// More points than are told apart, as many, and fewer.
   @Test(arguments: [1, 5, 63, 64, 200], [1, 3]) func boundsHoldAndAreTight(points: Int, outputs: Int) {
@@ -38,15 +47,60 @@ import Testing
     for now in 1..<steps.count {
       history.append(steps[now], decay: 0, carry: 0)
       for age in 0..<min(StepHistory.capacity, now + 1) {
+        let old = steps[now - age]
+        let ratios = (now - age..<now).map { ratio(steps[$0 + 1], old) }
+        #expect(abs(Double(multiple(history, age: age)) - ratios.reduce(0, +)) <= 1e-5)
         for firing in 0...points {
           let largest = firing < StepHistory.classes - 1 ? firing : points
-          let exact = (now - age..<now).reduce(0.0) { sum, t in
-            let squares = differences(steps[t + 1], steps[now - age], outputs: outputs).map { $0 * $0 }
-            return sum + squares.prefix(largest).reduce(0, +).squareRoot()
+          let lengths = zip(now - age..<now, ratios).map { t, rho in
+            let squares = differences(steps[t + 1], old, rho: rho, outputs: outputs).map { $0 * $0 }
+            return squares.prefix(largest).reduce(0, +).squareRoot()
+          }
+          let exact = lengths.reduce(0, +)
+          if age == StepHistory.capacity - 1, let last = lengths.last, let rho = ratios.last {
+            let kind = min(firing, StepHistory.classes - 1)
+            let (growth, last32) = history.withView { (Double($0.growth[kind]), Double($0.ratio)) }
+            #expect(growth >= last * (1 - 1e-6) && growth <= last * 1.12 + 1e-30 && abs(last32 - rho) <= 1e-6)
           }
           let bound = Double(excess(history, age: age, firing: firing))
           // Bins are a quarter of an octave of squares at most; roundings are those of sums of floats.
           #expect(bound >= exact * (1 - 1e-6) && bound <= exact * 1.12 + 1e-30, "\(now), \(age), \(firing)")
+        }
+      }
+    }
+  }
+
+  /// The paths of neurons that fire on some of the points, whatever their output weights, are within the bounds: of steps
+  /// that fall together, of unrelated ones, and with velocities.
+  @Test(arguments: [0, 0.9, 1.2] as [Float], [0, 0.25] as [Float])
+  func pathsAreBounded(decay: Float, carry: Float) {
+    let (points, outputs) = (40, 2)
+    var random = SeededGenerator(seed: UInt64(100 * decay + 10 * carry))
+    var history = StepHistory(points: points, outputs: outputs, stride: Matrix.stride(columns: outputs))
+    var all = [[Float](repeating: 0, count: points * outputs)]
+    for now in 1...30 {
+      let noise = steps(1, points: points, outputs: outputs, &random)[0]
+      let step = now == 1 ? noise : zip(all[now - 1], noise).map { decay * $0 + 0.01 * $1 }
+      all.append(step)
+      history.append(step, decay: carry > 0 ? 0.5 : 0, carry: carry)
+      #expect(
+        carry == 0
+          || (0..<min(now, StepHistory.capacity)).allSatisfy { multiple(history, age: $0) == Float($0) })
+      for firing in [1, 2, 7, 40] {
+        let chosen = (0..<points).shuffled(using: &random).prefix(firing)
+        let weights = (0..<outputs).map { _ in Double.random(in: -1...1, using: &random) }
+        let length = { (t: Int) in
+          chosen.reduce(0.0) { sum, i in
+            let c = (0..<outputs).reduce(0.0) { $0 + weights[$1] * Double(all[t][i * outputs + $1]) }
+            return sum + c * c
+          }.squareRoot()
+        }
+        for age in 1..<min(StepHistory.capacity, now) {
+          let path = (now - age + 1...now).reduce(0.0) { $0 + length($1) }
+          let bound =
+            Double(multiple(history, age: age)) * length(now - age)
+            + Double(excess(history, age: age, firing: firing))
+          #expect(path <= bound * (1 + 1e-6), "\(now), \(age), \(firing)")
         }
       }
     }

@@ -76,14 +76,14 @@ extension PlainKernels {
   /// What a countdown has taken at most, the bound's part of that which is in doubt, and how long its last step was at most.
   /// `excess` and `growth` are those of its age and number of points.
   public static func taken(
-    by countdown: Countdown, age: Int, excess: Float, growth: Float, scale: Float, slowness: Float,
-    rounding: Float
+    by countdown: Countdown, multiple: Float, excess: Float, ratio: Float, growth: Float, scale: Float,
+    slowness: Float, rounding: Float
   ) -> (path: Double, doubt: Double, length: Double) {
     let factor = 1 + Double(slowness) + Double(rounding) * Double(countdown.firing)
     let doubt = Double(scale) * Double(excess) * factor
     return (
-      Double(age) * Double(countdown.length) * factor + doubt, doubt,
-      (Double(countdown.length) + Double(scale) * Double(growth)) * factor
+      Double(multiple) * Double(countdown.length) * factor + doubt, doubt,
+      (Double(ratio) * Double(countdown.length) + Double(scale) * Double(growth)) * factor
     )
   }
 

@@ -1,7 +1,7 @@
 /// Inner loops in C, compiled for several instruction sets and chosen at load time.
 ///
 /// Only loops that measured at least 1.3 times faster here than in Swift, whose builds target the oldest x86-64. Each
-/// has a plain twin in Swift (Tests/TestSupport/PlainKernels.swift) and a test against it. Sums are reassociated and
+/// has a plain twin in Swift (PlainKernels.swift and PlainNormals.swift in Tests/TestSupport) and a test against it. Sums are reassociated and
 /// multiplications fused with additions, so bits depend on the processor, except in `firetree_normals`.
 ///
 /// Rows of matrices begin on 64-byte boundaries and are padded with zeros to a multiple of 16 floats.
@@ -71,14 +71,17 @@ float firetree_squared_products(const float *vector, size_t columns, const float
 /// what is left of it and the length of a step, as floats, and in the halves of the third, from the lower, the step it was
 /// set at and the number k of points that fire.
 ///
-/// After `age` steps of `length` it is certain to be at most
-/// `(age * length + scale * excess[age * classes + k]) * (slowest + rounding * k)`, for k < `classes`, the last of which
-/// stands for all beyond; a step now is of at most `(length + scale * growth[k])` times that factor.
+/// After `age` steps it is certain that what they took is at most
+/// `(multiples[age] * length + scale * excess[age * classes + k]) * (factor + rounding * k)`, for k < `classes`, the last of
+/// which stands for all beyond; at the age before the greatest the last step was of at most
+/// `(ratio * length + scale * growth[k])` times that factor.
 typedef struct {
-  /// `(oldest + 1) * classes`, the last row infinite; and `classes`, or nothing when no countdown is to be set anew.
-  const float *excess, *growth;
+  /// `oldest + 1`; `(oldest + 1) * classes`, the last row infinite; and `classes`, or nothing when no countdown is to be
+  /// set anew.
+  const float *multiples, *excess, *growth;
+  float ratio;
   size_t classes;
-  float scale, slowest, rounding;
+  float scale, factor, rounding;
   /// The present step, modulo 2^16, and the greatest age.
   uint32_t now, oldest;
   /// Countdowns one step from that age are set anew without looking at their neurons, if at least half of them is left, and

@@ -22,7 +22,8 @@ enum KineticPlane {
 /// support, all that have a coefficient.
 struct KineticNeuron: Sendable {
   /// The neuron's clock: the lengths of its steps, as vectors of coefficients, added up since the anchor; never less than
-  /// that. It stands at the step to which its countdown says it was moved.
+  /// that. It stands at the step to which its countdown says it was moved; when that was set anew by a bound since, the
+  /// clock is as far as the countdown says (`KineticStep.advance`).
   var path: Double = 0
   /// Where the clock may be before the neuron has to be looked at, and before its drift has to be.
   var due: Float = 0
@@ -51,11 +52,11 @@ struct KineticNeuron: Sendable {
 /// What says whether a neuron's clock has to be moved at all: all that is read of most neurons in a step. See
 /// `StepHistory`.
 struct KineticCountdown: Sendable {
-  /// How far the clock was from where the neuron has to be looked at, when it was last moved, at most.
+  /// How far the clock was at least from where the neuron has to be looked at, when it was last moved or this was set anew.
   var slack: Float = -.infinity
   /// At least the length of that step.
   var length: Float = 0
-  /// The step to which it was moved, modulo 2^16, and the number of points on which the neuron fires.
+  /// That step, modulo 2^16, and the number of points on which the neuron fires.
   var moment: UInt16 = 0
   var firing: UInt16 = 0
 }

@@ -10,7 +10,8 @@ extension KineticStep {
   private var clock: Kernels.Clock {
     let history = impulses.history
     return Kernels.Clock(
-      excess: history.excess, growth: impulses.velocities == nil ? history.growth : nil,
+      multiples: history.multiples, excess: history.excess, ratio: history.ratio,
+      growth: impulses.velocities == nil ? history.growth : nil,
       classes: StepHistory.classes, oldest: StepHistory.capacity, now: history.now,
       scale: largestWeight * outputScale, slowness: 1e-5, rounding: stepRounding(firing: 1), ease: Self.ease)
   }
@@ -21,7 +22,7 @@ extension KineticStep {
     Self.unit * Float(outputWeights.columns + 4) * Float(firing)
   }
 
-  /// Steps since the neuron's clock was moved.
+  /// Steps since the neuron's clock was moved, or its countdown set anew.
   @inline(__always)
   private func age(_ countdown: KineticCountdown) -> Int {
     Int(UInt16(truncatingIfNeeded: impulses.history.now) &- countdown.moment)
@@ -66,15 +67,17 @@ extension KineticStep {
     _ state: inout KineticNeuron, _ countdown: inout KineticCountdown, _ points: UnsafePointer<UInt16>,
     neuron: Int
   ) -> Bool {
-    // A countdown that was set anew by a bound has taken more than the clock knows.
-    if countdown.slack > 0 { state.path = max(state.path, Double(state.due) - Double(countdown.slack)) }
+    // A countdown that was set anew by a bound has taken more than the clock knows; any other by what was rounded.
+    if countdown.slack > 0, countdown.slack.isFinite {
+      state.path = max(state.path, Double(state.due) - Double(countdown.slack))
+    }
     let age = age(countdown)
     guard age > 0 else { return !(countdown.slack > 0) }
     let history = impulses.history
     var length: Float = 0
     withLengths(of: state, points, neuron: neuron, steps: age) { lengths in
       for t in history.now - age + 1...history.now {
-        length = lengths[t & (StepHistory.capacity - 1)]
+        length = lengths[t % StepHistory.capacity]
         if state.residue > 0 { length += carry(&state, step: t) }
         state.path += Double(length)
       }

@@ -3,18 +3,19 @@ import FireTreeCore
 /// The last steps of kinetic training, and how far the latest may exceed what a neuron knows of an earlier one.
 ///
 /// A neuron's step is as long as c, its coefficients, with c_i = -<a_r, step_i> / sqrt(m) where it fires. Whoever knows
-/// |c| of step t' bounds the path since then without looking at its points,
+/// |c| of step t' bounds the path since then without looking at its points: with any numbers rho_s, one for each step,
 ///
-///     |c(t'+1)| + ... + |c(t)| <= (t - t') |c(t')| + sum over steps of |c(.) - c(t')|,
+///     |c(t'+1)| + ... + |c(t)| <= |c(t')| sum_s rho_s + sum_s |c(s) - rho_s c(t')|,
 ///
 /// where the differences, for a neuron that fires on k points, are at most max |a| / sqrt(m) times the length of the k
-/// largest |step_i(.) - step_i(t')|_1: the same for all neurons that fire on so many. Gradients change slowly, so this
-/// says of most neurons that their clocks (`KineticStep`) need not be moved yet. Those of the others are moved over all
-/// steps since, for which these are kept. Of neurons for which the bound is a small part of what is left it is taken for the
-/// path itself when the step after t' is about to be forgotten, and |c(t')| with the difference for |c(t)|: their clocks
-/// need not be moved for as long as that goes.
+/// largest |step_i(s) - rho_s step_i(t')|_1: the same for all neurons that fire on so many. Gradients change slowly, and
+/// much of what they change is that they fall together, so rho_s is the factor that makes the differences shortest; where
+/// velocities carry on, which fall as they will, it is 1. So most neurons' clocks (`KineticStep`) need not be moved yet.
+/// Those of the others are moved over all steps since, for which these are kept. Of neurons for which the bound is a small
+/// part of what is left it is taken for the path itself when the step after t' is about to be forgotten, and for |c(t)|
+/// what it says of that: their clocks need not be moved for as long as that goes.
 package struct StepHistory: Sendable {
-  /// Steps that are kept: no clock is left behind by more than that.
+  /// Steps that are kept: no countdown is of a step before them.
   package static let capacity = 8
   /// Numbers of points that bounds are distinguished by; the last stands for all larger ones.
   package static let classes = 64
@@ -25,10 +26,13 @@ package struct StepHistory: Sendable {
   private let outputs: Int
   /// Of point i, step t and output c at (8 i + t mod 8) stride + c.
   private var steps: Matrix
-  /// By age, t - t', and number of points: the sum over the differences above, without max |a| / sqrt(m); infinite where
-  /// the step after t' is kept no longer.
+  /// By age, t - t': the sum of rho_s.
+  private var multiples: [Float]
+  /// By age and number of points: the sum over the differences above, without max |a| / sqrt(m); infinite where the step
+  /// after t' is kept no longer.
   private var excess: [Float]
-  /// By number of points, how much longer than that of the oldest step that counts the last step may be.
+  /// Of the last step and the greatest age that counts: rho, and by number of points the difference.
+  private var ratio: Float = 1
   private var growth: [Float]
   /// Of each kept step what the largest |step_i|_1 is, and with momentum how far left velocities carry and what they keep.
   private var largest: [Float]
@@ -40,6 +44,7 @@ package struct StepHistory: Sendable {
   package init(points: Int, outputs: Int, stride: Int) {
     (self.points, self.outputs, self.stride) = (points, outputs, stride)
     steps = Matrix(rows: 1, columns: points * Self.capacity * stride)
+    multiples = [Float](repeating: 0, count: Self.capacity + 1)
     excess = [Float](repeating: 0, count: (Self.capacity + 1) * Self.classes)
     growth = [Float](repeating: .infinity, count: Self.classes)
     largest = [Float](repeating: 0, count: Self.capacity)
@@ -75,25 +80,49 @@ package struct StepHistory: Sendable {
         for k in 0..<Self.classes { excess[row + k] = .infinity }
         continue
       }
-      let lengths = lengthsOfLargest(differences(from: (now - age) % Self.capacity, to: slot))
+      let old = (now - age) % Self.capacity
+      let rho = carry == 0 ? bestRatio(of: slot, to: old) : 1
+      let lengths = lengthsOfLargest(differences(of: slot, from: rho, times: old))
+      multiples[age] = multiples[age - 1] + rho
       for k in 0..<Self.classes { excess[row + k] = excess[row - Self.classes + k] + lengths[k] }
-      if age == Self.capacity - 1 { growth = lengths }
+      if age == Self.capacity - 1 { (ratio, growth) = (rho, lengths) }
     }
   }
 
-  /// |step_i - step_i'|_1^2 of every point.
-  private func differences(from old: Int, to new: Int) -> [Float] {
+  /// Calls `body` with the elements of two steps of every point.
+  private func forEachPoint(
+    _ old: Int, _ new: Int, _ body: (UnsafePointer<Float>, UnsafePointer<Float>) -> Void
+  ) {
     steps.withView { steps in
       let base = steps.row(0)
-      return (0..<points).map { i in
-        let (a, b) = (
-          base + (Self.capacity * i + old) * stride, base + (Self.capacity * i + new) * stride
-        )
-        var size: Float = 0
-        for c in 0..<outputs { size += abs(a[c] - b[c]) }
-        return size * size
+      for i in 0..<points {
+        body(base + (Self.capacity * i + old) * stride, base + (Self.capacity * i + new) * stride)
       }
     }
+  }
+
+  /// The number that, times the old step, comes nearest to the new one; not negative.
+  private func bestRatio(of new: Int, to old: Int) -> Float {
+    var (product, square) = (0.0, 0.0)
+    forEachPoint(old, new) { old, new in
+      for c in 0..<outputs {
+        product += Double(old[c]) * Double(new[c])
+        square += Double(old[c]) * Double(old[c])
+      }
+    }
+    return square > 0 ? Float(min(max(product / square, 0), 2)) : 0
+  }
+
+  /// |step_i - ratio step_i'|_1^2 of every point.
+  private func differences(of new: Int, from ratio: Float, times old: Int) -> [Float] {
+    var result: [Float] = []
+    result.reserveCapacity(points)
+    forEachPoint(old, new) { old, new in
+      var size = 0.0
+      for c in 0..<outputs { size += abs(Double(new[c]) - Double(ratio) * Double(old[c])) }
+      result.append(Float(size * size))
+    }
+    return result
   }
 
   /// For k = 0, 1, ... the square root of the sum of the k largest `squares`, at least; for the last class that of all.
@@ -133,7 +162,9 @@ package struct StepHistory: Sendable {
   package struct View {
     let steps: UnsafePointer<Float>
     let stride: Int
-    let excess: UnsafePointer<Float>
+    package let multiples: UnsafePointer<Float>
+    package let excess: UnsafePointer<Float>
+    package let ratio: Float
     package let growth: UnsafePointer<Float>
     let largest: UnsafePointer<Float>
     let carries: UnsafePointer<Float>
@@ -145,27 +176,25 @@ package struct StepHistory: Sendable {
       MatrixView(
         base: steps + t % capacity * stride, rows: points, columns: outputs, stride: capacity * stride)
     }
-
-    /// What the bound above adds for a neuron left alone for `age` steps that fires on `firing` points.
-    @inline(__always)
-    package func excess(age: Int, firing: Int) -> Float { excess[age * classes + min(firing, classes - 1)] }
   }
 
   package func withView<Result>(_ body: (View) -> Result) -> Result {
     steps.withView { steps in
       excess.withUnsafeBufferPointer { excess in
-        growth.withUnsafeBufferPointer { growth in
-          largest.withUnsafeBufferPointer { largest in
-            carries.withUnsafeBufferPointer { carries in
-              decays.withUnsafeBufferPointer { decays in
-                guard let excess = excess.baseAddress, let growth = growth.baseAddress,
-                  let largest = largest.baseAddress, let carries = carries.baseAddress,
-                  let decays = decays.baseAddress
-                else { preconditionFailure("a history has room") }
-                return body(
-                  View(
-                    steps: steps.row(0), stride: stride, excess: excess, growth: growth, largest: largest,
-                    carries: carries, decays: decays, now: now))
+        multiples.withUnsafeBufferPointer { multiples in
+          growth.withUnsafeBufferPointer { growth in
+            largest.withUnsafeBufferPointer { largest in
+              carries.withUnsafeBufferPointer { carries in
+                decays.withUnsafeBufferPointer { decays in
+                  guard let excess = excess.baseAddress, let multiples = multiples.baseAddress,
+                    let growth = growth.baseAddress, let largest = largest.baseAddress,
+                    let carries = carries.baseAddress, let decays = decays.baseAddress
+                  else { preconditionFailure("a history has room") }
+                  return body(
+                    View(
+                      steps: steps.row(0), stride: stride, multiples: multiples, excess: excess, ratio: ratio,
+                      growth: growth, largest: largest, carries: carries, decays: decays, now: now))
+                }
               }
             }
           }
