@@ -8,44 +8,8 @@ extension Kernels {
     firetree_prefetch(start, count * MemoryLayout<Element>.stride)
   }
 
-  /// How far neurons may have moved since their countdowns were set. After a number of steps, its age, a neuron that fires
-  /// on k points has moved by at most
-  ///
-  ///     (multiples[age] length + scale excess[age, k]) (1 + slowness + rounding k),
-  ///
-  /// and one step before the greatest age its last step was no longer than (ratio length + scale growth[k]) times the same.
-  public struct Clock {
-    /// By age (`oldest` + 1).
-    public let multiples: UnsafePointer<Float>
-    /// By age and number of points (`oldest` + 1 rows of `classes`); the last row is infinite. The last class stands for
-    /// all larger numbers.
-    public let excess: UnsafePointer<Float>
-    public let ratio: Float
-    /// By number of points; without it no countdown is set anew.
-    public let growth: UnsafePointer<Float>?
-    public let classes: Int
-    public let oldest: Int
-    /// The present step.
-    public let now: Int
-    public let scale: Float
-    public let slowness: Float
-    public let rounding: Float
-    /// Countdowns that are one step from the greatest age are set anew by the bounds, if half of them is left, and at least
-    /// so many times what `excess` makes of what they have taken.
-    public let ease: Float
-
-    public init(
-      multiples: UnsafePointer<Float>, excess: UnsafePointer<Float>, ratio: Float,
-      growth: UnsafePointer<Float>?, classes: Int, oldest: Int, now: Int, scale: Float, slowness: Float,
-      rounding: Float, ease: Float
-    ) {
-      (self.multiples, self.excess, self.ratio, self.growth) = (multiples, excess, ratio, growth)
-      (self.classes, self.oldest) = (classes, oldest)
-      (self.now, self.scale, self.slowness, self.rounding, self.ease) = (
-        now, scale, slowness, rounding, ease
-      )
-    }
-  }
+  /// How far neurons may have moved since their countdowns were set; see `CKernels.h`.
+  public typealias Clock = firetree_clock
 
   /// Stores the positions of the countdowns that may have run out, ascending; returns how many they are, and how many
   /// neurons fire on any point.
@@ -57,13 +21,10 @@ extension Kernels {
     _ clock: Clock, countdowns: UnsafeMutableRawPointer, count: Int,
     into positions: UnsafeMutablePointer<Int32>
   ) -> (count: Int, moving: Int) {
-    var values = firetree_clock(
-      multiples: clock.multiples, excess: clock.excess, growth: clock.growth, ratio: clock.ratio,
-      classes: clock.classes, scale: clock.scale,
-      factor: 1 + clock.slowness, rounding: clock.rounding, now: UInt32(truncatingIfNeeded: clock.now),
-      oldest: UInt32(clock.oldest), ease: clock.ease)
     var moving = 0
-    let found = firetree_select_late(&values, countdowns, count, positions, &moving)
+    let found = withUnsafePointer(to: clock) {
+      firetree_select_late($0, countdowns, count, positions, &moving)
+    }
     return (found, moving)
   }
 

@@ -98,16 +98,18 @@ import Testing
     }
     var changed = countdowns
     var positions = [Int32](repeating: -1, count: count + 1)
-    let found = growth.withUnsafeBufferPointer { growth in
+    let padded = [multiples, excess, growth].map {
+      $0 + [Float](repeating: .nan, count: excess.count - $0.count)
+    }
+    let tables = Matrix(padded)
+    let found = tables.withView { tables in
       changed.withUnsafeMutableBytes { records in
         guard let records = records.baseAddress else { return (count: 0, moving: 0) }
-        return Kernels.selectLate(
-          .init(
-            multiples: multiples, excess: excess, ratio: ratio, growth: sets ? growth.baseAddress : nil,
-            classes: classes, oldest: oldest,
-            now: now,
-            scale: scale, slowness: slowness, rounding: rounding, ease: ease), countdowns: records,
-          count: count, into: &positions)
+        let clock = Kernels.Clock(
+          multiples: tables.row(0), excess: tables.row(1), growth: sets ? tables.row(2) : nil, ratio: ratio,
+          classes: classes, scale: scale, factor: 1 + slowness, rounding: rounding, now: UInt32(now),
+          oldest: UInt32(oldest), ease: ease)
+        return Kernels.selectLate(clock, countdowns: records, count: count, into: &positions)
       }
     }
     #expect(found.moving == countdowns.count { $0.firing > 0 })

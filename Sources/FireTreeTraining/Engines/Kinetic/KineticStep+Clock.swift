@@ -10,10 +10,11 @@ extension KineticStep {
   private var clock: Kernels.Clock {
     let history = impulses.history
     return Kernels.Clock(
-      multiples: history.multiples, excess: history.excess, ratio: history.ratio,
-      growth: impulses.velocities == nil ? history.growth : nil,
-      classes: StepHistory.classes, oldest: StepHistory.capacity, now: history.now,
-      scale: largestWeight * outputScale, slowness: 1e-5, rounding: stepRounding(firing: 1), ease: Self.ease)
+      multiples: history.multiples, excess: history.excess,
+      growth: impulses.velocities == nil ? history.growth : nil, ratio: history.ratio,
+      classes: StepHistory.classes, scale: largestWeight * outputScale, factor: 1 + 1e-5,
+      rounding: stepRounding(firing: 1), now: UInt32(truncatingIfNeeded: history.now),
+      oldest: UInt32(StepHistory.capacity), ease: Self.ease)
   }
 
   /// What rounding may change a neuron's step by, relative to the largest coefficient that one can have.

@@ -26,29 +26,35 @@ package struct StepHistory: Sendable {
   private let outputs: Int
   /// Of point i, step t and output c at (8 i + t mod 8) stride + c.
   private var steps: Matrix
-  /// By age, t - t': the sum of rho_s.
-  private var multiples: [Float]
-  /// By age and number of points: the sum over the differences above, without max |a| / sqrt(m); infinite where the step
-  /// after t' is kept no longer.
-  private var excess: [Float]
-  /// Of the last step and the greatest age that counts: rho, and by number of points the difference.
+  /// What is known of the steps, in rows of `classes`: see `Row`.
+  private var tables: Matrix
+  /// Of the last step and the greatest age that counts: rho.
   private var ratio: Float = 1
-  private var growth: [Float]
-  /// Of each kept step what the largest |step_i|_1 is, and with momentum how far left velocities carry and what they keep.
-  private var largest: [Float]
-  private var carries: [Float]
-  private var decays: [Float]
+
+  /// The rows of `tables`.
+  private enum Row {
+    /// By age, t - t': the sum of rho_s.
+    static let multiples = 0
+    /// By number of points, what the last step differs by from rho times the step of the greatest age that counts.
+    static let growth = 1
+    /// Of each kept step what the largest |step_i|_1 is, and with momentum how far left velocities carry and what they keep.
+    static let largest = 2
+    static let carries = 3
+    static let decays = 4
+    /// A row an age, by number of points: the sum over the differences above, without max |a| / sqrt(m); infinite where the
+    /// step after t' is kept no longer.
+    static let excess = 5
+    static let count = excess + capacity + 1
+  }
+
   /// The number of the last step.
   private(set) var now = 0
 
   package init(points: Int, outputs: Int, stride: Int) {
     (self.points, self.outputs, self.stride) = (points, outputs, stride)
     steps = Matrix(rows: 1, columns: points * Self.capacity * stride)
-    multiples = [Float](repeating: 0, count: Self.capacity + 1)
-    excess = [Float](repeating: 0, count: (Self.capacity + 1) * Self.classes)
-    growth = [Float](repeating: .infinity, count: Self.classes)
-    largest = [Float](repeating: 0, count: Self.capacity)
-    (carries, decays) = (largest, largest)
+    tables = Matrix(rows: Row.count, columns: Self.classes)
+    for k in 0..<Self.classes { tables[Row.growth, k] = .infinity }
   }
 
   /// Bytes held for so many points.
@@ -60,9 +66,10 @@ package struct StepHistory: Sendable {
   package mutating func append(_ step: [Float], decay: Float, carry: Float) {
     let (last, slot) = (now % Self.capacity, (now + 1) % Self.capacity)
     // Velocities that are left carry less with every step, as long as these do not change.
-    let isSteady = now == 0 || (carry <= carries[last] && decay <= 1)
+    let isSteady = now == 0 || (carry <= tables[Row.carries, last] && decay <= 1)
     now += 1
-    (decays[slot], carries[slot], largest[slot]) = (decay, carry, 0)
+    (tables[Row.decays, slot], tables[Row.carries, slot]) = (decay, carry)
+    var largest: Float = 0
     steps.withMutableView { steps in
       let base = steps.row(0)
       for i in 0..<points {
@@ -71,21 +78,24 @@ package struct StepHistory: Sendable {
           base[(Self.capacity * i + slot) * stride + c] = step[i * outputs + c]
           size += abs(step[i * outputs + c])
         }
-        largest[slot] = max(largest[slot], size)
+        largest = max(largest, size)
       }
     }
+    tables[Row.largest, slot] = largest
     for age in Swift.stride(from: Self.capacity, through: 1, by: -1) {
-      let row = age * Self.classes
+      let row = Row.excess + age
       guard age < Self.capacity, age <= now, isSteady else {
-        for k in 0..<Self.classes { excess[row + k] = .infinity }
+        for k in 0..<Self.classes { tables[row, k] = .infinity }
         continue
       }
       let old = (now - age) % Self.capacity
       let rho = carry == 0 ? bestRatio(of: slot, to: old) : 1
       let lengths = lengthsOfLargest(differences(of: slot, from: rho, times: old))
-      multiples[age] = multiples[age - 1] + rho
-      for k in 0..<Self.classes { excess[row + k] = excess[row - Self.classes + k] + lengths[k] }
-      if age == Self.capacity - 1 { (ratio, growth) = (rho, lengths) }
+      tables[Row.multiples, age] = tables[Row.multiples, age - 1] + rho
+      for k in 0..<Self.classes { tables[row, k] = tables[row - 1, k] + lengths[k] }
+      guard age == Self.capacity - 1 else { continue }
+      ratio = rho
+      for k in 0..<Self.classes { tables[Row.growth, k] = lengths[k] }
     }
   }
 
@@ -179,27 +189,13 @@ package struct StepHistory: Sendable {
   }
 
   package func withView<Result>(_ body: (View) -> Result) -> Result {
-    steps.withView { steps in
-      excess.withUnsafeBufferPointer { excess in
-        multiples.withUnsafeBufferPointer { multiples in
-          growth.withUnsafeBufferPointer { growth in
-            largest.withUnsafeBufferPointer { largest in
-              carries.withUnsafeBufferPointer { carries in
-                decays.withUnsafeBufferPointer { decays in
-                  guard let excess = excess.baseAddress, let multiples = multiples.baseAddress,
-                    let growth = growth.baseAddress, let largest = largest.baseAddress,
-                    let carries = carries.baseAddress, let decays = decays.baseAddress
-                  else { preconditionFailure("a history has room") }
-                  return body(
-                    View(
-                      steps: steps.row(0), stride: stride, multiples: multiples, excess: excess, ratio: ratio,
-                      growth: growth, largest: largest, carries: carries, decays: decays, now: now))
-                }
-              }
-            }
-          }
-        }
-      }
+    Matrix.withViews(steps, tables) { steps, tables in
+      body(
+        View(
+          steps: steps.row(0), stride: stride, multiples: tables.row(Row.multiples),
+          excess: tables.row(Row.excess), ratio: ratio, growth: tables.row(Row.growth),
+          largest: tables.row(Row.largest), carries: tables.row(Row.carries), decays: tables.row(Row.decays),
+          now: now))
     }
   }
 }
