@@ -40,12 +40,18 @@ struct KineticNeuron: Sendable {
   var carry: Float = 0
   var residue: Float = 0
 
-  /// The nearest float that is not below (`.up`) or above (`.down`) a value.
+  /// The nearest float that is not above a value. A rounding rule as an argument would be compared by a call.
   @inline(__always)
-  static func float(_ value: Double, rounded: FloatingPointRoundingRule) -> Float {
+  static func floatBelow(_ value: Double) -> Float {
     let near = Float(value)
-    if rounded == .up { return Double(near) < value ? near.nextUp : near }
     return Double(near) > value ? near.nextDown : near
+  }
+
+  /// The nearest float that is not below a value.
+  @inline(__always)
+  static func floatAbove(_ value: Double) -> Float {
+    let near = Float(value)
+    return Double(near) < value ? near.nextUp : near
   }
 }
 

@@ -75,11 +75,10 @@ extension KineticStep {
     state.spread += 2 * square
     let slower = Double(before / speed(of: state))
     if Double(state.driftDue) > state.path {
-      state.driftDue = KineticNeuron.float(
-        state.path + (Double(state.driftDue) - state.path) * slower * (1 - 1e-6), rounded: .down)
+      state.driftDue = KineticNeuron.floatBelow(state.path + (Double(state.driftDue) - state.path) * slower * (1 - 1e-6))
     }
     let least = Kernels.widenReaches(
-      by: row, points: list.points, count: list.count, path: KineticNeuron.float(state.path, rounded: .down),
+      by: row, points: list.points, count: list.count, path: KineticNeuron.floatBelow(state.path),
       reaches: list.plane(KineticPlane.reach), limits: list.plane(KineticPlane.limit))
     state.due = min(least, state.driftDue)
   }

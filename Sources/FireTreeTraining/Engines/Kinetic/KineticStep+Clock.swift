@@ -150,7 +150,7 @@ extension KineticStep {
   @inline(__always)
   func count(_ countdown: inout KineticCountdown, _ state: KineticNeuron, length: Float) {
     countdown = KineticCountdown(
-      slack: KineticNeuron.float(Double(state.due) - state.path, rounded: .down), length: length,
+      slack: KineticNeuron.floatBelow(Double(state.due) - state.path), length: length,
       moment: UInt16(truncatingIfNeeded: impulses.history.now), firing: UInt16(state.firing))
   }
 

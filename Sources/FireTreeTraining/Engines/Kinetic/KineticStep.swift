@@ -37,7 +37,7 @@ struct KineticStep {
   @inline(__always)
   private func limit(_ distance: Float, reach: Float, path: Double) -> Float {
     guard distance > 0 else { return -.infinity }
-    return KineticNeuron.float(path + Double(distance / reach) * (1 - 1e-6), rounded: .down)
+    return KineticNeuron.floatBelow(path + Double(distance / reach) * (1 - 1e-6))
   }
 
   // MARK: - A look
@@ -63,7 +63,7 @@ struct KineticStep {
     let (limits, reaches) = (list.plane(KineticPlane.limit), list.plane(KineticPlane.reach))
     let positions = workspace.terms.positions
     let (count, least) = Kernels.selectDue(
-      limits: limits, count: list.count, path: KineticNeuron.float(state.path, rounded: .up),
+      limits: limits, count: list.count, path: KineticNeuron.floatAbove(state.path),
       into: positions)
     for q in 0..<count { workspace.terms.columns[q] = list.points[Int(positions[q])] }
     Kernels.multiplyRows(
