@@ -6,6 +6,7 @@
 /// Eight floats anywhere, and what comparing them gives.
 typedef float LooseLanes __attribute__((vector_size(32), aligned(4)));
 typedef int HalfMask __attribute__((vector_size(32)));
+typedef float QuarterLooseLanes __attribute__((vector_size(16), aligned(4)));
 typedef uint32_t HalfWords __attribute__((vector_size(32), aligned(4)));
 
 /// Adds up the lanes.
@@ -13,6 +14,12 @@ static inline __attribute__((always_inline)) uint32_t sum_words(const HalfWords 
   uint32_t sum = 0;
   for (size_t k = 0; k < 8; k++) sum += (*lanes)[k];
   return sum;
+}
+
+static inline __attribute__((always_inline)) float sum_floats(const LooseLanes *lanes) {
+  LooseLanes x = *lanes;
+  QuarterLooseLanes q = __builtin_shufflevector(x, x, 0, 1, 2, 3) + __builtin_shufflevector(x, x, 4, 5, 6, 7);
+  return (q[0] + q[2]) + (q[1] + q[3]);
 }
 
 CLONES size_t firetree_select_late(const firetree_clock *clock, void *countdowns, size_t count, int32_t *positions,
@@ -88,8 +95,10 @@ CLONES float firetree_squared_products(const float *vector, size_t columns, cons
   return squares;
 }
 
-CLONES void firetree_step_lengths(const float *steps, const uint16_t *points, size_t count, float factor,
-                                  float margin, const float *margins, float *lengths) {
+/// The lengths of eight steps.
+static inline __attribute__((always_inline)) void step_lengths(const float *steps, const uint16_t *points,
+                                                               size_t count, float factor, float margin,
+                                                               const float *margins, LooseLanes *lengths) {
 #pragma clang fp contract(fast)
   LooseLanes s0 = {0}, s1 = {0};
   size_t t = 0;
@@ -103,7 +112,23 @@ CLONES void firetree_step_lengths(const float *steps, const uint16_t *points, si
     LooseLanes a = *(const LooseLanes *)(steps + 8 * points[t]);
     s0 += a * a;
   }
-  *(LooseLanes *)lengths = __builtin_elementwise_sqrt(s0 + s1) * factor + *(const LooseLanes *)margins * margin;
+  *lengths = __builtin_elementwise_sqrt(s0 + s1) * factor + *(const LooseLanes *)margins * margin;
+}
+
+CLONES void firetree_step_lengths(const float *steps, const uint16_t *points, size_t count, float factor,
+                                  float margin, const float *margins, float *lengths) {
+  step_lengths(steps, points, count, factor, margin, margins, (LooseLanes *)lengths);
+}
+
+CLONES double firetree_step_path(const float *steps, const uint16_t *points, size_t count, float factor,
+                                 float margin, const float *margins, size_t now, size_t age, float *last) {
+  LooseLanes lengths;
+  step_lengths(steps, points, count, factor, margin, margins, &lengths);
+  *last = lengths[now % 8];
+  HalfWords slots = {0, 1, 2, 3, 4, 5, 6, 7};
+  HalfMask counts = (HalfMask)(((uint32_t)now - slots) % 8 < (uint32_t)age);
+  DoubleLanes sum = __builtin_convertvector((LooseLanes)(counts & (HalfMask)lengths), DoubleLanes);
+  return ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
 }
 
 CLONES float firetree_sum_coefficients(const float *alpha, const float *shares, size_t firing, size_t support,
@@ -121,33 +146,146 @@ CLONES float firetree_sum_coefficients(const float *alpha, const float *shares, 
   return magnitude;
 }
 
-CLONES size_t firetree_select_due(const float *limits, size_t count, float path, uint16_t *positions, float *least) {
-  size_t found = 0, q = 0;
-  LooseLanes lowest;
-  for (size_t k = 0; k < 8; k++) lowest[k] = __builtin_inff();
-  const LooseLanes never = lowest;
-  for (; q + 8 <= count; q += 8) {
-    LooseLanes limit = *(const LooseLanes *)(limits + q);
-    HalfMask due = limit <= path;
-    lowest = __builtin_elementwise_min(lowest, (LooseLanes)((due & (HalfMask)never) | (~due & (HalfMask)limit)));
-    // Most groups of eight hold none.
-    if (!__builtin_reduce_or(due)) continue;
-    for (size_t k = q; k < q + 8; k++) {
-      positions[found] = (uint16_t)k;
-      found += limits[k] <= path;
+/// Eight bits of a mask, from the first lane.
+static inline __attribute__((always_inline)) uint64_t bits(const HalfMask *mask) {
+  typedef _Bool Truths __attribute__((ext_vector_type(8)));
+  Truths truths = __builtin_convertvector(*mask, Truths);
+  uint8_t result;
+  memcpy(&result, &truths, 1);
+  return result;
+}
+
+/// The largest float that does not exceed a number, which is not negative.
+static inline __attribute__((always_inline)) float float_below(double x) {
+  float near = (float)x;
+  uint32_t word;
+  memcpy(&word, &near, sizeof word);
+  word -= (double)near > x;
+  memcpy(&near, &word, sizeof word);
+  return near;
+}
+
+/// Stores, ascending, the positions of limits that do not exceed the path; `least` becomes the least of the others.
+static inline __attribute__((always_inline)) size_t select_due(const float *limits, size_t count, float path,
+                                                               uint16_t *positions, float *least) {
+  size_t found = 0;
+  const float infinity = __builtin_inff();
+  const HalfMask never = (HalfMask)((LooseLanes){0} + infinity);
+  LooseLanes lowest = (LooseLanes)never;
+  for (size_t base = 0; base < count; base += 64) {
+    size_t end = count - base < 64 ? count - base : 64, q = 0;
+    uint64_t due = 0;
+    for (; q + 8 <= end; q += 8) {
+      LooseLanes limit = *(const LooseLanes *)(limits + base + q);
+      HalfMask is_due = limit <= path;
+      lowest = __builtin_elementwise_min(lowest, (LooseLanes)((is_due & never) | (~is_due & (HalfMask)limit)));
+      due |= bits(&is_due) << q;
     }
+    if (q < end) {
+      float rest[8];
+      for (size_t k = 0; k < 8; k++) rest[k] = infinity;
+      memcpy(rest, limits + base + q, (end - q) * sizeof(float));
+      LooseLanes limit = *(const LooseLanes *)rest;
+      HalfMask is_due = limit <= path;
+      lowest = __builtin_elementwise_min(lowest, (LooseLanes)((is_due & never) | (~is_due & (HalfMask)limit)));
+      due |= (bits(&is_due) & (0xFFu >> (8 - (end - q)))) << q;
+    }
+    for (; due; due &= due - 1) positions[found++] = (uint16_t)(base + (size_t)__builtin_ctzll(due));
   }
   float smallest = lowest[0];
   for (size_t k = 1; k < 8; k++) smallest = lowest[k] < smallest ? lowest[k] : smallest;
-  for (; q < count; q++) {
-    if (limits[q] <= path) {
-      positions[found++] = (uint16_t)q;
-    } else if (limits[q] < smallest) {
-      smallest = limits[q];
-    }
-  }
   *least = smallest;
   return found;
+}
+
+typedef double FourDoubles __attribute__((vector_size(32)));
+typedef long long FourWords __attribute__((vector_size(32)));
+typedef int32_t QuarterMask __attribute__((vector_size(16)));
+
+CLONES firetree_look firetree_compute_due(const firetree_pairs *pairs, const uint16_t *points, size_t count,
+                                          size_t firing, const float *anchored, const float *reaches, float *limits,
+                                          const float *coefficients, size_t terms, double path, float error,
+                                          uint16_t *positions, float *values) {
+#pragma clang fp contract(fast)
+  firetree_look look = {0, 0, 0};
+  size_t found = select_due(limits, count, float_below(path), positions, &look.least);
+  const QuarterLanes threshold = (QuarterLanes){0} + pairs->threshold, zero = {0};
+  const QuarterMask never = (QuarterMask)(zero - __builtin_inff());
+  QuarterMask changed = {0};
+  QuarterLanes lowest = zero + look.least;
+  for (size_t q = 0; q < found; q += 4) {
+    // Candidates beyond the end repeat the last.
+    size_t at[4];
+    const float *m[4];
+    for (size_t k = 0; k < 4; k++) {
+      at[k] = positions[q + k < found ? q + k : found - 1];
+      m[k] = pairs->gram + points[at[k]] * pairs->stride;
+    }
+    const float *m0 = m[0], *m1 = m[1], *m2 = m[2], *m3 = m[3];
+    float s0 = 0, s1 = 0, s2 = 0, s3 = 0, r0 = 0, r1 = 0, r2 = 0, r3 = 0;
+    for (size_t t = 0; t < terms; t += 4) {
+#pragma clang loop unroll(full)
+      for (size_t u = t; u < t + 4; u += 2) {
+        size_t c = points[u], d = points[u + 1];
+        float x = coefficients[u], y = coefficients[u + 1];
+        s0 += x * m0[c];
+        s1 += x * m1[c];
+        s2 += x * m2[c];
+        s3 += x * m3[c];
+        r0 += y * m0[d];
+        r1 += y * m1[d];
+        r2 += y * m2[d];
+        r3 += y * m3[d];
+        SEPARATE(s0); SEPARATE(s1); SEPARATE(s2); SEPARATE(s3);
+        SEPARATE(r0); SEPARATE(r1); SEPARATE(r2); SEPARATE(r3);
+      }
+    }
+    QuarterLanes s, reach, norm;
+    QuarterMask fires;
+    for (size_t k = 0; k < 4; k++) {
+      s[k] = anchored[at[k]], reach[k] = reaches[at[k]], norm[k] = pairs->norms[points[at[k]]];
+      fires[k] = at[k] < firing ? -1 : 0;
+    }
+    s += (QuarterLanes){s0 + r0, s1 + r1, s2 + r2, s3 + r3};
+    changed |= (QuarterMask)(s > threshold) ^ fires;
+    QuarterLanes away = __builtin_elementwise_abs(s - threshold), rounding = error * norm + pairs->rounding;
+    QuarterLanes distance = __builtin_elementwise_max(
+        away - rounding, __builtin_elementwise_min(rounding, (QuarterLanes)(zero + pairs->tie)));
+    FourDoubles exact = __builtin_convertvector(distance / reach, FourDoubles) * (1 - 1e-6) + path;
+    QuarterLanes limit = __builtin_convertvector(exact, QuarterLanes);
+    // The float below, where that was rounded up: it is positive.
+    QuarterMask above = __builtin_convertvector(
+        (FourWords)(__builtin_convertvector(limit, FourDoubles) > exact), QuarterMask);
+    QuarterMask known = distance > 0;
+    limit = (QuarterLanes)((((QuarterMask)limit + above) & known) | (never & ~known));
+    lowest = __builtin_elementwise_min(lowest, limit);
+    *(QuarterLooseLanes *)(values + q) = s;
+    for (size_t k = 0; k < 4; k++) limits[at[k]] = limit[k];
+  }
+  look.least = __builtin_reduce_min(lowest);
+  look.changed = __builtin_reduce_or(changed) != 0;
+  look.count = found;
+  return look;
+}
+
+CLONES float firetree_settle(const float *sums, float weight, const uint16_t *points, const float *alpha,
+                             size_t firing, size_t support, float *shares, float *coefficients) {
+#pragma clang fp contract(fast)
+  const LooseLanes zero = {0};
+  for (size_t k = 0; k < firing; k += 4) {
+    size_t a = points[k], b = points[k + 1], c = points[k + 2], d = points[k + 3];
+    float w = weight * sums[a], x = weight * sums[b], y = weight * sums[c], z = weight * sums[d];
+    SEPARATE(w); SEPARATE(x); SEPARATE(y); SEPARATE(z);
+    shares[k] = w, shares[k + 1] = x, shares[k + 2] = y, shares[k + 3] = z;
+  }
+  for (size_t k = firing; k < support + 8; k += 8) *(LooseLanes *)(shares + k) = zero;
+  LooseLanes magnitude = zero;
+  for (size_t k = 0; k < support; k += 8) {
+    LooseLanes x = *(const LooseLanes *)(alpha + k), y = *(const LooseLanes *)(shares + k);
+    *(LooseLanes *)(coefficients + k) = x + y;
+    magnitude += __builtin_elementwise_abs(x) + __builtin_elementwise_abs(y);
+  }
+  return sum_floats(&magnitude);
 }
 
 CLONES void firetree_square_sums(const float *matrix, size_t stride, const uint16_t *rows, size_t terms,

@@ -8,6 +8,15 @@ extension Kernels {
     firetree_prefetch(start, count * MemoryLayout<Element>.stride)
   }
 
+  /// The same for three arrays.
+  @inlinable @inline(__always)
+  public static func prefetch<Element>(
+    _ first: UnsafePointer<Element>, _ second: UnsafePointer<Element>, _ third: UnsafePointer<Element>,
+    count: Int
+  ) {
+    firetree_prefetch_three(first, second, third, count * MemoryLayout<Element>.stride)
+  }
+
   /// How far neurons may have moved since their countdowns were set; see `CKernels.h`.
   public typealias Clock = firetree_clock
 
@@ -16,7 +25,7 @@ extension Kernels {
   ///
   /// `countdowns` are records of three words: what is left and the length of a step, as floats, and in the third the step it
   /// was set at, modulo 2^16, and the number of points, 16 bits each. Complexity: 12 bytes a neuron, eight at a time.
-  @inline(__always)
+  @inlinable @inline(__always)
   public static func selectLate(
     _ clock: Clock, countdowns: UnsafeMutableRawPointer, count: Int,
     into positions: UnsafeMutablePointer<Int32>
@@ -42,12 +51,24 @@ extension Kernels {
   /// `margins[k]`, into `lengths` (8).
   ///
   /// Complexity: one load of eight floats for each point.
-  @inline(__always)
+  @inlinable @inline(__always)
   public static func stepLengths(
     _ steps: UnsafePointer<Float>, points: UnsafePointer<UInt16>, count: Int, factor: Float, margin: Float,
     margins: UnsafePointer<Float>, into lengths: UnsafeMutablePointer<Float>
   ) {
     firetree_step_lengths(steps, points, count, factor, margin, margins, lengths)
+  }
+
+  /// The sum of the last `age` of those lengths, at most eight, and the last of them; step t is at t modulo 8, and `now` is
+  /// the last.
+  @inlinable @inline(__always)
+  public static func stepPath(
+    _ steps: UnsafePointer<Float>, points: UnsafePointer<UInt16>, count: Int, factor: Float, margin: Float,
+    margins: UnsafePointer<Float>, now: Int, age: Int
+  ) -> (path: Double, last: Float) {
+    var last: Float = 0
+    let path = firetree_step_path(steps, points, count, factor, margin, margins, now, age, &last)
+    return (path, last)
   }
 
   /// `coefficients[k] = alpha[k] + shares[k]` for the first `firing`, `alpha[k]` for the rest of the `support`; returns the
@@ -60,16 +81,37 @@ extension Kernels {
     firetree_sum_coefficients(alpha, shares, firing, support, coefficients)
   }
 
-  /// Stores, ascending, the positions with `limits[q] <= path`; returns how many, and the least of the other limits.
+  /// What a pair's state depends on, of all pairs; see `CKernels.h`.
+  public typealias Pairs = firetree_pairs
+  /// What a look at a neuron found.
+  public typealias Look = firetree_look
+
+  /// Computes the candidates of a neuron whose limits do not exceed `path`, and gives each a new limit; see `CKernels.h`.
   ///
-  /// Complexity: `count` comparisons, eight at a time.
-  @inline(__always)
-  public static func selectDue(
-    limits: UnsafePointer<Float>, count: Int, path: Float, into positions: UnsafeMutablePointer<UInt16>
-  ) -> (count: Int, least: Float) {
-    var least: Float = 0
-    let found = firetree_select_due(limits, count, path, positions, &least)
-    return (found, least)
+  /// Complexity: `count` comparisons, eight at a time, and `terms` multiply-adds for each that is due, four at a time.
+  @inlinable @inline(__always)
+  public static func computeDue(
+    _ pairs: Pairs, points: UnsafePointer<UInt16>, count: Int, firing: Int, anchored: UnsafePointer<Float>,
+    reaches: UnsafePointer<Float>, limits: UnsafeMutablePointer<Float>, coefficients: UnsafePointer<Float>,
+    terms: Int, path: Double, error: Float, positions: UnsafeMutablePointer<UInt16>,
+    values: UnsafeMutablePointer<Float>
+  ) -> Look {
+    withUnsafePointer(to: pairs) {
+      firetree_compute_due(
+        $0, points, count, firing, anchored, reaches, limits, coefficients, terms, path, error, positions,
+        values)
+    }
+  }
+
+  /// `shares[k] = weight * sums[points[k]]`, and `coefficients[k] = alpha[k] + shares[k]` for the first `firing`, `alpha[k]`
+  /// for the rest of the `support`; returns the sum of the magnitudes of what was added.
+  @inlinable @inline(__always)
+  public static func settle(
+    sums: UnsafePointer<Float>, weight: Float, points: UnsafePointer<UInt16>, alpha: UnsafePointer<Float>,
+    firing: Int, support: Int, shares: UnsafeMutablePointer<Float>,
+    coefficients: UnsafeMutablePointer<Float>
+  ) -> Float {
+    firetree_settle(sums, weight, points, alpha, firing, support, shares, coefficients)
   }
 
   /// `result[q] = sum_t matrix[rows[t], columns[q]]^2`. Complexity: 2 `terms` `count` flops.

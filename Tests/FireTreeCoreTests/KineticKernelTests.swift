@@ -178,31 +178,151 @@ import Testing
     }
   }
 
-  /// Limits that equal the path are due, those of -infinity always, and those of infinity on an infinite path alone.
-  /// Groups of eight of which all, some or none are.
-  @Test func selectingTheDue() {
-    var random = SeededGenerator(seed: 23)
-    let levels: [Float] = [-.infinity, 0, 0.5, 1 - 0x1p-24, 1, 1 + 0x1p-23, 2, .infinity]
-    var total = 0
-    for count in 0...40 {
-      for twelfths in [0, 1, 6, 12] {
-        for path in [0, 0.25, 1, 3, .infinity] as [Float] {
-          let limits = (0..<count).map { _ -> Float in
-            Int.random(in: 0..<12, using: &random) < twelfths
-              ? levels[Int.random(in: 0..<8, using: &random)] : Float.random(in: 4...9, using: &random)
-          }
-          var positions = [UInt16](repeating: .max, count: count + 1)
-          let found = Kernels.selectDue(limits: limits, count: count, path: path, into: &positions)
-          let expected = PlainKernels.selectDue(limits: limits, path: path)
-          #expect(positions[0..<found.count].map(Int.init) == expected.positions, "\(count), path \(path)")
-          #expect(found.least == expected.least, "\(count), path \(path)")
-          #expect(positions[count] == .max, "nothing is written behind the result")
-          total += found.count
-        }
+  /// Every number of points that fire, of every support; sums of two numbers are those of doubles, rounded.
+  @Test func settlingCoefficients() {
+    var random = SeededGenerator(seed: 28)
+    for support in 0...40 {
+      for firing in 0...support {
+        let (padded, weight) = ((support + 7) / 8 * 8, Float.random(in: -1...1, using: &random))
+        let (alpha, sums) = (floats(support, &random), floats(19, &random))
+        // Points behind those that fire are read, and do not matter.
+        let points = indices(padded, below: 19, &random)
+        var shares = [Float](repeating: .nan, count: support + 17)
+        var result = [Float](repeating: .nan, count: padded + 1)
+        let zeros = [Float](repeating: 0, count: padded - support)
+        let magnitude = Kernels.settle(
+          sums: sums, weight: weight, points: points, alpha: alpha + zeros, firing: firing, support: support,
+          shares: &shares, coefficients: &result)
+        let expected = points.prefix(firing).map { weight * sums[Int($0)] }
+        #expect(shares.prefix(support) == (expected + [Float](repeating: 0, count: support - firing))[...])
+        let plain = PlainKernels.sumCoefficients(alpha: alpha, shares: expected)
+        #expect(
+          result.dropLast() == (plain.coefficients.map { Float($0) } + zeros)[...], "\(firing) of \(support)")
+        #expect(abs(Double(magnitude) - plain.magnitude) <= tolerance(support + firing))
+        #expect(result[padded].isNaN && shares[support + 16].isNaN, "nothing is written behind the results")
       }
     }
-    // A fifth of 16,400 limits are on an infinite path.
-    #expect(total > 4_000 && total < 10_000)
+  }
+
+  /// Paths over every number of steps, from every place of the last.
+  @Test(arguments: 0...21) func stepPaths(count: Int) {
+    var random = SeededGenerator(seed: UInt64(count))
+    let steps = random.matrix(rows: 9, columns: 8).elements
+    let points = indices(count, below: 9, &random)
+    let margins = floats(8, &random).map(abs)
+    let lengths = PlainKernels.stepLengths(
+      steps, points: points, factor: 0.3, margin: 0.01, margins: margins)
+    for now in 20..<28 {
+      for age in 0...8 {
+        let found = Kernels.stepPath(
+          steps.flatMap { $0 }, points: points, count: count, factor: 0.3, margin: 0.01, margins: margins,
+          now: now, age: age)
+        let expected = (0..<age).reduce(0.0) { $0 + lengths[(now - $1) % 8] }
+        let relative = Double(count + 8) * 0x1p-24
+        #expect(abs(found.path - expected) <= relative * expected, "\(age) steps to \(now)")
+        #expect(abs(Double(found.last) - lengths[now % 8]) <= relative * lengths[now % 8])
+      }
+    }
+  }
+
+  /// Limits that equal the path are due, those of -infinity always, and those of infinity on an infinite path alone.
+  /// Groups of eight, and of sixty-four, of which all, some or none are.
+  @Test(arguments: Array(0...41) + [63, 64, 65, 71, 72, 127, 128, 130, 200])
+  func computingTheDue(count: Int) {
+    var random = SeededGenerator(seed: UInt64(count))
+    let levels: [Float] = [-.infinity, 0, 0.5, 1 - 0x1p-24, 1, 1 + 0x1p-23, 2, .infinity]
+    let gram = random.matrix(rows: 37, columns: 37)
+    for twelfths in [0, 1, 6, 12] {
+      for path in [0, 0.25, 1, 1 + 0x1p-30, 3, .infinity] as [Double] {
+        let limits = (0..<count).map { _ -> Float in
+          Int.random(in: 0..<12, using: &random) < twelfths
+            ? levels[Int.random(in: 0..<8, using: &random)] : Float.random(in: 4...9, using: &random)
+        }
+        let terms = Int.random(in: 0...min(count, 21), using: &random), padding = (4 - terms % 4) % 4
+        compute(
+          ComputedList(
+            points: indices(count + padding, below: 37, &random), limits: limits,
+            anchored: floats(count, &random), reaches: floats(count, &random).map { abs($0) + 0x1p-10 },
+            coefficients: floats(terms, &random), firing: Int.random(in: 0...count, using: &random)),
+          gram: gram, norms: floats(37, &random).map(abs), path: path)
+      }
+    }
+  }
+
+  private struct ComputedList {
+    let points: [UInt16]
+    let limits: [Float]
+    let anchored: [Float]
+    let reaches: [Float]
+    let coefficients: [Float]
+    let firing: Int
+  }
+
+  /// Computes what is due, and checks it.
+  private func compute(_ list: ComputedList, gram: Matrix, norms: [Float], path: Double) {
+    let (count, terms, error) = (list.limits.count, list.coefficients.count, Float(0x1p-8))
+    var positions = [UInt16](repeating: .max, count: count + 1)
+    var values = [Float](repeating: .nan, count: count + 4)
+    var limits = list.limits + [.nan]
+    let (threshold, rounding, tie): (Float, Float, Float) = (0.1, 0x1p-12, 0x1p-9)
+    let found = gram.withView { view in
+      norms.withUnsafeBufferPointer { norms in
+        Kernels.computeDue(
+          Kernels.Pairs(
+            gram: view.base, stride: view.stride, norms: norms.baseAddress, threshold: threshold,
+            rounding: rounding, tie: tie),
+          points: list.points, count: count, firing: list.firing, anchored: list.anchored,
+          reaches: list.reaches, limits: &limits, coefficients: list.coefficients + [0, 0, 0], terms: terms,
+          path: path, error: error, positions: &positions, values: &values)
+      }
+    }
+    let due = list.limits.indices.filter { Double(list.limits[$0]) <= path }
+    #expect(positions.prefix(found.count).map(Int.init) == due, "\(count), path \(path)")
+    let expected = PlainKernels.multiplyRows(
+      of: gram, due.map { list.points[$0] }, columns: Array(list.points.prefix(terms)),
+      coefficients: list.coefficients)
+    var changed = false
+    for (q, position) in due.enumerated() {
+      let s = values[q]
+      #expect(
+        abs(Double(s) - Double(list.anchored[position]) - expected[q]) <= tolerance(terms + 2, largest: 3))
+      changed = changed || (s > threshold) != (position < list.firing)
+      let movement = PlainKernels.movement(
+        allowedAt: s, threshold: threshold, rounding: error * norms[Int(list.points[position])] + rounding,
+        tie: tie, reach: list.reaches[position])
+      // On the safe side, and not by much.
+      let limit = Double(limits[position])
+      #expect(limit <= path + movement, "\(count), path \(path)")
+      #expect(limit >= path + movement * (1 - 2e-6) - (path + movement) * 0x1p-23 || path == .infinity)
+    }
+    for position in list.limits.indices where !due.contains(position) {
+      #expect(limits[position] == list.limits[position])
+    }
+    #expect((found.changed != 0) == changed)
+    #expect(found.least == limits.dropLast().min() ?? .infinity, "\(count), path \(path)")
+    #expect(positions[found.count] == .max && limits[count].isNaN, "nothing is written behind the results")
+  }
+
+  /// Ties have no more room than they are given, and none without; limits are rounded down.
+  @Test func limitsOfTies() {
+    for (s, tie) in [(0.5, 0x1p-9), (0.5, 0), (0.5 + 0x1p-20, 0x1p-30), (.nan, 0x1p-9)] as [(Float, Float)] {
+      var (position, values, limit) = ([0, 0] as [UInt16], [0, 0, 0, 0] as [Float], [1] as [Float])
+      let found = Matrix([[1]]).withView { gram in
+        [1 as Float].withUnsafeBufferPointer { norms in
+          Kernels.computeDue(
+            Kernels.Pairs(
+              gram: gram.base, stride: gram.stride, norms: norms.baseAddress, threshold: 0.5,
+              rounding: 0x1p-12, tie: tie),
+            points: [0], count: 1, firing: 1, anchored: [s], reaches: [0.5], limits: &limit,
+            coefficients: [0], terms: 0, path: 1, error: 0, positions: &position, values: &values)
+        }
+      }
+      #expect(found.count == 1 && found.least == limit[0])
+      let room = 2 * Double(min(tie, 0x1p-12))
+      if room == 0 { #expect(limit[0] == -.infinity) }
+      if room > 0 { #expect(limit[0] >= 1 && Double(limit[0]) <= 1 + room) }
+      #expect((found.changed != 0) == !(s > 0.5))
+    }
   }
 
   @Test func sumsOfSquares() {

@@ -97,12 +97,12 @@ extension PlainKernels {
     )
   }
 
-  /// The positions of limits that are due, and the least of the others.
-  public static func selectDue(limits: [Float], path: Float) -> (positions: [Int], least: Float) {
-    (
-      limits.indices.filter { limits[$0] <= path },
-      limits.filter { $0 > path }.min() ?? .infinity
-    )
+  /// How far a clock may go before a candidate that was computed as `s` has to be computed again.
+  public static func movement(
+    allowedAt s: Float, threshold: Float, rounding: Float, tie: Float, reach: Float
+  ) -> Double {
+    let distance = max(abs(Double(s) - Double(threshold)) - Double(rounding), Double(min(rounding, tie)))
+    return distance / Double(reach)
   }
 
   public static func squareSums(of matrix: Matrix, _ rows: [UInt16], columns: [UInt16]) -> [Double] {

@@ -99,14 +99,52 @@ size_t firetree_select_late(const firetree_clock *clock, void *countdowns, size_
 void firetree_step_lengths(const float *steps, const uint16_t *points, size_t count, float factor, float margin,
                            const float *margins, float *lengths);
 
+/// The sum of the lengths of the last `age` steps, at most eight, of which step t is element t % 8 and `now` the last; `last`
+/// becomes the length of that.
+double firetree_step_path(const float *steps, const uint16_t *points, size_t count, float factor, float margin,
+                          const float *margins, size_t now, size_t age, float *last);
+
 /// `coefficients[k] = alpha[k] + shares[k]` for k < `firing`, `alpha[k]` for the others below `support`; returns the sum
 /// of the magnitudes of all that was added.
 float firetree_sum_coefficients(const float *alpha, const float *shares, size_t firing, size_t support,
                                 float *coefficients);
 
-/// Stores, ascending, the positions with `limits[q] <= path` and returns their number; `least` becomes the least of the
-/// other limits, infinity without any.
-size_t firetree_select_due(const float *limits, size_t count, float path, uint16_t *positions, float *least);
+/// What a pair's state depends on, of all pairs: G, the lengths of the points, and the threshold.
+typedef struct {
+  const float *gram;
+  size_t stride;
+  const float *norms;
+  float threshold;
+  /// What any correlation may have been rounded by, and how far a tie may move on.
+  float rounding, tie;
+} firetree_pairs;
+
+/// What a look at a neuron found: how many candidates it computed, the least of all limits, and whether one changed state.
+typedef struct {
+  size_t count;
+  float least;
+  int changed;
+} firetree_look;
+
+/// Computes the candidates of a neuron whose limits do not exceed `path`, and gives each a new limit. Of those the positions
+/// are stored, ascending, and the correlations, `s = anchored[q] + sum_t coefficients[t] G[points[q]][points[t]]` over the
+/// first `terms` candidates. The first `firing` are taken to fire. There is room for three values more than `count`;
+/// `points` and `coefficients` go on to a multiple of 4, coefficients with zeros.
+///
+/// With `r = error * norms[points[q]] + rounding` and the distance `max(|s - threshold| - r, min(r, tie))` the limit is
+/// `path + distance / reaches[q]`, rounded down; -infinity without a distance.
+firetree_look firetree_compute_due(const firetree_pairs *pairs, const uint16_t *points, size_t count, size_t firing,
+                                   const float *anchored, const float *reaches, float *limits,
+                                   const float *coefficients, size_t terms, double path, float error,
+                                   uint16_t *positions, float *values);
+
+/// `shares[k] = weight * sums[points[k]]` for k < `firing`, 0 for the others below `support`, and
+/// `coefficients[k] = alpha[k] + shares[k]`; returns the sum of the magnitudes of all that was added.
+///
+/// `points` go on to a multiple of 4, and `alpha` to a multiple of 8, with zeros; so do the coefficients then. Of `shares` up
+/// to 16 more than `support` are written.
+float firetree_settle(const float *sums, float weight, const uint16_t *points, const float *alpha, size_t firing,
+                      size_t support, float *shares, float *coefficients);
 
 /// `result[q] = sum_t matrix[rows[t]][columns[q]]^2`.
 void firetree_square_sums(const float *matrix, size_t stride, const uint16_t *rows, size_t terms,
@@ -136,6 +174,15 @@ void firetree_tensor_blocks(const float *gram, const float *blocks, const double
 /// Asks for the cache lines of `bytes` bytes, for data that are about to be read.
 static inline void firetree_prefetch(const void *start, size_t bytes) {
   for (size_t b = 0; b < bytes; b += 64) __builtin_prefetch((const char *)start + b);
+}
+
+/// The same for as many bytes of each of three arrays.
+static inline void firetree_prefetch_three(const void *first, const void *second, const void *third, size_t bytes) {
+  for (size_t b = 0; b < bytes; b += 64) {
+    __builtin_prefetch((const char *)first + b);
+    __builtin_prefetch((const char *)second + b);
+    __builtin_prefetch((const char *)third + b);
+  }
 }
 
 #endif

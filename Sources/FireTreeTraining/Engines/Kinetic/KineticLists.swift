@@ -46,13 +46,6 @@ struct KineticNeuron: Sendable {
     let near = Float(value)
     return Double(near) > value ? near.nextDown : near
   }
-
-  /// The nearest float that is not below a value.
-  @inline(__always)
-  static func floatAbove(_ value: Double) -> Float {
-    let near = Float(value)
-    return Double(near) < value ? near.nextUp : near
-  }
 }
 
 /// What says whether a neuron's clock has to be moved at all: all that is read of most neurons in a step. See

@@ -75,7 +75,8 @@ extension KineticStep {
     state.spread += 2 * square
     let slower = Double(before / speed(of: state))
     if Double(state.driftDue) > state.path {
-      state.driftDue = KineticNeuron.floatBelow(state.path + (Double(state.driftDue) - state.path) * slower * (1 - 1e-6))
+      state.driftDue = KineticNeuron.floatBelow(
+        state.path + (Double(state.driftDue) - state.path) * slower * (1 - 1e-6))
     }
     let least = Kernels.widenReaches(
       by: row, points: list.points, count: list.count, path: KineticNeuron.floatBelow(state.path),

@@ -60,46 +60,40 @@ struct KineticStep {
         return .spent
       }
     }
-    let (limits, reaches) = (list.plane(KineticPlane.limit), list.plane(KineticPlane.reach))
-    let positions = workspace.terms.positions
-    let (count, least) = Kernels.selectDue(
-      limits: limits, count: list.count, path: KineticNeuron.floatAbove(state.path),
-      into: positions)
-    for q in 0..<count { workspace.terms.columns[q] = list.points[Int(positions[q])] }
-    Kernels.multiplyRows(
-      of: gram, workspace.terms.columns, count: count, columns: list.points,
-      coefficients: workspace.terms.coefficients, terms: Int(state.support), into: workspace.values)
-    let (anchored, firing) = (list.plane(KineticPlane.anchored), Int(state.firing))
-    var (due, changed) = (min(least, state.driftDue), false)
-    for q in 0..<count {
-      let position = Int(positions[q])
-      let s = anchored[position] + workspace.values[q]
-      workspace.values[q] = s
-      limits[position] = limit(
-        distance(s, of: workspace.terms.columns[q], error: error), reach: reaches[position], path: state.path)
-      due = min(due, limits[position])
-      if (s > threshold) != (position < firing) { changed = true }
-    }
-    state.due = due
-    guard changed else { return .same }
-    change(list, neuron: neuron, &state, count: count, &changes, workspace)
+    let found = Kernels.computeDue(
+      pairs, points: list.points, count: list.count, firing: Int(state.firing),
+      anchored: list.plane(KineticPlane.anchored), reaches: list.plane(KineticPlane.reach),
+      limits: list.plane(KineticPlane.limit), coefficients: workspace.terms.coefficients,
+      terms: Int(state.support), path: state.path, error: error, positions: workspace.terms.positions,
+      values: workspace.values)
+    state.due = min(found.least, state.driftDue)
+    guard found.changed != 0 else { return .same }
+    change(list, neuron: neuron, &state, count: found.count, &changes, workspace)
     return .changed
   }
 
-  /// The coefficients of the support as they are now into `workspace.terms.coefficients`, and what Gamma has in them into
-  /// `workspace.shares`; returns the sum of the magnitudes of what they consist of.
+  /// The coefficients of the support as they are now into `workspace.terms.coefficients`, with zeros up to a multiple of 4,
+  /// and what Gamma has in them into `workspace.shares`; returns the sum of the magnitudes of what they consist of.
   @inline(__always)
   func settle(
     _ list: CandidateLists.List, neuron: Int, _ state: KineticNeuron, _ workspace: KineticWorkspace
   ) -> Float {
     let (firing, support) = (Int(state.firing), Int(state.support))
-    Kernels.shortProducts(
-      outputWeights.row(neuron), with: impulses.sums, rows: list.points, count: firing, scale: -outputScale,
-      into: workspace.shares)
-    let coefficients = workspace.terms.coefficients
-    var magnitude = Kernels.sumCoefficients(
-      alpha: list.plane(KineticPlane.alpha), shares: workspace.shares, firing: firing, support: support,
-      into: coefficients)
+    let (alpha, coefficients) = (list.plane(KineticPlane.alpha), workspace.terms.coefficients)
+    var magnitude: Float
+    if outputWeights.columns == 1 {
+      magnitude = Kernels.settle(
+        sums: impulses.sums.base, weight: outputWeights.row(neuron)[0] * -outputScale, points: list.points,
+        alpha: alpha, firing: firing, support: support, shares: workspace.shares,
+        coefficients: coefficients)
+    } else {
+      Kernels.shortProducts(
+        outputWeights.row(neuron), with: impulses.sums, rows: list.points, count: firing,
+        scale: -outputScale, into: workspace.shares)
+      magnitude = Kernels.sumCoefficients(
+        alpha: alpha, shares: workspace.shares, firing: firing, support: support, into: coefficients)
+      (coefficients + support).update(repeating: 0, count: 3)
+    }
     guard impulses.velocities != nil, state.carry != 0 else { return magnitude }
     let residue = list.plane(KineticPlane.residue)
     for k in 0..<support {
@@ -126,16 +120,25 @@ struct KineticStep {
     return Self.unit * sums * largestNorm
   }
 
-  /// How far a candidate may move before it has to be computed again: its distance from the threshold, less what rounding
-  /// may have of it. A tie, which is nearer than that, has either state, and keeps the one it was found in until it has moved
-  /// by as much again, but by no more than half of what an inner product near b may be rounded by.
+  /// What a pair's state depends on, and how far it may move before it has to be computed again: its distance from the
+  /// threshold, less what rounding may have of it. A tie, which is nearer than that, has either state, and keeps the one it
+  /// was found in until it has moved by as much again, but by no more than half of what an inner product near b may be
+  /// rounded by.
   ///
-  /// `error` is that of the neuron. What adding the movement to the anchored correlation rounds is a part of the threshold,
-  /// or else of the distance.
+  /// What adding the movement to the anchored correlation rounds is a part of the threshold, or else of the distance.
+  @inline(__always)
+  private var pairs: Kernels.Pairs {
+    Kernels.Pairs(
+      gram: gram.base, stride: gram.stride, norms: norms, threshold: threshold,
+      rounding: 2 * Self.unit * abs(threshold), tie: 0.25 * rounding * abs(threshold))
+  }
+
+  /// The same for a candidate that was computed as `s`; `error` is that of the neuron.
   @inline(__always)
   private func distance(_ s: Float, of point: UInt16, error: Float) -> Float {
-    let rounding = error * norms[Int(point)] + 2 * Self.unit * abs(threshold)
-    return max(abs(s - threshold) - rounding, min(rounding, 0.25 * self.rounding * abs(threshold)))
+    let pairs = pairs
+    let rounding = error * norms[Int(point)] + pairs.rounding
+    return max(abs(s - threshold) - rounding, min(rounding, pairs.tie))
   }
 
   /// |w - w(t0)|, and when it has to be measured again; false when the skin is spent.
@@ -182,11 +185,11 @@ struct KineticStep {
   func prefetch(_ list: CandidateLists.List, _ state: KineticNeuron) {
     Kernels.prefetch(list.points, count: list.count)
     Kernels.prefetch(list.plane(KineticPlane.limit), count: list.count)
-    Kernels.prefetch(list.plane(KineticPlane.alpha), count: Int(state.support))
     // Those that are due are among the nearest, which come first.
     let near = min(list.count, Int(state.support) + 8)
-    Kernels.prefetch(list.plane(KineticPlane.anchored), count: near)
-    Kernels.prefetch(list.plane(KineticPlane.reach), count: near)
+    Kernels.prefetch(
+      list.plane(KineticPlane.anchored), list.plane(KineticPlane.reach), list.plane(KineticPlane.alpha),
+      count: near)
   }
 
   /// Makes the coefficients what they are now, without anything from Gamma, which is about to start anew.
