@@ -155,13 +155,23 @@ extension Kernels {
     firetree_tensor_row(gram, weights, values, count, x, result)
   }
 
-  /// The same with blocks of `width` elements; see `CKernels.h`.
+  /// The same with blocks of `width` elements, `stride` apart; see `CKernels.h`.
   @inline(__always)
   public static func tensorBlocks(
-    gram: UnsafePointer<Float>, blocks: UnsafePointer<Float>, values: UnsafePointer<Double>, count: Int,
-    width: Int, x: UnsafePointer<Double>, own: UnsafeMutablePointer<Double>,
+    gram: UnsafePointer<Float>, blocks: UnsafePointer<Float>, stride: Int, values: UnsafePointer<Double>,
+    count: Int, width: Int, x: UnsafePointer<Double>, own: UnsafeMutablePointer<Double>,
     others: UnsafeMutablePointer<Double>
   ) {
-    firetree_tensor_blocks(gram, blocks, values, count, width, x, own, others)
+    firetree_tensor_blocks(gram, blocks, stride, values, count, width, x, own, others)
+  }
+
+  /// The same with whole numbers of 16 bits.
+  @inline(__always)
+  public static func tensorBlocks(
+    gram: UnsafePointer<Float>, blocks: UnsafePointer<Int16>, stride: Int, values: UnsafePointer<Double>,
+    count: Int, width: Int, x: UnsafePointer<Double>, own: UnsafeMutablePointer<Double>,
+    others: UnsafeMutablePointer<Double>
+  ) {
+    firetree_tensor_short_blocks(gram, blocks, stride, values, count, width, x, own, others)
   }
 }

@@ -430,15 +430,28 @@ import Testing
       let others = (0..<count).map { _ in wholes(2 * width, &random) }, own = wholes(2 * width, &random)
       let expected = PlainKernels.tensorBlocks(
         gram: gram, blocks: blocks, values: values, x: x, own: own, others: others)
-      var foundOwn = own + [.nan], foundOthers = others.flatMap(\.self) + [.nan]
-      Matrix([blocks.flatMap(\.self)]).withView {
-        Kernels.tensorBlocks(
-          gram: gram, blocks: $0.row(0), values: values.flatMap(\.self), count: count, width: width, x: x,
-          own: &foundOwn, others: &foundOthers)
+      // Blocks side by side and apart, of floats and of 16 bits.
+      let spaced = blocks.map { $0 + [Float](repeating: 99, count: 8) }
+      for (blocks, stride) in [(blocks, width), (spaced, width + 8)] {
+        for isNarrow in [false, true] {
+          var foundOwn = own + [.nan], foundOthers = others.flatMap(\.self) + [.nan]
+          let flat = blocks.flatMap(\.self)
+          Matrix([flat]).withView {
+            if isNarrow {
+              Kernels.tensorBlocks(
+                gram: gram, blocks: flat.map { Int16($0) }, stride: stride, values: values.flatMap(\.self),
+                count: count, width: width, x: x, own: &foundOwn, others: &foundOthers)
+            } else {
+              Kernels.tensorBlocks(
+                gram: gram, blocks: $0.row(0), stride: stride, values: values.flatMap(\.self), count: count,
+                width: width, x: x, own: &foundOwn, others: &foundOthers)
+            }
+          }
+          #expect(Array(foundOwn.dropLast()) == expected.own, "\(count)")
+          #expect(Array(foundOthers.dropLast()) == expected.others.flatMap(\.self), "\(count)")
+          #expect(foundOwn[2 * width].isNaN && foundOthers[2 * width * count].isNaN)
+        }
       }
-      #expect(Array(foundOwn.dropLast()) == expected.own, "\(count)")
-      #expect(Array(foundOthers.dropLast()) == expected.others.flatMap(\.self), "\(count)")
-      #expect(foundOwn[2 * width].isNaN && foundOthers[2 * width * count].isNaN)
     }
   }
 }

@@ -16,8 +16,11 @@ import Testing
       self.firing = firing
     }
 
-    init(neurons: Int, points: Int, outputs: Int, grouped: Bool, _ random: inout SeededGenerator) {
-      outputWeights = random.wholeMatrix(rows: neurons, columns: outputs, range: -2...2)
+    init(
+      neurons: Int, points: Int, outputs: Int, grouped: Bool, largest: Int = 2,
+      _ random: inout SeededGenerator
+    ) {
+      outputWeights = random.wholeMatrix(rows: neurons, columns: outputs, range: -largest...largest)
       if grouped {
         for r in 0..<neurons { for c in 0..<outputs where c != r % outputs { outputWeights[r, c] = 0 } }
       }
@@ -104,15 +107,19 @@ import Testing
 
   static let shapes = [1, 2, 3, 10].flatMap { outputs in [false, true].map { (outputs, $0) } }
 
-  /// Every number of points from none to beyond a tile.
-  @Test(arguments: shapes) func productsAndChanges(outputs: Int, grouped: Bool) {
+  /// Every number of points from none to beyond a tile; in 16 bits with weights of -1, 0 and 1.
+  @Test(arguments: shapes, [false, true])
+  func productsAndChanges(shape: (outputs: Int, grouped: Bool), whole: Bool) {
+    let (outputs, grouped) = shape
     for points in 0...70 {
       var random = SeededGenerator(seed: UInt64(1000 * points + 10 * outputs) + (grouped ? 1 : 0))
       var gram = random.wholeMatrix(rows: points, columns: points)
       for i in 0..<points { for j in 0..<i { gram[i, j] = gram[j, i] } }
       let values = (0..<points * outputs).map { _ in Double(Int.random(in: -5...5, using: &random)) }
-      var tensor = CoFiringTensor(points: points, outputs: outputs, separate: grouped)
-      let first = Pattern(neurons: 9, points: points, outputs: outputs, grouped: grouped, &random)
+      var tensor = CoFiringTensor(points: points, outputs: outputs, separate: grouped, whole: whole)
+      #expect(tensor.isNarrow == (whole && outputs > 1))
+      let first = Pattern(
+        neurons: 9, points: points, outputs: outputs, grouped: grouped, largest: whole ? 1 : 2, &random)
       var second = first
       for r in 0..<9 where r % 3 > 0 { second.firing[r] = Pattern.choice(of: points, &random) }
       // Below, all points' blocks are compared; they are many for ten outputs.
@@ -132,6 +139,32 @@ import Testing
         }
       }
     }
+  }
+
+  /// A tensor goes on in floats when 16 bits could overflow, and not before; what it holds stays.
+  @Test(arguments: [2, 3, 10], [false, true]) func numbersOfSixteenBits(outputs: Int, grouped: Bool) {
+    var random = SeededGenerator(seed: UInt64(outputs))
+    let points = 20
+    var pattern = Pattern(
+      neurons: 9, points: points, outputs: outputs, grouped: grouped, largest: 1, &random)
+    // On point 5 all nine neurons fire.
+    for r in 0..<9 where !pattern.firing[r].contains(5) { pattern.firing[r].append(5) }
+    for r in 0..<9 { pattern.outputWeights[r, grouped ? r % outputs : 0] = 1 }
+    var tensor = CoFiringTensor(points: points, outputs: outputs, separate: grouped, whole: true)
+    Self.change(&tensor, from: nil, to: pattern, threads: 2)
+    let most = (0..<outputs).map { Int32(tensor.entry(5, 5, $0, $0)) }.max() ?? 0
+    #expect(most > 0)
+    var beginning = [Int32](repeating: 0, count: points)
+    let expected = Self.entries(tensor, points: points, outputs: outputs)
+    for (additional, isNarrow) in [(Int32(32_767) - most, true), (32_768 - most, false)] {
+      beginning[5] = additional
+      tensor.makeRoom(for: beginning)
+      #expect(tensor.isNarrow == isNarrow)
+      #expect(Self.entries(tensor, points: points, outputs: outputs) == expected)
+    }
+    let none = Pattern(outputWeights: pattern.outputWeights, firing: pattern.firing.map { _ in [] })
+    Self.change(&tensor, from: pattern, to: none, threads: 3)
+    #expect(Self.entries(tensor, points: points, outputs: outputs) == none.plain(points: points))
   }
 
   /// With numbers that do round, a tensor and its products have the same bits on any number of threads.

@@ -165,11 +165,15 @@ void firetree_count_pairs(float *tensor, const size_t *row_starts, size_t first_
 double firetree_tensor_row(const float *gram, const float *weights, const double *values, size_t count, double x,
                            double *result);
 
-/// The same for blocks of `width` elements, a multiple of 8, kept one after the other for i < count: with
-/// t = gram[i] * block i, `own[0..width) += t * first[i]`, `own[width..2 width) += t * second[i]`, and
-/// `others[i]` (2 width) `+= t * (x_first, x_second)`. `first` and `second` are the halves of rows of 2 width.
-void firetree_tensor_blocks(const float *gram, const float *blocks, const double *values, size_t count, size_t width,
-                            const double *x, double *own, double *others);
+/// The same for blocks of `width` elements, a multiple of 8, `stride` apart for i < count: with t = gram[i] * block i,
+/// `own[0..width) += t * first[i]`, `own[width..2 width) += t * second[i]`, and `others[i]` (2 width)
+/// `+= t * (x_first, x_second)`. `first` and `second` are the halves of rows of 2 width.
+void firetree_tensor_blocks(const float *gram, const float *blocks, size_t stride, const double *values, size_t count,
+                            size_t width, const double *x, double *own, double *others);
+
+/// The same for blocks of whole numbers.
+void firetree_tensor_short_blocks(const float *gram, const int16_t *blocks, size_t stride, const double *values,
+                                  size_t count, size_t width, const double *x, double *own, double *others);
 
 /// Asks for the cache lines of `bytes` bytes, for data that are about to be read.
 static inline void firetree_prefetch(const void *start, size_t bytes) {

@@ -8,10 +8,12 @@ import FireTreeCore
 ///
 /// Rows of points hold the columns up to their own, so every two points once; of two points' C x C matrix its upper
 /// triangle, or its diagonal alone when every neuron feeds a single output. Entries are kept in units of the square of
-/// the largest output weight: whole numbers, exact up to 2^24 neurons, when all weights but 0 are as large as that.
+/// the largest output weight: whole numbers, exact up to 2^24 neurons, when all weights but 0 are as large as that. Blocks
+/// of whole numbers are held in 16 bits, since changes are bound by what they move from and to memory, until a point may
+/// have too many neurons that fire on it (`makeRoom`); then in floats.
 ///
 /// Memory: n (n + 1) / 2 times 4 bytes for one output; else times C (C + 1) / 2 floats (C of separate outputs), rounded
-/// up to a multiple of 8.
+/// up to a multiple of 8, or as many numbers of 16 bits, rounded up to whole cache lines.
 package struct CoFiringTensor: Sendable {
   /// Which entries of a_r a_r^T there are, in the order in which a block keeps them.
   package let entries: [(Int, Int)]
@@ -19,14 +21,18 @@ package struct CoFiringTensor: Sendable {
   let outputs: Int
   /// The output weight that counts as 1.
   let unit: Float
-  /// Floats a block.
+  /// Numbers a block, and from one block to the next.
   let width: Int
+  private var stride: Int
+  /// Whether numbers are of 16 bits.
+  package private(set) var isNarrow: Bool
   private var buffer: AlignedBuffer
-  /// Where the row of each point starts.
-  private let rowStarts: [Int]
+  /// Where the row of each point starts, in numbers.
+  private var rowStarts: [Int]
 
-  /// Zeros. `separate` says that every neuron feeds at most one output.
-  package init(points: Int, outputs: Int, separate: Bool, unit: Float = 1) {
+  /// Zeros. `separate` says that every neuron feeds at most one output, `whole` that every output weight is 0 or `unit`
+  /// in magnitude.
+  package init(points: Int, outputs: Int, separate: Bool, unit: Float = 1, whole: Bool = false) {
     self.unit = unit
     self.points = points
     self.outputs = outputs
@@ -34,9 +40,17 @@ package struct CoFiringTensor: Sendable {
       separate
       ? (0..<outputs).map { ($0, $0) } : (0..<outputs).flatMap { c in (c..<outputs).map { (c, $0) } }
     width = Self.width(entries: entries.count)
-    let width = width
-    rowStarts = (0...points).map { Self.start(of: $0, width: width) }
-    buffer = AlignedBuffer(count: rowStarts[points])
+    isNarrow = whole && width > 1
+    stride = isNarrow ? Self.narrowStride(width: width) : width
+    rowStarts = Self.rowStarts(points: points, stride: stride)
+    buffer = AlignedBuffer(count: rowStarts[points] / (isNarrow ? 2 : 1))
+  }
+
+  /// Half a cache line, or whole ones.
+  private static func narrowStride(width: Int) -> Int { width <= 16 ? 16 : (width + 31) / 32 * 32 }
+
+  private static func rowStarts(points: Int, stride: Int) -> [Int] {
+    (0...points).map { start(of: $0, width: stride) }
   }
 
   private static func width(entries: Int) -> Int { entries == 1 ? 1 : (entries + 7) / 8 * 8 }
@@ -54,20 +68,52 @@ package struct CoFiringTensor: Sendable {
     return ByteCount(2) * (points + 16) * (points + 16) * width
   }
 
-  /// The row of point `j`: a block for each point i <= j.
+  /// Where the block of points i <= j is, in numbers.
   @inline(__always)
-  private func row(_ j: Int) -> UnsafeMutablePointer<Float> {
-    buffer.base + rowStarts[j]
+  private func place(_ i: Int, _ j: Int) -> Int { rowStarts[j] + i * stride }
+
+  /// The numbers when they are narrow.
+  private var shorts: UnsafeMutablePointer<Int16> {
+    UnsafeMutableRawPointer(buffer.base).assumingMemoryBound(to: Int16.self)
   }
+
+  @inline(__always)
+  private func number(_ place: Int) -> Float { isNarrow ? Float(shorts[place]) : buffer.base[place] }
 
   /// M_ij, entry (c, e). For tests.
   package func entry(_ i: Int, _ j: Int, _ c: Int, _ e: Int) -> Float {
     guard let position = entries.firstIndex(where: { $0 == (min(c, e), max(c, e)) }) else { return 0 }
-    return row(max(i, j))[min(i, j) * width + position] * (unit * unit)
+    return number(place(min(i, j), max(i, j)) + position) * (unit * unit)
   }
 
   private mutating func makeUnique() {
     if !isKnownUniquelyReferenced(&buffer) { buffer = buffer.copy() }
+  }
+
+  /// Sees to it that numbers can grow by as many neurons as begin to fire on each point (n) before the next call.
+  ///
+  /// No number of the blocks of point i exceeds the number of neurons that fire on i. Complexity: O(n C).
+  package mutating func makeRoom(for beginning: [Int32]) {
+    guard isNarrow else { return }
+    let diagonal = entries.indices.filter { entries[$0].0 == entries[$0].1 }
+    let fits = (0..<points).allSatisfy { i in
+      let most = diagonal.reduce(0) { max($0, Int(shorts[place(i, i) + $1])) }
+      return most + Int(beginning[i]) <= Int(Int16.max)
+    }
+    if !fits { widen() }
+  }
+
+  private mutating func widen() {
+    let narrow = self
+    (isNarrow, stride) = (false, width)
+    rowStarts = Self.rowStarts(points: points, stride: stride)
+    buffer = AlignedBuffer(count: rowStarts[points])
+    for j in 0..<points {
+      for i in 0...j {
+        let (old, new) = (narrow.place(i, j), place(i, j))
+        for p in entries.indices { buffer.base[new + p] = narrow.number(old + p) }
+      }
+    }
   }
 }
 
@@ -78,8 +124,9 @@ extension CoFiringTensor {
   package struct Rows {
     fileprivate let tensor: CoFiringTensor
     fileprivate let range: Range<Int>
-    /// The entries of a_r a_r^T with their sign.
+    /// The entries of a_r a_r^T with their sign, and the same in 16 bits.
     fileprivate let block: UnsafeMutablePointer<Float>
+    fileprivate let shortBlock: UnsafeMutablePointer<Int16>
 
     /// The following changes are those of a neuron with these output weights that begins (`sign` 1) or ceases (-1) to
     /// fire on points.
@@ -87,11 +134,13 @@ extension CoFiringTensor {
       for (p, (c, e)) in tensor.entries.enumerated() {
         block[p] = sign * (weights[c] / tensor.unit) * (weights[e] / tensor.unit)
       }
+      guard tensor.isNarrow else { return }
+      for p in tensor.entries.indices { shortBlock[p] = Int16(block[p]) }
     }
 
     /// The neuron does so on `point`; counts that point with itself.
     package func add(_ point: Int) {
-      if range.contains(point) { add(tensor.row(point) + point * tensor.width) }
+      if range.contains(point) { add(at: tensor.place(point, point)) }
     }
 
     /// The neuron does so on `point` while it fires on `others`, distinct from it: counts their pairs.
@@ -105,7 +154,7 @@ extension CoFiringTensor {
       }
       for k in 0..<count {
         let (low, high) = (min(point, Int(others[k])), max(point, Int(others[k])))
-        if range.contains(high) { add(tensor.row(high) + low * tensor.width) }
+        if range.contains(high) { add(at: tensor.place(low, high)) }
       }
     }
 
@@ -128,17 +177,30 @@ extension CoFiringTensor {
       guard tensor.width > 1 else { return }
       for k in 0..<count {
         let (low, high) = (min(point, Int(others[k])), max(point, Int(others[k])))
-        if range.contains(high) {
-          Kernels.prefetch(tensor.row(high) + low * tensor.width, count: tensor.width)
+        guard range.contains(high) else { continue }
+        let place = tensor.place(low, high)
+        if tensor.isNarrow {
+          Kernels.prefetch(tensor.shorts + place, count: tensor.stride)
+        } else {
+          Kernels.prefetch(tensor.buffer.base + place, count: tensor.width)
         }
       }
     }
 
     @inline(__always)
-    private func add(_ target: UnsafeMutablePointer<Float>) {
-      guard tensor.width > 1 else { return target[0] += block[0] }
+    private func add(at place: Int) {
+      guard tensor.width > 1 else { return tensor.buffer.base[place] += block[0] }
+      if tensor.isNarrow {
+        let target = UnsafeMutableRawPointer(tensor.shorts + place)
+        for b in Swift.stride(from: 0, to: tensor.stride, by: 16) {
+          let (a, t) = (UnsafeRawPointer(shortBlock + b), target + 2 * b)
+          let sum = t.load(as: SIMD16<Int16>.self) &+ a.load(as: SIMD16<Int16>.self)
+          t.storeBytes(of: sum, as: SIMD16<Int16>.self)
+        }
+        return
+      }
       for b in Swift.stride(from: 0, to: tensor.width, by: 8) {
-        let (a, t) = (UnsafeRawPointer(block + b), UnsafeMutableRawPointer(target + b))
+        let (a, t) = (UnsafeRawPointer(block + b), UnsafeMutableRawPointer(tensor.buffer.base + place + b))
         t.storeBytes(of: t.load(as: SIMD8<Float>.self) + a.load(as: SIMD8<Float>.self), as: SIMD8<Float>.self)
       }
     }
@@ -156,11 +218,12 @@ extension CoFiringTensor {
         Int(Double(tensor.points) * (Double(k) / Double(workers.threads)).squareRoot())
       }
       let end = worker + 1 == workers.threads ? tensor.points : border(worker + 1)
-      withUnsafeTemporaryAllocation(byteCount: 4 * tensor.width + 64, alignment: 64) { memory in
-        let block = memory.bindMemory(to: Float.self)
-        block.initialize(repeating: 0)
-        guard let base = block.baseAddress else { return }
-        body(Rows(tensor: tensor, range: border(worker)..<end, block: base))
+      let (block, shortBlock) = (AlignedBuffer(count: tensor.width), AlignedBuffer(count: tensor.stride))
+      withExtendedLifetime((block, shortBlock)) {
+        body(
+          Rows(
+            tensor: tensor, range: border(worker)..<end, block: block.base,
+            shortBlock: UnsafeMutableRawPointer(shortBlock.base).assumingMemoryBound(to: Int16.self)))
       }
     }
   }
@@ -198,7 +261,7 @@ extension CoFiringTensor {
     result.withUnsafeMutableBufferPointer { result in
       guard let result = result.baseAddress else { return }
       for j in rows {
-        let (g, m) = (gram.row(j), row(j))
+        let (g, m) = (gram.row(j), buffer.base + rowStarts[j])
         let below = Kernels.tensorRow(
           gram: g, weights: m, values: values, count: j, x: values[j], into: result)
         result[j] += below + Double(g[j]) * Double(m[j]) * values[j]
@@ -211,27 +274,44 @@ extension CoFiringTensor {
     gram: MatrixView, spread: UnsafePointer<Double>, rows: Range<Int>
   ) -> [Double] {
     // Sums of the same form as the spread values, for all points up to the last row.
-    let (width, stride) = (width, 2 * width)
-    var sums = [Double](repeating: 0, count: rows.upperBound * stride + stride)
+    let twice = 2 * width
+    var sums = [Double](repeating: 0, count: (rows.upperBound + 1) * twice)
     return sums.withUnsafeMutableBufferPointer { sums in
       guard let sums = sums.baseAddress else { return [] }
-      let spare = sums + rows.upperBound * stride
+      let spare = sums + rows.upperBound * twice
       // Tiles of columns stay in the cache while the rows pass.
       for columns in Tiles(of: rows.upperBound, size: 16).ranges(from: 0) {
         for j in rows where j >= columns.lowerBound {
           let (first, count) = (columns.lowerBound, min(columns.upperBound, j) - columns.lowerBound)
-          let (x, own) = (spread + j * stride, sums + j * stride)
-          Kernels.tensorBlocks(
-            gram: gram.row(j) + first, blocks: row(j) + first * width, values: spread + first * stride,
-            count: count, width: width, x: x, own: own, others: sums + first * stride)
+          let (x, own) = (spread + j * twice, sums + j * twice)
+          addBlocks(
+            gram: gram.row(j) + first, at: place(first, j), values: spread + first * twice, count: count,
+            x: x,
+            own: own, others: sums + first * twice)
           guard columns.contains(j) else { continue }
           // On the diagonal once; what would go to the other side is left.
-          Kernels.tensorBlocks(
-            gram: gram.row(j) + j, blocks: row(j) + j * width, values: x, count: 1, width: width, x: x,
-            own: own, others: spare)
+          addBlocks(
+            gram: gram.row(j) + j, at: place(j, j), values: x, count: 1, x: x, own: own, others: spare)
         }
       }
       return gathered(sums, count: rows.upperBound)
+    }
+  }
+
+  /// The products of a part of a row of blocks, and of what they are on the other side; see `CKernels.h`.
+  @inline(__always)
+  private func addBlocks(
+    gram: UnsafePointer<Float>, at place: Int, values: UnsafePointer<Double>, count: Int,
+    x: UnsafePointer<Double>, own: UnsafeMutablePointer<Double>, others: UnsafeMutablePointer<Double>
+  ) {
+    if isNarrow {
+      Kernels.tensorBlocks(
+        gram: gram, blocks: shorts + place, stride: stride, values: values, count: count, width: width, x: x,
+        own: own, others: others)
+    } else {
+      Kernels.tensorBlocks(
+        gram: gram, blocks: buffer.base + place, stride: stride, values: values, count: count, width: width,
+        x: x, own: own, others: others)
     }
   }
 
@@ -274,6 +354,15 @@ extension Matrix {
     withView { view in
       (0..<view.rows).reduce(Float(0)) { most, r in
         (0..<view.columns).reduce(most) { max($0, abs(view[r, $1])) }
+      }
+    }
+  }
+
+  /// Whether every element is 0 or, in magnitude, `unit`.
+  func consists(ofMultiplesOf unit: Float) -> Bool {
+    withView { view in
+      (0..<view.rows).allSatisfy { r in
+        (0..<view.columns).allSatisfy { view[r, $0] == 0 || abs(view[r, $0]) == unit }
       }
     }
   }

@@ -78,7 +78,8 @@ public struct KineticEngine: TrainingEngine {
     largestWeight = network.outputWeights.largestMagnitude
     tensor = CoFiringTensor(
       points: points.count, outputs: network.outputCount, separate: network.outputWeights.isSeparate,
-      unit: max(largestWeight, .leastNormalMagnitude))
+      unit: max(largestWeight, .leastNormalMagnitude),
+      whole: network.outputWeights.consists(ofMultiplesOf: largestWeight))
     outputs = Matrix(rows: points.count, columns: network.outputCount)
     exactOutputs = [Double](repeating: 0, count: points.count * network.outputCount)
     outputVelocities = exactOutputs
@@ -227,6 +228,8 @@ public struct KineticEngine: TrainingEngine {
           &exactOutputs, velocities: &outputVelocities, outputWeights: outputWeights, scale: scale)
         firingPairs += part.firingDifference
       }
+      tensor.makeRoom(
+        for: changes.reduce(into: [Int32](repeating: 0, count: points.count)) { $1.countBeginning(&$0) })
       tensor.change(workers: workers) { rows in
         for part in changes { part.change(rows, outputWeights: outputWeights) }
       }
@@ -303,6 +306,16 @@ public struct KineticEngine: TrainingEngine {
   /// The co-firing tensor of all neurons.
   private mutating func fill() {
     let (lists, neurons) = (lists, neurons)
+    var firing = [Int32](repeating: 0, count: points.count)
+    for shard in lists.shards {
+      shard.readLists { lists in
+        for (local, neuron) in shard.neurons.enumerated() {
+          let points = lists[local].points
+          for k in 0..<Int(neurons[neuron].firing) { firing[Int(points[k])] += 1 }
+        }
+      }
+    }
+    tensor.makeRoom(for: firing)
     outputWeights.withView { outputWeights in
       tensor.change(workers: workers) { rows in
         for shard in lists.shards {

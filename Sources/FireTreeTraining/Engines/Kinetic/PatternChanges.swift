@@ -71,6 +71,15 @@ struct PatternChanges: Sendable {
     }
   }
 
+  /// Adds for every point how many neurons begin to fire on it.
+  func countBeginning(_ counts: inout [Int32]) {
+    var next = 0
+    for change in changes {
+      next += change.pointCount
+      for k in next - Int(change.beginning)..<next { counts[Int(points[k])] += 1 }
+    }
+  }
+
   /// Changes the co-firing tensor: of every pair of points that both fired before, or both fire now.
   func change(_ rows: CoFiringTensor.Rows, outputWeights: MatrixView) {
     points.withUnsafeBufferPointer { points in
