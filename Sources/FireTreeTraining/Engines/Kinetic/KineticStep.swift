@@ -183,10 +183,10 @@ struct KineticStep {
   /// Asks for what a look will read.
   @inline(__always)
   func prefetch(_ list: CandidateLists.List, _ state: KineticNeuron) {
-    Kernels.prefetch(list.points, count: list.count)
-    Kernels.prefetch(list.plane(KineticPlane.limit), count: list.count)
     // Those that are due are among the nearest, which come first.
     let near = min(list.count, Int(state.support) + 8)
+    Kernels.prefetch(list.plane(KineticPlane.limit), count: list.count)
+    Kernels.prefetch(list.points, count: near)
     Kernels.prefetch(
       list.plane(KineticPlane.anchored), list.plane(KineticPlane.reach), list.plane(KineticPlane.alpha),
       count: near)
