@@ -13,7 +13,8 @@ steps     The time of a full-batch step on the hidden weights of  f(x) = relu(x 
           FireTree whose single step exceeds the budget is left out. On a shape with ":seeded" FireTree runs alone
           and does not store its initial weights. With --outputs 1 the label is a number to fit, C = 1. With
           --mean-over 200 FireTree takes so many steps, and the mean over them (for the others: over theirs, whose
-          steps all take the same) stands beside the median, which stays that of the first --steps.
+          steps all take the same) stands beside the median, which stays that of the first --steps. The learning rate is
+          1 / (largest eigenvalue of the tangent kernel), or what --learning-rate says.
 training  The wall time of whole processes that train to an accuracy on the training points. JAX finds the first
           iteration that has it, before the clock runs; both then take so many.
 accuracy  Training time and held-out accuracy of FireTree's defaults and of scikit-learn's estimators.
@@ -73,6 +74,13 @@ def count(text: str) -> int:
     return number
 
 
+def rate(text: str) -> str:
+    """A parser of "auto" or a positive number."""
+    if text != "auto" and not 0 < float(text) < float("inf"):
+        raise ValueError
+    return text
+
+
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--firetree", default=".build/release/firetree", help="the command (%(default)s)")
@@ -89,6 +97,7 @@ def parse_options() -> argparse.Namespace:
     group.add_argument("--budget", type=float, default=60, help="seconds for the steps of a round (%(default)s)")
     group.add_argument("--outputs", type=int, choices=[1, 10], default=10, help="C (%(default)s)")
     group.add_argument("--mean-over", type=count, help="first steps of FireTree whose mean is shown too (none)")
+    group.add_argument("--learning-rate", type=rate, default="auto", help="a positive number (%(default)s)")
     group.add_argument("--momentum", type=float, default=0.0, help="Nesterov momentum; 0 for none (%(default)s)")
     group = parser.add_argument_group("training")
     group.add_argument("--train-shape", type=Shape.parse, default="1000x100000", help="points x neurons (%(default)s)")
@@ -116,7 +125,7 @@ def main() -> None:
     if "steps" in options.what:
         settings = Settings(
             replace(firetree, outputs=options.outputs), engines, options.peers, options.steps, options.skip,
-            options.rounds, options.budget, options.momentum, options.mean_over)
+            options.rounds, options.budget, options.momentum, options.mean_over, options.learning_rate)
         errors += steps.measure(options.shapes, settings, results)
     if "training" in options.what:
         errors += training.measure(options.train_shape, options.reach, engines, options.rounds, firetree, results)

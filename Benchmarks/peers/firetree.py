@@ -21,9 +21,11 @@ class FireTree:
         """Trains on the first points and writes the model."""
         return self._run("train", points, "--out", out, *options)
 
-    def start(self, points: int, neurons: int, out: str) -> None:
-        """Writes a model with the initial network, the preprocessing and the automatic learning rate."""
-        self.train(points, out, "--neurons", str(neurons), "--iterations", "0", "--momentum", "0")
+    def start(self, points: int, neurons: int, out: str, learning_rate: str = "auto") -> None:
+        """Writes a model with the initial network, the preprocessing and the learning rate, a number or "auto"."""
+        self.train(
+            points, out, "--neurons", str(neurons), "--iterations", "0", "--momentum", "0", "--learning-rate",
+            learning_rate)
 
     def accuracy(self, model: str, points: int, skip: int = 0) -> float:
         """The share of right classes on the points after those skipped."""

@@ -56,6 +56,8 @@ class Settings:
     momentum: float
     mean_over: int | None
     """First steps of FireTree whose mean is shown."""
+    learning_rate: str
+    """A number, or "auto"."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,8 @@ def measure(shapes: list[Shape], settings: Settings, results: Results) -> list[s
     if settings.mean_over is not None:
         header, mean = [*HEADER, "mean"], f" Mean: over the first {settings.mean_over} steps, or over all that were taken."
     results.say(
-        f"Time of a training step, C = {settings.firetree.outputs}, momentum {settings.momentum:g}: median over "
+        f"Time of a training step, C = {settings.firetree.outputs}, momentum {settings.momentum:g}, learning rate "
+        f"{settings.learning_rate}: median over "
         f"{settings.rounds} rounds of each round's median.{mean} Difference: of the loss to that of the first row of "
         "the shape after the last step that both took, relative, largest of the rounds.")
     results.say(table(header, rows, texts=3))
@@ -121,7 +124,7 @@ def _contend(shape: Shape, settings: Settings, model: str) -> list[Contender[Rou
         contenders = peers + contenders
         progress(f"{shape}: initial network")
         try:
-            settings.firetree.start(shape.points, shape.neurons, model)
+            settings.firetree.start(shape.points, shape.neurons, model, settings.learning_rate)
         except Failure as failure:
             for one in contenders:
                 one.failure = f"no initial network: {failure}"
@@ -173,7 +176,7 @@ class _Engine:
 
     def _benchmark(self, steps: int) -> tuple[dict, Finished]:
         if self.shape.seeded:
-            options = ["--weights", "seeded"]
+            options = ["--weights", "seeded", "--learning-rate", settings.learning_rate]
         else:
             options = ["--learning-rate", metadata(self.model)["training.learning_rate"]]
         return self.settings.firetree.benchmark(
