@@ -107,8 +107,7 @@ def measure(shapes: list[Shape], settings: Settings, results: Results) -> list[s
         header, mean = [*HEADER, "mean"], f" Mean: over the first {settings.mean_over} steps, or over all that were taken."
     results.say(
         f"Time of a training step, C = {settings.firetree.outputs}, momentum {settings.momentum:g}, learning rate "
-        f"{settings.learning_rate}: median over "
-        f"{settings.rounds} rounds of each round's median.{mean} Difference: of the loss to that of the first row of "
+        f"{settings.learning_rate}: median over {settings.rounds} rounds of each round's median.{mean} Difference: of the loss to that of the first row of "
         "the shape after the last step that both took, relative, largest of the rounds.")
     results.say(table(header, rows, texts=3))
     results.notes(notes)
@@ -176,7 +175,7 @@ class _Engine:
 
     def _benchmark(self, steps: int) -> tuple[dict, Finished]:
         if self.shape.seeded:
-            options = ["--weights", "seeded", "--learning-rate", settings.learning_rate]
+            options = ["--weights", "seeded", "--learning-rate", self.settings.learning_rate]
         else:
             options = ["--learning-rate", metadata(self.model)["training.learning_rate"]]
         return self.settings.firetree.benchmark(

@@ -2,6 +2,9 @@
 #ifndef FIRETREE_LANES_H
 #define FIRETREE_LANES_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 // The loader picks the clone for the processor. Thread sanitizer is not up yet when it does, so then there is one.
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
@@ -37,6 +40,40 @@ static inline __attribute__((always_inline)) float total(const Lanes *sum) {
                 __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15);
   QuarterLanes q = __builtin_shufflevector(h, h, 0, 1, 2, 3) + __builtin_shufflevector(h, h, 4, 5, 6, 7);
   return (q[0] + q[2]) + (q[1] + q[3]);
+}
+
+/// Products of four rows with a sparse vector. Independent sums hide the latency of additions, and scalar loads beat gathers.
+static inline __attribute__((always_inline)) void multiply_four_rows(const float *const rows[4],
+                                                                     const uint16_t *columns,
+                                                                     const float *coefficients, size_t terms,
+                                                                     float *products) {
+#pragma clang fp contract(fast)
+  const float *m0 = rows[0], *m1 = rows[1], *m2 = rows[2], *m3 = rows[3];
+  float s0 = 0, s1 = 0, s2 = 0, s3 = 0, r0 = 0, r1 = 0, r2 = 0, r3 = 0;
+  size_t t = 0;
+  for (; t + 2 <= terms; t += 2) {
+    size_t c = columns[t], d = columns[t + 1];
+    float x = coefficients[t], y = coefficients[t + 1];
+    s0 += x * m0[c];
+    s1 += x * m1[c];
+    s2 += x * m2[c];
+    s3 += x * m3[c];
+    r0 += y * m0[d];
+    r1 += y * m1[d];
+    r2 += y * m2[d];
+    r3 += y * m3[d];
+    SEPARATE(s0); SEPARATE(s1); SEPARATE(s2); SEPARATE(s3);
+    SEPARATE(r0); SEPARATE(r1); SEPARATE(r2); SEPARATE(r3);
+  }
+  if (t < terms) {
+    size_t c = columns[t];
+    float x = coefficients[t];
+    s0 += x * m0[c];
+    s1 += x * m1[c];
+    s2 += x * m2[c];
+    s3 += x * m3[c];
+  }
+  products[0] = s0 + r0, products[1] = s1 + r1, products[2] = s2 + r2, products[3] = s3 + r3;
 }
 
 #endif

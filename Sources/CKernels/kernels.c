@@ -4,38 +4,13 @@
 CLONES void firetree_multiply_rows(const float *matrix, size_t stride, const uint16_t *rows, size_t count,
                                    const uint16_t *columns, const float *coefficients, size_t terms,
                                    float *result) {
-#pragma clang fp contract(fast)
   for (size_t q = 0; q < count; q += 4) {
-    size_t last = count - 1, t = 0;
-    // Independent sums hide the latency of additions, and scalar loads beat gathers. Rows beyond the end repeat the last.
-    const float *m0 = matrix + rows[q] * stride, *m1 = matrix + rows[q + 1 < count ? q + 1 : last] * stride;
-    const float *m2 = matrix + rows[q + 2 < count ? q + 2 : last] * stride;
-    const float *m3 = matrix + rows[q + 3 < count ? q + 3 : last] * stride;
-    float s0 = 0, s1 = 0, s2 = 0, s3 = 0, r0 = 0, r1 = 0, r2 = 0, r3 = 0;
-    for (; t + 2 <= terms; t += 2) {
-      size_t c = columns[t], d = columns[t + 1];
-      float x = coefficients[t], y = coefficients[t + 1];
-      s0 += x * m0[c];
-      s1 += x * m1[c];
-      s2 += x * m2[c];
-      s3 += x * m3[c];
-      r0 += y * m0[d];
-      r1 += y * m1[d];
-      r2 += y * m2[d];
-      r3 += y * m3[d];
-      SEPARATE(s0); SEPARATE(s1); SEPARATE(s2); SEPARATE(s3);
-      SEPARATE(r0); SEPARATE(r1); SEPARATE(r2); SEPARATE(r3);
-    }
-    if (t < terms) {
-      size_t c = columns[t];
-      float x = coefficients[t];
-      s0 += x * m0[c];
-      s1 += x * m1[c];
-      s2 += x * m2[c];
-      s3 += x * m3[c];
-    }
-    float s[4] = {s0 + r0, s1 + r1, s2 + r2, s3 + r3};
-    for (size_t k = 0; k < 4 && q + k < count; k++) result[q + k] = s[k];
+    // Rows beyond the end repeat the last.
+    const float *four[4];
+    for (size_t k = 0; k < 4; k++) four[k] = matrix + rows[q + k < count ? q + k : count - 1] * stride;
+    float products[4];
+    multiply_four_rows(four, columns, coefficients, terms, products);
+    for (size_t k = 0; k < 4 && q + k < count; k++) result[q + k] = products[k];
   }
 }
 

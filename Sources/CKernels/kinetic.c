@@ -95,10 +95,8 @@ CLONES float firetree_squared_products(const float *vector, size_t columns, cons
   return squares;
 }
 
-/// The lengths of eight steps.
-static inline __attribute__((always_inline)) void step_lengths(const float *steps, const uint16_t *points,
-                                                               size_t count, float factor, float margin,
-                                                               const float *margins, LooseLanes *lengths) {
+CLONES void firetree_step_lengths(const float *steps, const uint16_t *points, size_t count, float factor,
+                                  float margin, const float *margins, float *lengths) {
 #pragma clang fp contract(fast)
   LooseLanes s0 = {0}, s1 = {0};
   size_t t = 0;
@@ -112,23 +110,7 @@ static inline __attribute__((always_inline)) void step_lengths(const float *step
     LooseLanes a = *(const LooseLanes *)(steps + 8 * points[t]);
     s0 += a * a;
   }
-  *lengths = __builtin_elementwise_sqrt(s0 + s1) * factor + *(const LooseLanes *)margins * margin;
-}
-
-CLONES void firetree_step_lengths(const float *steps, const uint16_t *points, size_t count, float factor,
-                                  float margin, const float *margins, float *lengths) {
-  step_lengths(steps, points, count, factor, margin, margins, (LooseLanes *)lengths);
-}
-
-CLONES double firetree_step_path(const float *steps, const uint16_t *points, size_t count, float factor,
-                                 float margin, const float *margins, size_t now, size_t age, float *last) {
-  LooseLanes lengths;
-  step_lengths(steps, points, count, factor, margin, margins, &lengths);
-  *last = lengths[now % 8];
-  HalfWords slots = {0, 1, 2, 3, 4, 5, 6, 7};
-  HalfMask counts = (HalfMask)(((uint32_t)now - slots) % 8 < (uint32_t)age);
-  DoubleLanes sum = __builtin_convertvector((LooseLanes)(counts & (HalfMask)lengths), DoubleLanes);
-  return ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
+  *(LooseLanes *)lengths = __builtin_elementwise_sqrt(s0 + s1) * factor + *(const LooseLanes *)margins * margin;
 }
 
 CLONES float firetree_sum_coefficients(const float *alpha, const float *shares, size_t firing, size_t support,
@@ -169,26 +151,23 @@ static inline __attribute__((always_inline)) float float_below(double x) {
 static inline __attribute__((always_inline)) size_t select_due(const float *limits, size_t count, float path,
                                                                uint16_t *positions, float *least) {
   size_t found = 0;
-  const float infinity = __builtin_inff();
-  const HalfMask never = (HalfMask)((LooseLanes){0} + infinity);
+  const HalfMask never = (HalfMask)((LooseLanes){0} + __builtin_inff());
   LooseLanes lowest = (LooseLanes)never;
   for (size_t base = 0; base < count; base += 64) {
-    size_t end = count - base < 64 ? count - base : 64, q = 0;
+    size_t end = count - base < 64 ? count - base : 64;
     uint64_t due = 0;
-    for (; q + 8 <= end; q += 8) {
-      LooseLanes limit = *(const LooseLanes *)(limits + base + q);
+    for (size_t q = 0; q < end; q += 8) {
+      LooseLanes limit;
+      if (end - q < 8) {
+        // What is no number is neither due nor least.
+        limit = (LooseLanes){0} + __builtin_nanf("");
+        memcpy(&limit, limits + base + q, (end - q) * sizeof(float));
+      } else {
+        limit = *(const LooseLanes *)(limits + base + q);
+      }
       HalfMask is_due = limit <= path;
       lowest = __builtin_elementwise_min(lowest, (LooseLanes)((is_due & never) | (~is_due & (HalfMask)limit)));
       due |= bits(&is_due) << q;
-    }
-    if (q < end) {
-      float rest[8];
-      for (size_t k = 0; k < 8; k++) rest[k] = infinity;
-      memcpy(rest, limits + base + q, (end - q) * sizeof(float));
-      LooseLanes limit = *(const LooseLanes *)rest;
-      HalfMask is_due = limit <= path;
-      lowest = __builtin_elementwise_min(lowest, (LooseLanes)((is_due & never) | (~is_due & (HalfMask)limit)));
-      due |= (bits(&is_due) & (0xFFu >> (8 - (end - q)))) << q;
     }
     for (; due; due &= due - 1) positions[found++] = (uint16_t)(base + (size_t)__builtin_ctzll(due));
   }
@@ -221,32 +200,15 @@ CLONES firetree_look firetree_compute_due(const firetree_pairs *pairs, const uin
       at[k] = positions[q + k < found ? q + k : found - 1];
       m[k] = pairs->gram + points[at[k]] * pairs->stride;
     }
-    const float *m0 = m[0], *m1 = m[1], *m2 = m[2], *m3 = m[3];
-    float s0 = 0, s1 = 0, s2 = 0, s3 = 0, r0 = 0, r1 = 0, r2 = 0, r3 = 0;
-    for (size_t t = 0; t < terms; t += 4) {
-#pragma clang loop unroll(full)
-      for (size_t u = t; u < t + 4; u += 2) {
-        size_t c = points[u], d = points[u + 1];
-        float x = coefficients[u], y = coefficients[u + 1];
-        s0 += x * m0[c];
-        s1 += x * m1[c];
-        s2 += x * m2[c];
-        s3 += x * m3[c];
-        r0 += y * m0[d];
-        r1 += y * m1[d];
-        r2 += y * m2[d];
-        r3 += y * m3[d];
-        SEPARATE(s0); SEPARATE(s1); SEPARATE(s2); SEPARATE(s3);
-        SEPARATE(r0); SEPARATE(r1); SEPARATE(r2); SEPARATE(r3);
-      }
-    }
+    float products[4];
+    multiply_four_rows(m, points, coefficients, terms, products);
     QuarterLanes s, reach, norm;
     QuarterMask fires;
     for (size_t k = 0; k < 4; k++) {
       s[k] = anchored[at[k]], reach[k] = reaches[at[k]], norm[k] = pairs->norms[points[at[k]]];
       fires[k] = at[k] < firing ? -1 : 0;
     }
-    s += (QuarterLanes){s0 + r0, s1 + r1, s2 + r2, s3 + r3};
+    s += (QuarterLanes){products[0], products[1], products[2], products[3]};
     changed |= (QuarterMask)(s > threshold) ^ fires;
     QuarterLanes away = __builtin_elementwise_abs(s - threshold), rounding = error * norm + pairs->rounding;
     QuarterLanes distance = __builtin_elementwise_max(

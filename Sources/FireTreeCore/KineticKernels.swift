@@ -59,18 +59,6 @@ extension Kernels {
     firetree_step_lengths(steps, points, count, factor, margin, margins, lengths)
   }
 
-  /// The sum of the last `age` of those lengths, at most eight, and the last of them; step t is at t modulo 8, and `now` is
-  /// the last.
-  @inlinable @inline(__always)
-  public static func stepPath(
-    _ steps: UnsafePointer<Float>, points: UnsafePointer<UInt16>, count: Int, factor: Float, margin: Float,
-    margins: UnsafePointer<Float>, now: Int, age: Int
-  ) -> (path: Double, last: Float) {
-    var last: Float = 0
-    let path = firetree_step_path(steps, points, count, factor, margin, margins, now, age, &last)
-    return (path, last)
-  }
-
   /// `coefficients[k] = alpha[k] + shares[k]` for the first `firing`, `alpha[k]` for the rest of the `support`; returns the
   /// sum of the magnitudes of what was added.
   @inline(__always)

@@ -204,27 +204,6 @@ import Testing
     }
   }
 
-  /// Paths over every number of steps, from every place of the last.
-  @Test(arguments: 0...21) func stepPaths(count: Int) {
-    var random = SeededGenerator(seed: UInt64(count))
-    let steps = random.matrix(rows: 9, columns: 8).elements
-    let points = indices(count, below: 9, &random)
-    let margins = floats(8, &random).map(abs)
-    let lengths = PlainKernels.stepLengths(
-      steps, points: points, factor: 0.3, margin: 0.01, margins: margins)
-    for now in 20..<28 {
-      for age in 0...8 {
-        let found = Kernels.stepPath(
-          steps.flatMap { $0 }, points: points, count: count, factor: 0.3, margin: 0.01, margins: margins,
-          now: now, age: age)
-        let expected = (0..<age).reduce(0.0) { $0 + lengths[(now - $1) % 8] }
-        let relative = Double(count + 8) * 0x1p-24
-        #expect(abs(found.path - expected) <= relative * expected, "\(age) steps to \(now)")
-        #expect(abs(Double(found.last) - lengths[now % 8]) <= relative * lengths[now % 8])
-      }
-    }
-  }
-
   /// Limits that equal the path are due, those of -infinity always, and those of infinity on an infinite path alone.
   /// Groups of eight, and of sixty-four, of which all, some or none are.
   @Test(arguments: Array(0...41) + [63, 64, 65, 71, 72, 127, 128, 130, 200])
@@ -238,10 +217,10 @@ import Testing
           Int.random(in: 0..<12, using: &random) < twelfths
             ? levels[Int.random(in: 0..<8, using: &random)] : Float.random(in: 4...9, using: &random)
         }
-        let terms = Int.random(in: 0...min(count, 21), using: &random), padding = (4 - terms % 4) % 4
+        let terms = Int.random(in: 0...min(count, 21), using: &random)
         compute(
           ComputedList(
-            points: indices(count + padding, below: 37, &random), limits: limits,
+            points: indices(count, below: 37, &random), limits: limits,
             anchored: floats(count, &random), reaches: floats(count, &random).map { abs($0) + 0x1p-10 },
             coefficients: floats(terms, &random), firing: Int.random(in: 0...count, using: &random)),
           gram: gram, norms: floats(37, &random).map(abs), path: path)
@@ -272,7 +251,7 @@ import Testing
             gram: view.base, stride: view.stride, norms: norms.baseAddress, threshold: threshold,
             rounding: rounding, tie: tie),
           points: list.points, count: count, firing: list.firing, anchored: list.anchored,
-          reaches: list.reaches, limits: &limits, coefficients: list.coefficients + [0, 0, 0], terms: terms,
+          reaches: list.reaches, limits: &limits, coefficients: list.coefficients, terms: terms,
           path: path, error: error, positions: &positions, values: &values)
       }
     }

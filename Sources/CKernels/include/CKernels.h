@@ -99,11 +99,6 @@ size_t firetree_select_late(const firetree_clock *clock, void *countdowns, size_
 void firetree_step_lengths(const float *steps, const uint16_t *points, size_t count, float factor, float margin,
                            const float *margins, float *lengths);
 
-/// The sum of the lengths of the last `age` steps, at most eight, of which step t is element t % 8 and `now` the last; `last`
-/// becomes the length of that.
-double firetree_step_path(const float *steps, const uint16_t *points, size_t count, float factor, float margin,
-                          const float *margins, size_t now, size_t age, float *last);
-
 /// `coefficients[k] = alpha[k] + shares[k]` for k < `firing`, `alpha[k]` for the others below `support`; returns the sum
 /// of the magnitudes of all that was added.
 float firetree_sum_coefficients(const float *alpha, const float *shares, size_t firing, size_t support,
@@ -128,8 +123,7 @@ typedef struct {
 
 /// Computes the candidates of a neuron whose limits do not exceed `path`, and gives each a new limit. Of those the positions
 /// are stored, ascending, and the correlations, `s = anchored[q] + sum_t coefficients[t] G[points[q]][points[t]]` over the
-/// first `terms` candidates. The first `firing` are taken to fire. There is room for three values more than `count`;
-/// `points` and `coefficients` go on to a multiple of 4, coefficients with zeros.
+/// first `terms` candidates. The first `firing` are taken to fire. There is room for three values more than `count`.
 ///
 /// With `r = error * norms[points[q]] + rounding` and the distance `max(|s - threshold| - r, min(r, tie))` the limit is
 /// `path + distance / reaches[q]`, rounded down; -infinity without a distance.

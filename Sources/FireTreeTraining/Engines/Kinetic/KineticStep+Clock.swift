@@ -76,36 +76,15 @@ extension KineticStep {
     guard age > 0 else { return !(countdown.slack > 0) }
     let history = impulses.history
     var length: Float = 0
-    if outputWeights.columns == 1, state.residue == 0 {
-      let (factor, margin) = lengthScales(of: state, neuron: neuron)
-      let steps = Kernels.stepPath(
-        history.steps, points: points, count: Int(state.firing), factor: factor, margin: margin,
-        margins: history.largest, now: history.now, age: age)
-      state.path += steps.path
-      length = steps.last
-    } else {
-      withLengths(of: state, points, neuron: neuron, steps: age) { lengths in
-        for t in history.now - age + 1...history.now {
-          length = lengths[t % StepHistory.capacity]
-          if state.residue > 0 { length += carry(&state, step: t) }
-          state.path += Double(length)
-        }
+    withLengths(of: state, points, neuron: neuron, steps: age) { lengths in
+      for t in history.now - age + 1...history.now {
+        length = lengths[t % StepHistory.capacity]
+        if state.residue > 0 { length += carry(&state, step: t) }
+        state.path += Double(length)
       }
     }
     count(&countdown, state, length: length)
     return !(state.path < Double(state.due))
-  }
-
-  /// What the length of a step's elements is multiplied by, with the output weight when there is one, and the step's
-  /// largest element, which rounding may make of it.
-  @inline(__always)
-  private func lengthScales(of state: KineticNeuron, neuron: Int) -> (factor: Float, margin: Float) {
-    let firing = Int(state.firing)
-    let weight = outputWeights.columns == 1 ? abs(outputWeights.row(neuron)[0]) : 1
-    return (
-      (1 + Self.unit * Float(firing + 8)) * outputScale * weight,
-      stepRounding(firing: firing) * largestWeight * outputScale
-    )
   }
 
   /// Calls `body` with the lengths of the neuron's last `steps` steps, as far as they are those of points on which it
@@ -116,12 +95,13 @@ extension KineticStep {
     _ body: (UnsafeMutablePointer<Float>) -> Void
   ) {
     let (history, firing, weights) = (impulses.history, Int(state.firing), outputWeights.row(neuron))
-    let (factor, margin) = lengthScales(of: state, neuron: neuron)
+    let factor = (1 + Self.unit * Float(firing + 8)) * outputScale
+    let margin = stepRounding(firing: firing) * largestWeight * outputScale
     withUnsafeTemporaryAllocation(of: Float.self, capacity: StepHistory.capacity) { lengths in
       guard let lengths = lengths.baseAddress else { return }
       if outputWeights.columns == 1 {
         Kernels.stepLengths(
-          history.steps, points: points, count: firing, factor: factor, margin: margin,
+          history.steps, points: points, count: firing, factor: factor * abs(weights[0]), margin: margin,
           margins: history.largest, into: lengths)
       } else {
         for t in history.now - steps + 1...history.now {

@@ -72,8 +72,8 @@ struct KineticStep {
     return .changed
   }
 
-  /// The coefficients of the support as they are now into `workspace.terms.coefficients`, with zeros up to a multiple of 4,
-  /// and what Gamma has in them into `workspace.shares`; returns the sum of the magnitudes of what they consist of.
+  /// The coefficients of the support as they are now into `workspace.terms.coefficients`, and what Gamma has in them into
+  /// `workspace.shares`; returns the sum of the magnitudes of what they consist of.
   @inline(__always)
   func settle(
     _ list: CandidateLists.List, neuron: Int, _ state: KineticNeuron, _ workspace: KineticWorkspace
@@ -92,7 +92,6 @@ struct KineticStep {
         scale: -outputScale, into: workspace.shares)
       magnitude = Kernels.sumCoefficients(
         alpha: alpha, shares: workspace.shares, firing: firing, support: support, into: coefficients)
-      (coefficients + support).update(repeating: 0, count: 3)
     }
     guard impulses.velocities != nil, state.carry != 0 else { return magnitude }
     let residue = list.plane(KineticPlane.residue)
