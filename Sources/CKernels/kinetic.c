@@ -22,6 +22,15 @@ static inline __attribute__((always_inline)) float sum_floats(const LooseLanes *
   return (q[0] + q[2]) + (q[1] + q[3]);
 }
 
+/// Eight bits of a mask, from the first lane.
+static inline __attribute__((always_inline)) uint64_t bits(const HalfMask *mask) {
+  typedef _Bool Truths __attribute__((ext_vector_type(8)));
+  Truths truths = __builtin_convertvector(*mask, Truths);
+  uint8_t result;
+  memcpy(&result, &truths, 1);
+  return result;
+}
+
 CLONES size_t firetree_select_late(const firetree_clock *clock, void *countdowns, size_t count, int32_t *positions,
                                    size_t *moving) {
   const uint32_t classes = (uint32_t)clock->classes, now = clock->now & 0xFFFFu;
@@ -56,61 +65,87 @@ CLONES size_t firetree_select_late(const firetree_clock *clock, void *countdowns
     LooseLanes doubt = scale * excess * factor;
     LooseLanes path = multiple * length * factor + doubt;
     HalfMask stands = path < slack;
-    HalfMask anew = eases & stands & (age + 1 >= clock->oldest) & (doubt * ease <= slack - path) & (path * 2 <= slack);
+    HalfMask old = age + 1 >= clock->oldest;
+    HalfMask anew = eases & stands & old & (doubt * ease <= slack - path) & (path * 2 <= slack);
+    stands &= anew | ~old;
     moved += (HalfWords)(firing != 0) & 1;
-    if (__builtin_reduce_or(anew)) {
-      for (size_t k = 0; k < width; k++) {
-        if (!anew[k]) continue;
-        // Rounded down by more than the subtraction may have rounded up.
-        float left = (slack[k] - path[k]) * (1 - 0x1p-20f);
+    uint64_t set = bits(&anew) & ((1u << width) - 1), late = ~bits(&stands) & ((1u << width) - 1);
+    if (set) {
+      // Rounded down by more than the subtraction may have rounded up.
+      LooseLanes left = (slack - path) * (1 - 0x1p-20f);
+      for (; set; set &= set - 1) {
+        size_t k = (size_t)__builtin_ctzll(set);
+        float slack_left = left[k];
         float step = (clock->ratio * length[k] + clock->scale * clock->growth[class[k]]) * factor[k];
-        memcpy(block + 3 * k, &left, 4);
+        memcpy(block + 3 * k, &slack_left, 4);
         memcpy(block + 3 * k + 1, &step, 4);
         block[3 * k + 2] = (firing[k] << 16) | now;
       }
       if (width < 8) memcpy(records + 3 * q, rest, 12 * width);
     }
-    if (!__builtin_reduce_and(stands)) {
-      for (size_t k = 0; k < width; k++) {
-        positions[found] = (int32_t)(q + k);
-        found += !stands[k];
-      }
-    }
+    for (; late; late &= late - 1) positions[found++] = (int32_t)(q + (size_t)__builtin_ctzll(late));
   }
   *moving = sum_words(&moved);
   return found;
 }
 
-CLONES float firetree_squared_products(const float *vector, size_t columns, const float *matrix, size_t stride,
-                                       const uint16_t *points, size_t count) {
-#pragma clang fp contract(fast)
-  float squares = 0;
-  for (size_t t = 0; t < count; t++) {
-    const float *row = matrix + points[t] * stride;
-    Lanes sum = AT(vector) * AT(row);
-    for (size_t j = 16; j < columns; j += 16) sum += AT(vector + j) * AT(row + j);
-    float product = total(&sum);
-    squares += product * product;
+CLONES void firetree_projection(const float *x, const float *y, size_t count, float result[2]) {
+#pragma clang fp reassociate(on) contract(fast)
+  float square = 0, product = 0;
+  for (size_t k = 0; k < count; k++) {
+    square += y[k] * y[k];
+    product += x[k] * y[k];
   }
-  return squares;
+  result[0] = square, result[1] = product;
 }
 
-CLONES void firetree_step_lengths(const float *steps, const uint16_t *points, size_t count, float factor,
-                                  float margin, const float *margins, float *lengths) {
+/// Lengths, multiples and turns of eight steps, from their squares and their products with one of them.
+static inline __attribute__((always_inline)) void measure(const LooseLanes *squares, const LooseLanes *products,
+                                                          size_t reference, const firetree_scales *scales,
+                                                          float *measures) {
 #pragma clang fp contract(fast)
-  LooseLanes s0 = {0}, s1 = {0};
+  const LooseLanes square = *squares, product = *products, zero = {0};
+  const float own = square[reference];
+  LooseLanes multiple = zero;
+  if (own > 1e-30f) multiple = __builtin_elementwise_max(product, zero) / own;
+  LooseLanes turned = __builtin_elementwise_max(square - multiple * product, zero) + square * scales->rounding;
+  LooseLanes lost = *(const LooseLanes *)scales->margins * scales->margin;
+  *(LooseLanes *)measures = __builtin_elementwise_sqrt(square) * scales->factor + lost;
+  *(LooseLanes *)(measures + 8) = multiple;
+  *(LooseLanes *)(measures + 16) = __builtin_elementwise_sqrt(turned) * scales->factor + lost;
+}
+
+CLONES void firetree_measure_products(const float *squares, const float *products, size_t reference,
+                                      const firetree_scales *scales, float *measures) {
+  measure((const LooseLanes *)squares, (const LooseLanes *)products, reference, scales, measures);
+}
+
+CLONES void firetree_measure_steps(const float *steps, const uint16_t *points, size_t count, size_t reference,
+                                   const firetree_scales *scales, float *measures) {
+#pragma clang fp contract(fast)
+  LooseLanes s0 = {0}, s1 = {0}, p0 = {0}, p1 = {0};
   size_t t = 0;
   for (; t + 2 <= count; t += 2) {
-    LooseLanes a = *(const LooseLanes *)(steps + 8 * points[t]);
-    LooseLanes b = *(const LooseLanes *)(steps + 8 * points[t + 1]);
-    s0 += a * a;
-    s1 += b * b;
+    const float *a = steps + 8 * points[t], *b = steps + 8 * points[t + 1];
+    LooseLanes x = *(const LooseLanes *)a, y = *(const LooseLanes *)b;
+    s0 += x * x;
+    s1 += y * y;
+    p0 += x * a[reference];
+    p1 += y * b[reference];
   }
   if (t < count) {
-    LooseLanes a = *(const LooseLanes *)(steps + 8 * points[t]);
-    s0 += a * a;
+    const float *a = steps + 8 * points[t];
+    LooseLanes x = *(const LooseLanes *)a;
+    s0 += x * x;
+    p0 += x * a[reference];
   }
-  *(LooseLanes *)lengths = __builtin_elementwise_sqrt(s0 + s1) * factor + *(const LooseLanes *)margins * margin;
+  s0 += s1, p0 += p1;
+  measure(&s0, &p0, reference, scales, measures);
+}
+
+CLONES void firetree_gather(const float *column, size_t stride, const uint16_t *points, size_t count, float factor,
+                            float *result) {
+  for (size_t k = 0; k < count; k++) result[k] = factor * column[points[k] * stride];
 }
 
 CLONES float firetree_sum_coefficients(const float *alpha, const float *shares, size_t firing, size_t support,
@@ -126,15 +161,6 @@ CLONES float firetree_sum_coefficients(const float *alpha, const float *shares, 
     magnitude += __builtin_fabsf(alpha[k]);
   }
   return magnitude;
-}
-
-/// Eight bits of a mask, from the first lane.
-static inline __attribute__((always_inline)) uint64_t bits(const HalfMask *mask) {
-  typedef _Bool Truths __attribute__((ext_vector_type(8)));
-  Truths truths = __builtin_convertvector(*mask, Truths);
-  uint8_t result;
-  memcpy(&result, &truths, 1);
-  return result;
 }
 
 /// The largest float that does not exceed a number, which is not negative.
@@ -181,17 +207,57 @@ typedef double FourDoubles __attribute__((vector_size(32)));
 typedef long long FourWords __attribute__((vector_size(32)));
 typedef int32_t QuarterMask __attribute__((vector_size(16)));
 
-CLONES firetree_look firetree_compute_due(const firetree_pairs *pairs, const uint16_t *points, size_t count,
-                                          size_t firing, const float *anchored, const float *reaches, float *limits,
-                                          const float *coefficients, size_t terms, double path, float error,
-                                          uint16_t *positions, float *values) {
+/// Products of four rows with two sparse vectors of the same columns.
+static inline __attribute__((always_inline)) void multiply_by_two(const float *const rows[4], const uint16_t *columns,
+                                                                  const float *first, const float *second,
+                                                                  size_t terms, QuarterLanes *products,
+                                                                  QuarterLanes *others) {
 #pragma clang fp contract(fast)
-  firetree_look look = {0, 0, 0};
-  size_t found = select_due(limits, count, float_below(path), positions, &look.least);
+  const float *m0 = rows[0], *m1 = rows[1], *m2 = rows[2], *m3 = rows[3];
+  float s0 = 0, s1 = 0, s2 = 0, s3 = 0, r0 = 0, r1 = 0, r2 = 0, r3 = 0;
+  for (size_t t = 0; t < terms; t++) {
+    size_t c = columns[t];
+    float x = first[t], y = second[t];
+    s0 += x * m0[c], r0 += y * m0[c];
+    s1 += x * m1[c], r1 += y * m1[c];
+    s2 += x * m2[c], r2 += y * m2[c];
+    s3 += x * m3[c], r3 += y * m3[c];
+    SEPARATE(s0); SEPARATE(s1); SEPARATE(s2); SEPARATE(s3);
+    SEPARATE(r0); SEPARATE(r1); SEPARATE(r2); SEPARATE(r3);
+  }
+  *products = (QuarterLanes){s0, s1, s2, s3};
+  *others = (QuarterLanes){r0, r1, r2, r3};
+}
+
+CLONES firetree_choice firetree_choose_due(const float *limits, size_t count, double path, float ahead, size_t enough,
+                                           uint16_t *positions) {
+  firetree_choice choice;
+  choice.count = select_due(limits, count, float_below(path + (double)ahead), positions, &choice.least);
+  if (choice.count > enough) {
+    // Limits are spread evenly, roughly.
+    double share = (double)ahead * (double)enough / (double)choice.count;
+    choice.count = select_due(limits, count, float_below(path + share), positions, &choice.least);
+  }
+  return choice;
+}
+
+CLONES firetree_look firetree_compute_due(const firetree_pairs *pairs, const firetree_heading *heading,
+                                          const firetree_list *list, firetree_choice choice,
+                                          const uint16_t *positions, size_t firing, const float *coefficients,
+                                          size_t terms, double path, float error, float *values) {
+#pragma clang fp contract(fast)
+  const uint16_t *points = list->points;
+  const float *anchored = list->anchored, *reaches = list->reaches;
+  float *limits = list->limits;
+  const size_t found = choice.count;
+  firetree_look look = {choice.least, 0, 0};
   const QuarterLanes threshold = (QuarterLanes){0} + pairs->threshold, zero = {0};
-  const QuarterMask never = (QuarterMask)(zero - __builtin_inff());
+  const QuarterMask never = (QuarterMask)(zero - __builtin_inff()), sign = (QuarterMask){0} + INT32_MIN;
   QuarterMask changed = {0};
   QuarterLanes lowest = zero + look.least;
+  const QuarterLanes length = zero + heading->length;
+  const float *headed = heading->coefficients;
+  QuarterLanes pace = zero + (float)((double)heading->length / ((double)look.least - path));
   for (size_t q = 0; q < found; q += 4) {
     // Candidates beyond the end repeat the last.
     size_t at[4];
@@ -200,20 +266,27 @@ CLONES firetree_look firetree_compute_due(const firetree_pairs *pairs, const uin
       at[k] = positions[q + k < found ? q + k : found - 1];
       m[k] = pairs->gram + points[at[k]] * pairs->stride;
     }
-    float products[4];
-    multiply_four_rows(m, points, coefficients, terms, products);
-    QuarterLanes s, reach, norm;
+    QuarterLanes s, speed = zero, reach, norm;
+    if (headed) {
+      multiply_by_two(m, points, coefficients, headed, terms, &s, &speed);
+    } else {
+      float products[4];
+      multiply_four_rows(m, points, coefficients, terms, products);
+      s = (QuarterLanes){products[0], products[1], products[2], products[3]};
+    }
+    QuarterLanes anchors;
     QuarterMask fires;
     for (size_t k = 0; k < 4; k++) {
-      s[k] = anchored[at[k]], reach[k] = reaches[at[k]], norm[k] = pairs->norms[points[at[k]]];
+      anchors[k] = anchored[at[k]], reach[k] = reaches[at[k]], norm[k] = pairs->norms[points[at[k]]];
       fires[k] = at[k] < firing ? -1 : 0;
     }
-    s += (QuarterLanes){products[0], products[1], products[2], products[3]};
+    s += anchors;
     changed |= (QuarterMask)(s > threshold) ^ fires;
     QuarterLanes away = __builtin_elementwise_abs(s - threshold), rounding = error * norm + pairs->rounding;
     QuarterLanes distance = __builtin_elementwise_max(
         away - rounding, __builtin_elementwise_min(rounding, (QuarterLanes)(zero + pairs->tie)));
-    FourDoubles exact = __builtin_convertvector(distance / reach, FourDoubles) * (1 - 1e-6) + path;
+    QuarterLanes room = distance / reach;
+    FourDoubles exact = __builtin_convertvector(room, FourDoubles) * (1 - 1e-6) + path;
     QuarterLanes limit = __builtin_convertvector(exact, QuarterLanes);
     // The float below, where that was rounded up: it is positive.
     QuarterMask above = __builtin_convertvector(
@@ -221,12 +294,19 @@ CLONES firetree_look firetree_compute_due(const firetree_pairs *pairs, const uin
     QuarterMask known = distance > 0;
     limit = (QuarterLanes)((((QuarterMask)limit + above) & known) | (never & ~known));
     lowest = __builtin_elementwise_min(lowest, limit);
+    // Those that fire approach the threshold from above.
+    QuarterLanes approach = length;
+    if (headed) {
+      QuarterLanes towards = (QuarterLanes)((QuarterMask)speed ^ (fires & sign));
+      approach = __builtin_elementwise_max(towards, zero) / reach + heading->margin;
+    }
+    pace = __builtin_elementwise_max(pace, approach / room);
     *(QuarterLooseLanes *)(values + q) = s;
     for (size_t k = 0; k < 4; k++) limits[at[k]] = limit[k];
   }
   look.least = __builtin_reduce_min(lowest);
+  look.pace = __builtin_reduce_max(pace);
   look.changed = __builtin_reduce_or(changed) != 0;
-  look.count = found;
   return look;
 }
 

@@ -37,26 +37,50 @@ extension Kernels {
     return (found, moving)
   }
 
-  /// The sum of <vector, matrix[points[t]]>^2; rows are padded with zeros to 16 floats.
-  ///
-  /// Complexity: 2 `count` columns flops.
-  @inline(__always)
-  public static func squaredProducts(
-    _ vector: UnsafePointer<Float>, with matrix: MatrixView, points: UnsafePointer<UInt16>, count: Int
-  ) -> Float {
-    firetree_squared_products(vector, matrix.columns, matrix.base, matrix.stride, points, count)
+  /// <y, y> and <x, y>. Complexity: 4 `count` flops.
+  @inlinable @inline(__always)
+  public static func projection(
+    on x: UnsafePointer<Float>, of y: UnsafePointer<Float>, count: Int
+  ) -> (square: Float, product: Float) {
+    var result: (square: Float, product: Float) = (0, 0)
+    withUnsafeMutableBytes(of: &result) {
+      firetree_projection(x, y, count, $0.baseAddress?.assumingMemoryBound(to: Float.self))
+    }
+    return result
   }
 
-  /// For each of eight steps `factor` times the length of the vector of `steps[8 points[t] + k]` and `margin` times
-  /// `margins[k]`, into `lengths` (8).
-  ///
-  /// Complexity: one load of eight floats for each point.
+  /// What measures of steps are made of; see `CKernels.h`.
+  public typealias Scales = firetree_scales
+
+  /// How long eight steps are, which multiples of one of them they are, and what they turn from these, into `measures` (3 x 8),
+  /// from their squares and their products with that one; see `CKernels.h`.
   @inlinable @inline(__always)
-  public static func stepLengths(
-    _ steps: UnsafePointer<Float>, points: UnsafePointer<UInt16>, count: Int, factor: Float, margin: Float,
-    margins: UnsafePointer<Float>, into lengths: UnsafeMutablePointer<Float>
+  public static func measureProducts(
+    squares: UnsafePointer<Float>, products: UnsafePointer<Float>, reference: Int, _ scales: Scales,
+    into measures: UnsafeMutablePointer<Float>
   ) {
-    firetree_step_lengths(steps, points, count, factor, margin, margins, lengths)
+    withUnsafePointer(to: scales) { firetree_measure_products(squares, products, reference, $0, measures) }
+  }
+
+  /// The same of the vectors of `steps[8 points[t] + k]`. Complexity: one load of eight floats for each point.
+  @inlinable @inline(__always)
+  public static func measureSteps(
+    _ steps: UnsafePointer<Float>, points: UnsafePointer<UInt16>, count: Int, reference: Int,
+    _ scales: Scales,
+    into measures: UnsafeMutablePointer<Float>
+  ) {
+    withUnsafePointer(to: scales) {
+      firetree_measure_steps(steps, points, count, reference, $0, measures)
+    }
+  }
+
+  /// `result[k] = factor column[stride points[k]]`.
+  @inlinable @inline(__always)
+  public static func gather(
+    _ column: UnsafePointer<Float>, stride: Int, points: UnsafePointer<UInt16>, count: Int, factor: Float,
+    into result: UnsafeMutablePointer<Float>
+  ) {
+    firetree_gather(column, stride, points, count, factor, result)
   }
 
   /// `coefficients[k] = alpha[k] + shares[k]` for the first `firing`, `alpha[k]` for the rest of the `support`; returns the
@@ -71,23 +95,38 @@ extension Kernels {
 
   /// What a pair's state depends on, of all pairs; see `CKernels.h`.
   public typealias Pairs = firetree_pairs
-  /// What a look at a neuron found.
+  /// A neuron's candidates, those that were chosen of them, where the neuron is headed, and what a look found.
+  public typealias List = firetree_list
+  public typealias Choice = firetree_choice
+  public typealias Heading = firetree_heading
   public typealias Look = firetree_look
 
-  /// Computes the candidates of a neuron whose limits do not exceed `path`, and gives each a new limit; see `CKernels.h`.
+  /// Chooses the candidates whose limits do not exceed `path + ahead`, or a part of them if these are more than `enough`; see
+  /// `CKernels.h`. Complexity: a comparison a candidate, eight at a time.
+  @inlinable @inline(__always)
+  public static func chooseDue(
+    _ limits: UnsafePointer<Float>, count: Int, path: Double, ahead: Float, enough: Int,
+    into positions: UnsafeMutablePointer<UInt16>
+  ) -> Choice {
+    firetree_choose_due(limits, count, path, ahead, enough, positions)
+  }
+
+  /// Computes the chosen candidates of a neuron, and gives each a new limit; see `CKernels.h`.
   ///
-  /// Complexity: `count` comparisons, eight at a time, and `terms` multiply-adds for each that is due, four at a time.
+  /// Complexity: 2 `terms` multiply-adds for each, four at a time.
   @inlinable @inline(__always)
   public static func computeDue(
-    _ pairs: Pairs, points: UnsafePointer<UInt16>, count: Int, firing: Int, anchored: UnsafePointer<Float>,
-    reaches: UnsafePointer<Float>, limits: UnsafeMutablePointer<Float>, coefficients: UnsafePointer<Float>,
-    terms: Int, path: Double, error: Float, positions: UnsafeMutablePointer<UInt16>,
+    _ pairs: Pairs, heading: Heading, _ list: List, _ choice: Choice, positions: UnsafePointer<UInt16>,
+    firing: Int, coefficients: UnsafePointer<Float>, terms: Int, path: Double, error: Float,
     values: UnsafeMutablePointer<Float>
   ) -> Look {
-    withUnsafePointer(to: pairs) {
-      firetree_compute_due(
-        $0, points, count, firing, anchored, reaches, limits, coefficients, terms, path, error, positions,
-        values)
+    withUnsafePointer(to: pairs) { pairs in
+      withUnsafePointer(to: heading) { heading in
+        withUnsafePointer(to: list) { list in
+          firetree_compute_due(
+            pairs, heading, list, choice, positions, firing, coefficients, terms, path, error, values)
+        }
+      }
     }
   }
 

@@ -133,6 +133,17 @@ import Testing
     }
   }
 
+  /// What the first neuron's last step says of the next one, after the second: of candidate 2, whose room is the least.
+  private func expectHeading(_ clock: Clock) {
+    let speeds = (0..<4).map { j in (0..<3).reduce(0) { $0 + clock.coefficients[$1] * Self.gram[$1][j] } }
+    let (reach, room) = (clock.reaches[2], clock.limits[2] - clock.path)
+    #expect(speeds[2] < 0 && speeds[3] < 0 && clock.correlations[2] > 0.5 && clock.correlations[3] < 0.5)
+    expectNumbers(
+      after: "after step 2, c = (",
+      clock.coefficients + [clock.length, reach, clock.length * reach, -speeds[2]])
+    expectNumbers(after: "Of the room,", [room, -speeds[2] / reach])
+  }
+
   /// The clocks of neurons 0 and 1, the pairs that they compute, and that the engine looks at them in those steps.
   @Test func theClock() {
     var looks: [Int] = []
@@ -156,6 +167,7 @@ import Testing
       if t == 2 {
         expectNumbers(
           after: "new limit is", [first.path, first.correlations[2], 0.5, first.reaches[2], first.limits[2]])
+        expectHeading(first)
       }
     }
     expectNumbers(after: "with c = (", first.coefficients)

@@ -36,6 +36,16 @@ import Testing
 
   private func multiple(_ history: StepHistory, age: Int) -> Float { history.withView { $0.multiples[age] } }
 
+  /// The length of the difference from the nearest multiple of the step before, in lengths of the step.
+  private func checkTurn(_ history: StepHistory, _ new: [Float], _ old: [Float], outputs: Int) {
+    let length = { (values: [Double]) in values.reduce(0) { $0 + $1 * $1 }.squareRoot() }
+    let zeros = [Float](repeating: 0, count: new.count)
+    let difference = length(differences(new, old, rho: ratio(new, old), outputs: outputs))
+    let size = length(differences(new, zeros, rho: 0, outputs: outputs))
+    let turn = history.withView { Double($0.turn) }
+    #expect(size == 0 || abs(turn - min(difference / size, 1)) <= 1e-4)
+  }
+
   /// More points than are told apart, as many, and fewer.
   @Test(arguments: [1, 5, 63, 64, 200], [1, 3]) func boundsHoldAndAreTight(points: Int, outputs: Int) {
     var random = SeededGenerator(seed: UInt64(points * 10 + outputs))
@@ -46,6 +56,7 @@ import Testing
       + steps(20, points: points, outputs: outputs, &random)
     for now in 1..<steps.count {
       history.append(steps[now], decay: 0, carry: 0)
+      checkTurn(history, steps[now], steps[now - 1], outputs: outputs)
       for age in 0..<min(StepHistory.capacity, now + 1) {
         let old = steps[now - age]
         let ratios = (now - age..<now).map { ratio(steps[$0 + 1], old) }

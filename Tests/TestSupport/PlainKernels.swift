@@ -45,21 +45,6 @@ public enum PlainKernels {
 
 extension PlainKernels {
   /// The sum of the squares of the inner products of `vector` with rows of `matrix`.
-  public static func squaredProducts(
-    _ vector: [Float], with matrix: Matrix, points: [UInt16]
-  ) -> Double {
-    products(vector, with: matrix, rows: points.map(Int.init)).reduce(0) { $0 + $1 * $1 }
-  }
-
-  /// Of each column the length of the vector of the chosen rows.
-  public static func stepLengths(
-    _ steps: [[Float]], points: [UInt16], factor: Float, margin: Float, margins: [Float]
-  ) -> [Double] {
-    (0..<8).map { k in
-      let square = points.reduce(0.0) { $0 + Double(steps[Int($1)][k]) * Double(steps[Int($1)][k]) }
-      return Double(factor) * square.squareRoot() + Double(margin) * Double(margins[k])
-    }
-  }
 
   /// A countdown as kinetic training keeps it.
   public struct Countdown: Equatable {
@@ -95,6 +80,14 @@ extension PlainKernels {
       alpha.indices.map { Double(alpha[$0]) + ($0 < shares.count ? Double(shares[$0]) : 0) },
       (alpha + shares).reduce(0.0) { $0 + Double(abs($1)) }
     )
+  }
+
+  /// The positions of limits that do not exceed the path by more than `ahead`, or of a part of them if these are many.
+  public static func chosen(_ limits: [Float], path: Double, ahead: Float, enough: Int) -> [Int] {
+    let near = limits.indices.filter { Double(limits[$0]) <= path + Double(ahead) }
+    guard near.count > enough else { return near }
+    let bound = path + Double(ahead) * Double(enough) / Double(near.count)
+    return limits.indices.filter { Double(limits[$0]) <= bound }
   }
 
   /// How far a clock may go before a candidate that was computed as `s` has to be computed again.

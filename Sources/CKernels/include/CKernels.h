@@ -95,9 +95,29 @@ typedef struct {
 size_t firetree_select_late(const firetree_clock *clock, void *countdowns, size_t count, int32_t *positions,
                             size_t *moving);
 
-/// `lengths[k] = factor * sqrt(sum_t steps[8 * points[t] + k]^2) + margin * margins[k]` for k < 8.
-void firetree_step_lengths(const float *steps, const uint16_t *points, size_t count, float factor, float margin,
-                           const float *margins, float *lengths);
+/// `result` becomes `<y, y>`, `<x, y>`.
+void firetree_projection(const float *x, const float *y, size_t count, float result[2]);
+
+/// What the measures of steps are made of, beside sums: lengths are multiplied by `factor`, and `margin * margins[k]` is added
+/// to them; a square may be off by `rounding` times what it is.
+typedef struct {
+  const float *margins;
+  float margin, factor, rounding;
+} firetree_scales;
+
+/// Eight steps beside one of them, r. From their `squares` and `products` with it, x and y, `measures` (24) becomes what each
+/// is at most long, `factor * sqrt(x)`, the multiples of r that are nearest to them, `y / squares[r]` if that is positive, and
+/// what they turn from these at most, `factor * sqrt(x - multiple * y + rounding * x)`; to lengths and turns margins are added.
+void firetree_measure_products(const float *squares, const float *products, size_t reference,
+                               const firetree_scales *scales, float *measures);
+
+/// The same of the vectors of `steps[8 * points[t] + k]`.
+void firetree_measure_steps(const float *steps, const uint16_t *points, size_t count, size_t reference,
+                            const firetree_scales *scales, float *measures);
+
+/// `result[k] = factor * column[points[k] * stride]`.
+void firetree_gather(const float *column, size_t stride, const uint16_t *points, size_t count, float factor,
+                     float *result);
 
 /// `coefficients[k] = alpha[k] + shares[k]` for k < `firing`, `alpha[k]` for the others below `support`; returns the sum
 /// of the magnitudes of all that was added.
@@ -114,23 +134,51 @@ typedef struct {
   float rounding, tie;
 } firetree_pairs;
 
-/// What a look at a neuron found: how many candidates it computed, the least of all limits, and whether one changed state.
+/// How many candidates were chosen, and the least limit of the others.
 typedef struct {
   size_t count;
   float least;
+} firetree_choice;
+
+/// Chooses the limits that do not exceed `path + ahead`, neither of which is negative; if these are more than `enough`, those
+/// that do not exceed `path + ahead * enough / count`. Their positions are stored, ascending; there is room for `count`.
+firetree_choice firetree_choose_due(const float *limits, size_t count, double path, float ahead, size_t enough,
+                                    uint16_t *positions);
+
+/// The candidates of a neuron: `s(t0)`, reach and limit of each.
+typedef struct {
+  const uint16_t *points;
+  const float *anchored, *reaches;
+  float *limits;
+} firetree_list;
+
+/// Where a neuron is headed: the coefficients of its last step, or NULL if they are not to be used, what they are long at most,
+/// and what rounding adds to the speed of a candidate for each unit of reach.
+typedef struct {
+  const float *coefficients;
+  float length, margin;
+} firetree_heading;
+
+/// What a look at a neuron found: the least of all limits, the greatest share of what is left of its limit that one more step
+/// like the last may take of any candidate, and whether one changed state.
+typedef struct {
+  float least, pace;
   int changed;
 } firetree_look;
 
-/// Computes the candidates of a neuron whose limits do not exceed `path`, and gives each a new limit. Of those the positions
-/// are stored, ascending, and the correlations, `s = anchored[q] + sum_t coefficients[t] G[points[q]][points[t]]` over the
-/// first `terms` candidates. The first `firing` are taken to fire. There is room for three values more than `count`.
+/// Computes the chosen candidates of a neuron and gives each a new limit. The correlations `s = anchored[q] + sum_t
+/// coefficients[t] G[points[q]][points[t]]` over the first `terms` candidates are stored, of which the first `firing` are taken
+/// to fire. There is room for three values more.
 ///
 /// With `r = error * norms[points[q]] + rounding` and the distance `max(|s - threshold| - r, min(r, tie))` the limit is
-/// `path + distance / reaches[q]`, rounded down; -infinity without a distance.
-firetree_look firetree_compute_due(const firetree_pairs *pairs, const uint16_t *points, size_t count, size_t firing,
-                                   const float *anchored, const float *reaches, float *limits,
-                                   const float *coefficients, size_t terms, double path, float error,
-                                   uint16_t *positions, float *values);
+/// `path + distance / reaches[q]`, rounded down; -infinity without a distance. The share that a step takes is `(v / reaches[q]
+/// + margin) / (distance / reaches[q])`, where v is how fast the heading brings the correlation towards the threshold, or 0;
+/// of candidates that are not computed it is `length / (limit - path)`, and of all without coefficients. Where a limit is
+/// -infinity, `pace` says nothing.
+firetree_look firetree_compute_due(const firetree_pairs *pairs, const firetree_heading *heading,
+                                   const firetree_list *list, firetree_choice choice, const uint16_t *positions,
+                                   size_t firing, const float *coefficients, size_t terms, double path, float error,
+                                   float *values);
 
 /// `shares[k] = weight * sums[points[k]]` for k < `firing`, 0 for the others below `support`, and
 /// `coefficients[k] = alpha[k] + shares[k]`; returns the sum of the magnitudes of all that was added.

@@ -24,8 +24,8 @@ import FireTreeCore
 /// its part in the outputs is replaced by that of the new correlations.
 ///
 /// Complexity of a step: n^2 C^2 / 2 multiply-adds for the outputs, a comparison a neuron, k C multiply-adds for each whose
-/// clock is moved (`StepHistory`), with k points that fire, and for each neuron that is looked at a comparison a candidate and about k multiply-adds for each that is
-/// computed. Memory: the anchored weights, n^2 for G, that of the tensor, 60 bytes a neuron, and 18 bytes a candidate (22
+/// clock is moved (`StepHistory`), with k points that fire, and for each neuron that is looked at a comparison a candidate
+/// and one or two times k multiply-adds for each that is computed. Memory: the anchored weights, n^2 for G, that of the tensor, 60 bytes a neuron, and 18 bytes a candidate (22
 /// with momentum).
 public struct KineticEngine: TrainingEngine {
   public let points: DataPoints
@@ -89,8 +89,6 @@ public struct KineticEngine: TrainingEngine {
   static let maximumPoints = 1 << 15
   /// The logarithm of how many times the candidates of skin 0 a list has at most.
   static let candidateStretch: Float = 2
-  /// How many neurons ahead memory is asked for: lists are far apart, and each is used shortly.
-  private static let lookAhead = 6
   /// Steps after which the outputs are computed from the correlations, and Gamma starts anew.
   static let refreshInterval = 256
 
@@ -167,23 +165,18 @@ public struct KineticEngine: TrainingEngine {
           withUnsafeTemporaryAllocation(of: Int32.self, capacity: range.count + 1) { expired in
             guard let expired = expired.baseAddress else { return }
             (part.looked, part.moved) = step.expired(of: range, lists, neurons, into: expired)
-            for k in 0..<part.looked {
-              let (local, neuron) = (Int(expired[k]), range.lowerBound + Int(expired[k]))
-              if k + Self.lookAhead < part.looked {
-                let next = Int(expired[k + Self.lookAhead])
-                step.prefetch(lists[next], neurons.states[range.lowerBound + next])
-              }
-              let (list, state) = (lists[local], neurons.states + neuron)
-              let result = step.look(at: list, neuron: neuron, &state.pointee, &part.changes, workspace)
-              step.count(
-                &neurons.countdowns[neuron], state.pointee, list.points, neuron: neuron, after: result)
-              guard result == .spent else { continue }
+            step.look(
+              at: UnsafeBufferPointer(start: expired, count: part.looked), of: range, lists, neurons,
+              &part.changes, workspace
+            ) { neuron, list in
+              let state = neurons.states + neuron
               step.retire(
                 list, neuron: neuron, shard: index, state.pointee, &part.retired, anchors, workspace)
               // Clocks go about twice as far as neurons.
               state.pointee.skin = skins.skin(
                 firing: Int(state.pointee.firing),
-                stepLength: 0.5 * neurons.countdowns[neuron].length * step.speed(of: state.pointee))
+                stepLength: 0.5 * neurons.countdowns[neuron].taken * state.pointee.stretch
+                  * step.speed(of: state.pointee))
             }
           }
         }

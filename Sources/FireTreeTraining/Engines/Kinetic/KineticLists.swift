@@ -25,9 +25,11 @@ struct KineticNeuron: Sendable {
   /// that. It stands at the step to which its countdown says it was moved; when that was set anew by a bound since, the
   /// clock is as far as the countdown says (`KineticStep.advance`).
   var path: Double = 0
-  /// Where the clock may be before the neuron has to be looked at, and before its drift has to be.
-  var due: Float = 0
+  /// Where the clock may be before the drift has to be measured.
   var driftDue: Float = 0
+  /// What the countdown was when the clock was moved, and how many times what that takes the clock may have gone.
+  var room: Float = -.infinity
+  var stretch: Float = 1
   var skin: Float = 0
   /// Candidates that fire; those with a coefficient.
   var firing: Int32 = 0
@@ -48,13 +50,13 @@ struct KineticNeuron: Sendable {
   }
 }
 
-/// What says whether a neuron's clock has to be moved at all: all that is read of most neurons in a step. See
+/// What says whether a neuron has to be looked at: all that is read of most neurons in a step. See `KineticStep.schedule` and
 /// `StepHistory`.
 struct KineticCountdown: Sendable {
-  /// How far the clock was at least from where the neuron has to be looked at, when it was last moved or this was set anew.
+  /// What was left of the room of the neuron's candidates when its clock was last moved or this was set anew.
   var slack: Float = -.infinity
-  /// At least the length of that step.
-  var length: Float = 0
+  /// What one more step like the last would have taken of that at most.
+  var taken: Float = 0
   /// That step, modulo 2^16, and the number of points on which the neuron fires.
   var moment: UInt16 = 0
   var firing: UInt16 = 0

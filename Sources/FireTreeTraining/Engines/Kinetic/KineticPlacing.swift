@@ -30,8 +30,7 @@ struct KineticPlacing {
         setResidues(list, neuron: neuron, old, retired, firing: firing, support: support, workspace)
       }
       if let old { report(list, neuron: neuron, old, retired, firing: firing, &changes, workspace) }
-      step.start(list, &state.pointee, workspace)
-      step.restart(&neurons.countdowns[neuron], state.pointee, list.points, neuron: neuron)
+      step.start(list, neuron: neuron, &state.pointee, &neurons.countdowns[neuron], workspace)
     }
   }
 

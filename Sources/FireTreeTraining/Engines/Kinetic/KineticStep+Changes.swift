@@ -3,21 +3,22 @@ import FireTreeCore
 
 // What a look does when pairs changed state.
 extension KineticStep {
-  /// Takes the pairs that changed state from and into the pattern. Of `count` candidates that were computed the positions
-  /// are in `workspace.terms.positions`, ascending, and the correlations in `workspace.values`.
+  /// Takes the pairs that changed state from and into the pattern. Of the candidates that were computed, at these positions,
+  /// ascending, the correlations are in `workspace.values`. Returns the least limit, if limits have changed.
   func change(
-    _ list: CandidateLists.List, neuron: Int, _ state: inout KineticNeuron, count: Int,
+    _ list: CandidateLists.List, neuron: Int, _ state: inout KineticNeuron,
+    _ computed: UnsafeBufferPointer<UInt16>,
     _ changes: inout PatternChanges, _ workspace: KineticWorkspace
-  ) {
+  ) -> Float? {
     let firing = Int(state.firing)
     if impulses.velocities != nil {
       gatherVelocity(list, state, workspace, neuron: neuron)
     }
-    report(list, neuron: neuron, state, count: count, &changes, workspace)
+    report(list, neuron: neuron, state, computed, &changes, workspace)
     var moved = renewResidues(list, state)
     // Those that ceased, from the back, so that what is exchanged with the last that fires has been dealt with.
-    for q in stride(from: count - 1, through: 0, by: -1) {
-      let position = Int(workspace.terms.positions[q])
+    for q in computed.indices.reversed() {
+      let position = Int(computed[q])
       guard position < firing, !(workspace.values[q] > threshold) else { continue }
       moved += hand(list, position, share: workspace.shares[position], neuron: neuron, sign: 1)
       state.firing -= 1
@@ -25,8 +26,8 @@ extension KineticStep {
     }
     // Those that began, from the front.
     var joined = 0
-    for q in 0..<count {
-      var position = Int(workspace.terms.positions[q])
+    for q in computed.indices {
+      var position = Int(computed[q])
       guard position >= firing, workspace.values[q] > threshold else { continue }
       if position >= Int(state.support) {
         let last = Int(state.support)
@@ -46,7 +47,7 @@ extension KineticStep {
     // Rounding of coefficients is a movement too.
     state.path += Double(moved) * 0x1p-21
     if impulses.velocities != nil { rate(list, &state) }
-    for k in 0..<joined { join(list, workspace.terms.rows[k], &state) }
+    return (0..<joined).reduce(nil) { _, k in join(list, workspace.terms.rows[k], &state) }
   }
 
   /// Hands what Gamma has in a coefficient over to alpha (`sign` 1), or back (-1), and so the velocity's; returns the
@@ -65,8 +66,9 @@ extension KineticStep {
     return abs(alpha[position]) + abs(share) + terms
   }
 
-  /// A point of the list that has come into the support: it can move what the other candidates are correlated with.
-  private func join(_ list: CandidateLists.List, _ point: UInt16, _ state: inout KineticNeuron) {
+  /// A point of the list that has come into the support: it can move what the other candidates are correlated with. Returns the
+  /// least of their limits.
+  private func join(_ list: CandidateLists.List, _ point: UInt16, _ state: inout KineticNeuron) -> Float {
     let (row, support) = (gram.row(Int(point)), Int(state.support))
     // Twice the entries with the others, once its own; points of the support that join after it are counted again.
     var square: Float = 0
@@ -78,10 +80,9 @@ extension KineticStep {
       state.driftDue = KineticNeuron.floatBelow(
         state.path + (Double(state.driftDue) - state.path) * slower * (1 - 1e-6))
     }
-    let least = Kernels.widenReaches(
+    return Kernels.widenReaches(
       by: row, points: list.points, count: list.count, path: KineticNeuron.floatBelow(state.path),
       reaches: list.plane(KineticPlane.reach), limits: list.plane(KineticPlane.limit))
-    state.due = min(least, state.driftDue)
   }
 
   // MARK: - Velocities
@@ -147,13 +148,13 @@ extension KineticStep {
 
   /// Appends the change to `changes`.
   private func report(
-    _ list: CandidateLists.List, neuron: Int, _ state: KineticNeuron, count: Int,
+    _ list: CandidateLists.List, neuron: Int, _ state: KineticNeuron, _ computed: UnsafeBufferPointer<UInt16>,
     _ changes: inout PatternChanges, _ workspace: KineticWorkspace
   ) {
     let (firing, support, points) = (Int(state.firing), Int(state.support), list.points)
     var (ceasing, beginning, staying, next) = (0, 0, 0, 0)
-    for q in 0..<count {
-      let (position, s) = (Int(workspace.terms.positions[q]), workspace.values[q])
+    for q in computed.indices {
+      let (position, s) = (Int(computed[q]), workspace.values[q])
       guard (s > threshold) != (position < firing) else { continue }
       let point = points[position]
       let sign: Float = position < firing ? -1 : 1

@@ -23,6 +23,10 @@ extension KineticStep {
     Self.unit * Float(outputWeights.columns + 4) * Float(firing)
   }
 
+  /// The same as a length, for each unit of the largest |step_i|_1.
+  @inline(__always)
+  func lost(firing: Int) -> Float { stepRounding(firing: firing) * largestWeight * outputScale }
+
   /// Steps since the neuron's clock was moved, or its countdown set anew.
   @inline(__always)
   private func age(_ countdown: KineticCountdown) -> Int {
@@ -62,57 +66,132 @@ extension KineticStep {
   /// How many neurons ahead memory is asked for that moving a clock will read.
   private static let lookAhead = 12
 
-  /// Moves a neuron's clock over all steps since it was last moved; returns whether the neuron has to be looked at.
+  /// A countdown takes at least this part of the length of a step for each step like it.
+  private static let leastShare: Float = 1 / 32
+
+  /// Sets the countdown of a neuron whose clock has been moved to the last step.
+  ///
+  /// Take c, that step, for the neuron's heading, which brings candidate j towards the threshold by v_j, or not at all. Later
+  /// steps are multiples of it and what they turn from it, c(s) = rho_s c + (c(s) - rho_s c). With R the sum of the multiples,
+  /// and Q that of the lengths of the turns, candidate j keeps its state as long as
+  ///
+  ///     R v_j / h_j + Q < room_j = limit_j - P.
+  ///
+  /// `least` is the least limit, so room = least - P the least room, and `pace` is the greatest v_j / (h_j room_j), where |c|
+  /// stands for v_j / h_j of candidates that were not computed, and of the drift. One inequality says enough of all of them:
+  ///
+  ///     R room pace + Q < room.
+  ///
+  /// So a step like the last takes room times pace, often far less than its `length`, and only what turns counts in full. No
+  /// step takes more than its length.
+  /// Without a pace it takes its length.
+  func schedule(
+    _ state: inout KineticNeuron, _ countdown: inout KineticCountdown, least: Float, pace: Float? = nil,
+    length: Float
+  ) {
+    let room = KineticNeuron.floatBelow(Double(min(least, state.driftDue)) - state.path)
+    var taken = length
+    if let pace, room > 0, room.isFinite {
+      let pace = max(pace, length / KineticNeuron.floatBelow(Double(state.driftDue) - state.path))
+      taken = max(room * pace * (1 + 1e-5), length * Self.leastShare)
+    }
+    start(&countdown, &state, room: room, taken: taken, length: length)
+  }
+
+  @inline(__always)
+  private func start(
+    _ countdown: inout KineticCountdown, _ state: inout KineticNeuron, room: Float, taken: Float,
+    length: Float
+  ) {
+    state.room = room
+    state.stretch = taken < length ? length / taken * (1 + 1e-6) : 1
+    countdown = KineticCountdown(
+      slack: room, taken: taken, moment: UInt16(truncatingIfNeeded: impulses.history.now),
+      firing: UInt16(state.firing))
+  }
+
+  /// Moves a neuron's clock over all steps since it was last moved, and its countdown by what they took; returns whether the
+  /// neuron has to be looked at.
   @inline(__always)
   func advance(
     _ state: inout KineticNeuron, _ countdown: inout KineticCountdown, _ points: UnsafePointer<UInt16>,
     neuron: Int
   ) -> Bool {
-    // A countdown that was set anew by a bound has taken more than the clock knows; any other by what was rounded.
-    if countdown.slack > 0, countdown.slack.isFinite {
-      state.path = max(state.path, Double(state.due) - Double(countdown.slack))
+    // A countdown that was set anew by a bound has taken more than the clock knows.
+    if countdown.slack < state.room {
+      state.path += Double((state.room - countdown.slack) * state.stretch * (1 + 1e-6))
+      state.room = countdown.slack
     }
     let age = age(countdown)
     guard age > 0 else { return !(countdown.slack > 0) }
-    let history = impulses.history
-    var length: Float = 0
-    withLengths(of: state, points, neuron: neuron, steps: age) { lengths in
-      for t in history.now - age + 1...history.now {
-        length = lengths[t % StepHistory.capacity]
-        if state.residue > 0 { length += carry(&state, step: t) }
+    let now = impulses.history.now
+    var (spent, length, taken) = (0.0, Float(0), Float(0))
+    withMeasures(of: state, points, neuron: neuron, age: age) { lengths, multiples, turns in
+      for t in now - age + 1...now {
+        let slot = t % StepHistory.capacity
+        let carried = state.residue > 0 ? carry(&state, step: t) : 0
+        length = lengths[slot] + carried
+        taken = min(multiples[slot] * countdown.taken + turns[slot], lengths[slot]) + carried
         state.path += Double(length)
+        spent += Double(taken)
       }
     }
-    count(&countdown, state, length: length)
-    return !(state.path < Double(state.due))
+    let room = KineticNeuron.floatBelow(Double(state.room) - spent * (1 + 1e-6))
+    start(&countdown, &state, room: room, taken: taken * (1 + 1e-6), length: length)
+    return !(room > 0)
   }
 
-  /// Calls `body` with the lengths of the neuron's last `steps` steps, as far as they are those of points on which it
-  /// fires, each at its number modulo `StepHistory.capacity`.
+  /// Calls `body` with what the neuron's last `age` steps are beside the one before, on the points on which it fires: their
+  /// lengths, the multiples that are nearest to them, and what they turn from these, each at its number modulo
+  /// `StepHistory.capacity`.
   @inline(__always)
-  private func withLengths(
-    of state: KineticNeuron, _ points: UnsafePointer<UInt16>, neuron: Int, steps: Int,
-    _ body: (UnsafeMutablePointer<Float>) -> Void
+  private func withMeasures(
+    of state: KineticNeuron, _ points: UnsafePointer<UInt16>, neuron: Int, age: Int,
+    _ body: (UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>) -> Void
   ) {
     let (history, firing, weights) = (impulses.history, Int(state.firing), outputWeights.row(neuron))
-    let factor = (1 + Self.unit * Float(firing + 8)) * outputScale
-    let margin = stepRounding(firing: firing) * largestWeight * outputScale
-    withUnsafeTemporaryAllocation(of: Float.self, capacity: StepHistory.capacity) { lengths in
-      guard let lengths = lengths.baseAddress else { return }
-      if outputWeights.columns == 1 {
-        Kernels.stepLengths(
-          history.steps, points: points, count: firing, factor: factor * abs(weights[0]), margin: margin,
-          margins: history.largest, into: lengths)
+    let (isSingle, reference) = (outputWeights.columns == 1, (history.now - age) % StepHistory.capacity)
+    let scales = Kernels.Scales(
+      margins: history.largest, margin: lost(firing: firing),
+      factor: (1 + Self.unit * Float(firing + 8)) * (isSingle ? outputScale * abs(weights[0]) : 1),
+      rounding: Self.unit * Float(firing + 8))
+    let size = StepHistory.capacity
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: 5 * size + (isSingle ? 0 : 2 * firing)) { room in
+      guard let measures = room.baseAddress else { return }
+      if isSingle {
+        Kernels.measureSteps(
+          history.steps, points: points, count: firing, reference: reference, scales, into: measures)
       } else {
-        for t in history.now - steps + 1...history.now {
-          let slot = t % StepHistory.capacity
-          let square = Kernels.squaredProducts(
-            weights, with: history.rows(t, points: gram.rows, outputs: outputWeights.columns), points: points,
-            count: firing)
-          lengths[slot] = factor * square.squareRoot() + margin * history.largest[slot]
+        let (squares, products, old) = (measures + 3 * size, measures + 4 * size, measures + 5 * size)
+        for k in 0..<2 * size { squares[k] = 0 }
+        stepProducts(history.now - age, points, count: firing, neuron: neuron, into: old)
+        for t in history.now - age...history.now {
+          stepProducts(t, points, count: firing, neuron: neuron, into: old + firing)
+          (squares[t % size], products[t % size]) = Kernels.projection(
+            on: old, of: old + firing, count: firing)
         }
+        Kernels.measureProducts(
+          squares: squares, products: products, reference: reference, scales, into: measures)
       }
-      body(lengths)
+      body(measures, measures + size, measures + 2 * size)
+    }
+  }
+
+  /// The coefficients of step `t` of a neuron that fires on `points`.
+  @inline(__always)
+  func stepProducts(
+    _ t: Int, _ points: UnsafePointer<UInt16>, count: Int, neuron: Int,
+    into result: UnsafeMutablePointer<Float>
+  ) {
+    let (history, weights) = (impulses.history, outputWeights.row(neuron))
+    if outputWeights.columns == 1 {
+      Kernels.gather(
+        history.steps + t % StepHistory.capacity, stride: StepHistory.capacity, points: points, count: count,
+        factor: weights[0] * -outputScale, into: result)
+    } else {
+      Kernels.shortProducts(
+        weights, with: history.rows(t, points: gram.rows, outputs: outputWeights.columns), rows: points,
+        count: count, scale: -outputScale, into: result)
     }
   }
 
@@ -136,6 +215,14 @@ extension KineticStep {
     (carry * (1 + 1e-4) + Self.unit * state.carry) * state.residue
   }
 
+  /// How far what is left of a velocity moves the coefficients in the next step at most, if it carries no more than the last.
+  @inline(__always)
+  func nextCarry(of state: KineticNeuron) -> Float {
+    guard state.residue > 0 else { return 0 }
+    let history = impulses.history
+    return length(ofCarry: history.carries[history.now % StepHistory.capacity] * state.decay, state)
+  }
+
   /// A neuron as it is now: with its velocity's coefficients decayed over the steps that its clock was not moved in.
   func current(
     _ state: KineticNeuron, _ countdown: KineticCountdown, _ points: UnsafePointer<UInt16>, neuron: Int
@@ -144,36 +231,5 @@ extension KineticStep {
     var (state, countdown) = (state, countdown)
     _ = advance(&state, &countdown, points, neuron: neuron)
     return state
-  }
-
-  /// The countdown of a neuron whose clock has been moved to the last step, of length `length`.
-  @inline(__always)
-  func count(_ countdown: inout KineticCountdown, _ state: KineticNeuron, length: Float) {
-    countdown = KineticCountdown(
-      slack: KineticNeuron.floatBelow(Double(state.due) - state.path), length: length,
-      moment: UInt16(truncatingIfNeeded: impulses.history.now), firing: UInt16(state.firing))
-  }
-
-  /// The same after a look; the length of a pattern that stands is known.
-  @inline(__always)
-  func count(
-    _ countdown: inout KineticCountdown, _ state: KineticNeuron, _ points: UnsafePointer<UInt16>, neuron: Int,
-    after result: LookResult
-  ) {
-    guard result == .changed else { return count(&countdown, state, length: countdown.length) }
-    restart(&countdown, state, points, neuron: neuron)
-  }
-
-  /// The same for a neuron whose pattern has changed: the length is what the last step would have been with this one.
-  func restart(
-    _ countdown: inout KineticCountdown, _ state: KineticNeuron, _ points: UnsafePointer<UInt16>, neuron: Int
-  ) {
-    let history = impulses.history
-    let slot = history.now % StepHistory.capacity
-    var length: Float = 0
-    withLengths(of: state, points, neuron: neuron, steps: 1) { length = $0[slot] }
-    // The next step carries a velocity that was left just now by no more than this.
-    if state.residue > 0 { length += self.length(ofCarry: history.carries[slot] * state.decay, state) }
-    count(&countdown, state, length: length)
   }
 }

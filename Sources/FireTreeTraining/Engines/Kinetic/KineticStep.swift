@@ -13,6 +13,9 @@ import FireTreeCore
 /// need not be looked at, whatever its pattern has done meanwhile. A point that joins the support widens all reaches
 /// (`KineticStep.join`). The neuron itself moves by at most |c| times the square root of the largest eigenvalue of G over
 /// R, for which stands its Frobenius norm; so the drift is measured only when the clock says that the skin may be spent.
+///
+/// Clocks take every candidate to approach the threshold as fast as the inequality allows. A look also finds how fast those
+/// that it computes do, when the neuron goes on as in its last step, and so when the next look is due (`schedule`).
 struct KineticStep {
   let gram: MatrixView
   /// a_r (m x C), a single output without padding, and the largest of them.
@@ -40,37 +43,7 @@ struct KineticStep {
     return KineticNeuron.floatBelow(path + Double(distance / reach) * (1 - 1e-6))
   }
 
-  // MARK: - A look
-
-  /// What a look finds: pairs keep their states, or some change; or the skin is spent.
-  enum LookResult { case same, changed, spent }
-
-  /// Computes the candidates of a neuron whose limits its clock has passed. Pairs that changed state go to `changes`.
-  /// When the skin is spent, the neuron's coefficients are up to date in its list, its pattern is that of its last look,
-  /// and the correlations of its support are in `workspace.values`.
-  func look(
-    at list: CandidateLists.List, neuron: Int, _ state: inout KineticNeuron, _ changes: inout PatternChanges,
-    _ workspace: KineticWorkspace
-  ) -> LookResult {
-    let magnitude = settle(list, neuron: neuron, state, workspace)
-    let error = error(magnitude, state)
-    if !(state.path < Double(state.driftDue)) {
-      guard measureDrift(list, &state, error: error, workspace) else {
-        commit(list, neuron: neuron, state, workspace)
-        return .spent
-      }
-    }
-    let found = Kernels.computeDue(
-      pairs, points: list.points, count: list.count, firing: Int(state.firing),
-      anchored: list.plane(KineticPlane.anchored), reaches: list.plane(KineticPlane.reach),
-      limits: list.plane(KineticPlane.limit), coefficients: workspace.terms.coefficients,
-      terms: Int(state.support), path: state.path, error: error, positions: workspace.terms.positions,
-      values: workspace.values)
-    state.due = min(found.least, state.driftDue)
-    guard found.changed != 0 else { return .same }
-    change(list, neuron: neuron, &state, count: found.count, &changes, workspace)
-    return .changed
-  }
+  // MARK: - A neuron as it is now
 
   /// The coefficients of the support as they are now into `workspace.terms.coefficients`, and what Gamma has in them into
   /// `workspace.shares`; returns the sum of the magnitudes of what they consist of.
@@ -108,7 +81,7 @@ struct KineticStep {
   /// Correlations are those of the anchor, with the rounding that they have, moved by products with the entries of G,
   /// with the rounding that these have. What is left is that of sums, of coefficients, and of what a decay has carried.
   @inline(__always)
-  private func error(_ magnitude: Float, _ state: KineticNeuron) -> Float {
+  func error(_ magnitude: Float, _ state: KineticNeuron) -> Float {
     let decayed = impulses.velocities == nil ? 0 : 2 / (1 - impulses.decay)
     // Of a single output a share is one product, and counted in the magnitude.
     let shares =
@@ -126,7 +99,7 @@ struct KineticStep {
   ///
   /// What adding the movement to the anchored correlation rounds is a part of the threshold, or else of the distance.
   @inline(__always)
-  private var pairs: Kernels.Pairs {
+  var pairs: Kernels.Pairs {
     Kernels.Pairs(
       gram: gram.base, stride: gram.stride, norms: norms, threshold: threshold,
       rounding: 2 * Self.unit * abs(threshold), tie: 0.25 * rounding * abs(threshold))
@@ -141,7 +114,7 @@ struct KineticStep {
   }
 
   /// |w - w(t0)|, and when it has to be measured again; false when the skin is spent.
-  private func measureDrift(
+  func measureDrift(
     _ list: CandidateLists.List, _ state: inout KineticNeuron, error: Float, _ workspace: KineticWorkspace
   ) -> Bool {
     let (support, coefficients) = (Int(state.support), workspace.terms.coefficients)
@@ -172,23 +145,11 @@ struct KineticStep {
 
   /// Writes the coefficients that `settle` computed into the list of a neuron that is about to leave it, and those of its
   /// velocity into the workspace.
-  private func commit(
+  func commit(
     _ list: CandidateLists.List, neuron: Int, _ state: KineticNeuron, _ workspace: KineticWorkspace
   ) {
     list.plane(KineticPlane.alpha).update(from: workspace.terms.coefficients, count: Int(state.support))
     gatherVelocity(list, state, workspace, neuron: neuron)
-  }
-
-  /// Asks for what a look will read.
-  @inline(__always)
-  func prefetch(_ list: CandidateLists.List, _ state: KineticNeuron) {
-    // Those that are due are among the nearest, which come first.
-    let near = min(list.count, Int(state.support) + 8)
-    Kernels.prefetch(list.plane(KineticPlane.limit), count: list.count)
-    Kernels.prefetch(list.points, count: near)
-    Kernels.prefetch(
-      list.plane(KineticPlane.anchored), list.plane(KineticPlane.reach), list.plane(KineticPlane.alpha),
-      count: near)
   }
 
   /// Makes the coefficients what they are now, without anything from Gamma, which is about to start anew.
@@ -204,15 +165,21 @@ struct KineticStep {
       for k in 0..<Int(state.support) { residue[k] *= state.decay }
       rate(list, &state)
     }
-    state.path += Double(error(magnitude, state) / max(largestNorm, 1e-30))
-    restart(&countdown, state, list.points, neuron: neuron)
+    let rounded = error(magnitude, state) / max(largestNorm, 1e-30)
+    state.path += Double(rounded)
+    countdown.slack = KineticNeuron.floatBelow(Double(countdown.slack) - Double(rounded))
+    state.room = countdown.slack
   }
 
   // MARK: - Start
 
   /// Starts the clock of a neuron that has just been anchored: of its list the anchored correlations are known, the
   /// coefficients and residues.
-  func start(_ list: CandidateLists.List, _ state: inout KineticNeuron, _ workspace: KineticWorkspace) {
+  func start(
+    _ list: CandidateLists.List, neuron: Int, _ state: inout KineticNeuron,
+    _ countdown: inout KineticCountdown,
+    _ workspace: KineticWorkspace
+  ) {
     let (support, points) = (Int(state.support), list.points)
     let (limits, reaches) = (list.plane(KineticPlane.limit), list.plane(KineticPlane.reach))
     let (anchored, least) = (list.plane(KineticPlane.anchored), max(Self.leastReach * largestNorm, 1e-30))
@@ -221,15 +188,17 @@ struct KineticStep {
     state.spread = 0
     for k in 0..<support { state.spread += reaches[k] }
     state.driftDue = limit(state.skin, reach: speed(of: state), path: 0)
-    state.due = state.driftDue
     let alpha = list.plane(KineticPlane.alpha)
     let error = error((0..<support).reduce(Float(0)) { $0 + 2 * abs(alpha[$1]) }, state)
+    var first = Float.infinity
     for k in 0..<list.count {
       reaches[k] = max(reaches[k].squareRoot() * (1 + Self.unit * Float(support + 6)), least)
       limits[k] = limit(distance(anchored[k], of: points[k], error: error), reach: reaches[k], path: 0)
-      state.due = min(state.due, limits[k])
+      first = min(first, limits[k])
     }
     rate(list, &state)
+    schedule(
+      &state, &countdown, least: first, length: length(of: state, points, neuron: neuron, workspace))
   }
 
   /// The length of the vector of residues, of which nothing has decayed yet.

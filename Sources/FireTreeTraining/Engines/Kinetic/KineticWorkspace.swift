@@ -5,9 +5,11 @@ struct KineticWorkspace {
   let terms: GramWorkspace
   /// What Gamma adds to the coefficients of points that fire.
   let shares: UnsafeMutablePointer<Float>
+  /// Coefficients of the last step.
+  let heading: UnsafeMutablePointer<Float>
   /// Coefficients of the velocity.
   let velocity: UnsafeMutablePointer<Float>
-  /// Correlations of the candidates at `terms.positions`, or of the support.
+  /// Correlations of the candidates that a look computes, or of the support.
   let values: UnsafeMutablePointer<Float>
   /// Points that stay, cease and begin to fire.
   let staying: UnsafeMutablePointer<UInt16>
@@ -18,7 +20,7 @@ struct KineticWorkspace {
   static func with<Result>(points: Int, _ body: (KineticWorkspace) -> Result?) -> Result? {
     let room = points + 16
     return GramWorkspace.with(points: points) { terms in
-      withUnsafeTemporaryAllocation(of: Float.self, capacity: 3 * room) { floats in
+      withUnsafeTemporaryAllocation(of: Float.self, capacity: 4 * room) { floats in
         withUnsafeTemporaryAllocation(of: UInt16.self, capacity: 3 * room) { short in
           withUnsafeTemporaryAllocation(of: PatternChanges.Correction.self, capacity: 2 * room) {
             corrections in
@@ -27,7 +29,8 @@ struct KineticWorkspace {
             else { return nil }
             return body(
               KineticWorkspace(
-                terms: terms, shares: floats, velocity: floats + room, values: floats + 2 * room,
+                terms: terms, shares: floats, heading: floats + room, velocity: floats + 2 * room,
+                values: floats + 3 * room,
                 staying: short, ceasing: short + room, beginning: short + 2 * room, corrections: corrections))
           }
         }

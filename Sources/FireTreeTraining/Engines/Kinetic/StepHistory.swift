@@ -1,19 +1,17 @@
 import FireTreeCore
 
-/// The last steps of kinetic training, and how far the latest may exceed what a neuron knows of an earlier one.
+/// The last steps of kinetic training, and how far the latest are from what a neuron knows of an earlier one.
 ///
-/// A neuron's step is as long as c, its coefficients, with c_i = -<a_r, step_i> / sqrt(m) where it fires. Whoever knows
-/// |c| of step t' bounds the path since then without looking at its points: with any numbers rho_s, one for each step,
-///
-///     |c(t'+1)| + ... + |c(t)| <= |c(t')| sum_s rho_s + sum_s |c(s) - rho_s c(t')|,
-///
-/// where the differences, for a neuron that fires on k points, are at most max |a| / sqrt(m) times the length of the k
-/// largest |step_i(s) - rho_s step_i(t')|_1: the same for all neurons that fire on so many. Gradients change slowly, and
-/// much of what they change is that they fall together, so rho_s is the factor that makes the differences shortest; where
-/// velocities carry on, which fall as they will, it is 1. So most neurons' clocks (`KineticStep`) need not be moved yet.
-/// Those of the others are moved over all steps since, for which these are kept. Of neurons for which the bound is a small
-/// part of what is left it is taken for the path itself when the step after t' is about to be forgotten, and for |c(t)|
-/// what it says of that: their clocks need not be moved for as long as that goes.
+/// A neuron's step is c, its coefficients, with c_i = -<a_r, step_i> / sqrt(m) where it fires. Those after step t' are, with
+/// any numbers rho_s, multiples of it and what they turn from it, c(s) = rho_s c(t') + (c(s) - rho_s c(t')). The turns of a
+/// neuron that fires on k points are at most max |a| / sqrt(m) times as long as the k largest
+/// |step_i(s) - rho_s step_i(t')|_1: the same for all neurons that fire on so many. Gradients change slowly, and much of what
+/// they change is that they fall together, so rho_s is the factor that makes the differences shortest; where velocities carry
+/// on, which fall as they will, it is 1. So of most neurons it is known without looking at their points that they need not be
+/// looked at yet (`KineticStep.schedule`). The countdowns of the others are moved over all steps since, for which these are
+/// kept. Of neurons for which the bound is a small part of what is left it is taken for the truth when the step after t' is
+/// about to be forgotten, and for what step t takes what it says of that: their countdowns need not be moved for as long as
+/// that goes.
 package struct StepHistory: Sendable {
   /// Steps that are kept: no countdown is of a step before them.
   package static let capacity = 8
@@ -30,6 +28,8 @@ package struct StepHistory: Sendable {
   private var tables: Matrix
   /// Of the last step and the greatest age that counts: rho.
   private var ratio: Float = 1
+  /// What the last step turned by from the one before: the difference above of all points, in lengths of the step.
+  private var turn: Float = 1
 
   /// The rows of `tables`.
   private enum Row {
@@ -70,6 +70,7 @@ package struct StepHistory: Sendable {
     now += 1
     (tables[Row.decays, slot], tables[Row.carries, slot]) = (decay, carry)
     var largest: Float = 0
+    var square = 0.0
     steps.withMutableView { steps in
       let base = steps.row(0)
       for i in 0..<points {
@@ -79,8 +80,10 @@ package struct StepHistory: Sendable {
           size += abs(step[i * outputs + c])
         }
         largest = max(largest, size)
+        square += Double(size) * Double(size)
       }
     }
+    turn = 1
     tables[Row.largest, slot] = largest
     for age in Swift.stride(from: Self.capacity, through: 1, by: -1) {
       let row = Row.excess + age
@@ -93,6 +96,7 @@ package struct StepHistory: Sendable {
       let lengths = lengthsOfLargest(differences(of: slot, from: rho, times: old))
       tables[Row.multiples, age] = tables[Row.multiples, age - 1] + rho
       for k in 0..<Self.classes { tables[row, k] = tables[row - 1, k] + lengths[k] }
+      if age == 1, square > 0 { turn = min(lengths[Self.classes - 1] / Float(square.squareRoot()), 1) }
       guard age == Self.capacity - 1 else { continue }
       ratio = rho
       for k in 0..<Self.classes { tables[Row.growth, k] = lengths[k] }
@@ -176,6 +180,7 @@ package struct StepHistory: Sendable {
     package let excess: UnsafePointer<Float>
     package let ratio: Float
     package let growth: UnsafePointer<Float>
+    package let turn: Float
     let largest: UnsafePointer<Float>
     let carries: UnsafePointer<Float>
     let decays: UnsafePointer<Float>
@@ -193,7 +198,7 @@ package struct StepHistory: Sendable {
       body(
         View(
           steps: steps.row(0), stride: stride, multiples: tables.row(Row.multiples),
-          excess: tables.row(Row.excess), ratio: ratio, growth: tables.row(Row.growth),
+          excess: tables.row(Row.excess), ratio: ratio, growth: tables.row(Row.growth), turn: turn,
           largest: tables.row(Row.largest), carries: tables.row(Row.carries), decays: tables.row(Row.decays),
           now: now))
     }
