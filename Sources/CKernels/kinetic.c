@@ -53,7 +53,7 @@ CLONES size_t firetree_select_late(const firetree_clock *clock, void *countdowns
     HalfWords w1 = __builtin_shufflevector(x, y, 1, 4, 7, 10, 13, -1, -1, -1);
     HalfWords w2 = __builtin_shufflevector(x, y, 2, 5, 8, 11, 14, -1, -1, -1);
     LooseLanes slack = (LooseLanes)__builtin_shufflevector(w0, z, 0, 1, 2, 3, 4, 5, 10, 13);
-    LooseLanes length = (LooseLanes)__builtin_shufflevector(w1, z, 0, 1, 2, 3, 4, 8, 11, 14);
+    LooseLanes taken = (LooseLanes)__builtin_shufflevector(w1, z, 0, 1, 2, 3, 4, 8, 11, 14);
     w2 = __builtin_shufflevector(w2, z, 0, 1, 2, 3, 4, 9, 12, 15);
     HalfWords age = (now - w2) & 0xFFFFu, firing = w2 >> 16;
     age = __builtin_elementwise_min(age, (HalfWords){0} + clock->oldest);
@@ -63,7 +63,7 @@ CLONES size_t firetree_select_late(const firetree_clock *clock, void *countdowns
     for (size_t k = 0; k < 8; k++) excess[k] = clock->excess[place[k]], multiple[k] = clock->multiples[age[k]];
     LooseLanes factor = __builtin_convertvector((HalfMask)firing, LooseLanes) * clock->rounding + clock->factor;
     LooseLanes doubt = scale * excess * factor;
-    LooseLanes path = multiple * length * factor + doubt;
+    LooseLanes path = multiple * taken * factor + doubt;
     HalfMask stands = path < slack;
     HalfMask old = age + 1 >= clock->oldest;
     HalfMask anew = eases & stands & old & (doubt * ease <= slack - path) & (path * 2 <= slack);
@@ -76,7 +76,7 @@ CLONES size_t firetree_select_late(const firetree_clock *clock, void *countdowns
       for (; set; set &= set - 1) {
         size_t k = (size_t)__builtin_ctzll(set);
         float slack_left = left[k];
-        float step = (clock->ratio * length[k] + clock->scale * clock->growth[class[k]]) * factor[k];
+        float step = (clock->ratio * taken[k] + clock->scale * clock->growth[class[k]]) * factor[k];
         memcpy(block + 3 * k, &slack_left, 4);
         memcpy(block + 3 * k + 1, &step, 4);
         block[3 * k + 2] = (firing[k] << 16) | now;
@@ -233,7 +233,7 @@ CLONES firetree_choice firetree_choose_due(const float *limits, size_t count, do
                                            uint16_t *positions) {
   firetree_choice choice;
   choice.count = select_due(limits, count, float_below(path + (double)ahead), positions, &choice.least);
-  if (choice.count > enough) {
+  if (choice.count > enough && ahead > 0) {
     // Limits are spread evenly, roughly.
     double share = (double)ahead * (double)enough / (double)choice.count;
     choice.count = select_due(limits, count, float_below(path + share), positions, &choice.least);

@@ -20,10 +20,10 @@ extension Kernels {
   /// How far neurons may have moved since their countdowns were set; see `CKernels.h`.
   public typealias Clock = firetree_clock
 
-  /// Stores the positions of the countdowns that may have run out, ascending; returns how many they are, and how many
-  /// neurons fire on any point.
+  /// Stores the positions of the countdowns that may have run out, or would be forgotten, ascending; returns how many they
+  /// are, and how many neurons fire on any point.
   ///
-  /// `countdowns` are records of three words: what is left and the length of a step, as floats, and in the third the step it
+  /// `countdowns` are records of three words: what is left and what a step takes, as floats, and in the third the step it
   /// was set at, modulo 2^16, and the number of points, 16 bits each. Complexity: 12 bytes a neuron, eight at a time.
   @inlinable @inline(__always)
   public static func selectLate(
@@ -113,7 +113,7 @@ extension Kernels {
 
   /// Computes the chosen candidates of a neuron, and gives each a new limit; see `CKernels.h`.
   ///
-  /// Complexity: 2 `terms` multiply-adds for each, four at a time.
+  /// Complexity: `terms` multiply-adds for each, twice as many with a heading, four at a time.
   @inlinable @inline(__always)
   public static func computeDue(
     _ pairs: Pairs, heading: Heading, _ list: List, _ choice: Choice, positions: UnsafePointer<UInt16>,

@@ -118,6 +118,34 @@ import Testing
     }
   }
 
+  /// One large coefficient beside many that turn round: sums one after the other are rounded as much as they can be, and what
+  /// is left of their difference is still not less than the turn.
+  @Test func turnsOfSumsThatRound() {
+    for count in 2...60 {
+      let x = (0..<count).map { $0 == 0 ? Float(1.0001) : 2.439e-4 }
+      let y = x.enumerated().map { $0 == 0 ? $1 : -$1 }
+      let (own, later) = (
+        Kernels.projection(on: x, of: x, count: count), Kernels.projection(on: x, of: y, count: count)
+      )
+      let squares = [own.square, later.square] + [Float](repeating: 0, count: 6)
+      let products = [own.product, later.product] + [Float](repeating: 0, count: 6)
+      let measures = [Float](unsafeUninitializedCapacity: 24) { measures, initialized in
+        guard let measures = measures.baseAddress else { return }
+        squares.withUnsafeBufferPointer {
+          Kernels.measureProducts(
+            squares: squares, products: products, reference: 0,
+            Kernels.Scales(
+              margins: $0.baseAddress, margin: 0, factor: 1, rounding: Float(2 * count + 8) * 0x1p-23),
+            into: measures)
+        }
+        initialized = 24
+      }
+      let multiple = Double(measures[9])
+      let turned = zip(x, y).reduce(0.0) { $0 + pow($1.1, less: multiple * Double($1.0)) }
+      #expect(Double(measures[17]) >= turned.squareRoot(), "\(count)")
+    }
+  }
+
   private func pow(_ x: Float, less y: Double = 0) -> Double { (Double(x) - y) * (Double(x) - y) }
 
   /// Countdowns of every age and around every class; which are late, and which are set anew and to what.
@@ -134,7 +162,7 @@ import Testing
       let age = Int.random(in: 0...oldest, using: &random)
       let slack = [-.infinity, 0, .infinity, Float.random(in: 0...9, using: &random), 100, 1e30]
       return PlainKernels.Countdown(
-        slack: slack[Int.random(in: 0..<6, using: &random)], length: Float.random(in: 0...1, using: &random),
+        slack: slack[Int.random(in: 0..<6, using: &random)], taken: Float.random(in: 0...1, using: &random),
         moment: UInt16(truncatingIfNeeded: now - age),
         firing: [0, 1, 3, 4, 5, 900].randomElement(using: &random) ?? 0)
     }
@@ -161,7 +189,7 @@ import Testing
     for (k, (old, new)) in zip(countdowns, changed).enumerated() {
       let age = Int(UInt16(truncatingIfNeeded: now) &- old.moment)
       let kind = min(Int(old.firing), classes - 1)
-      let (path, doubt, length) = PlainKernels.taken(
+      let (path, doubt, last) = PlainKernels.taken(
         by: old, multiple: multiples[age], excess: excess[age * classes + kind], ratio: ratio,
         growth: growth[kind], scale: scale, slowness: slowness, rounding: rounding)
       if age == oldest { #expect(late.contains(Int32(k)), "what is forgotten is late") }
@@ -185,7 +213,7 @@ import Testing
       // On the safe side, and not by much.
       let left = Double(old.slack) - path
       if left.isFinite { #expect(Double(new.slack) <= left && Double(new.slack) >= left * (1 - 2e-6)) }
-      #expect(abs(Double(new.length) - length) <= 1e-6 * length)
+      #expect(abs(Double(new.taken) - last) <= 1e-6 * last)
     }
   }
 

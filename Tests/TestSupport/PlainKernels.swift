@@ -44,31 +44,29 @@ public enum PlainKernels {
 // MARK: - Kinetic training
 
 extension PlainKernels {
-  /// The sum of the squares of the inner products of `vector` with rows of `matrix`.
-
   /// A countdown as kinetic training keeps it.
   public struct Countdown: Equatable {
     public var slack: Float
-    public var length: Float
+    public var taken: Float
     public var moment: UInt16
     public var firing: UInt16
 
-    public init(slack: Float, length: Float, moment: UInt16, firing: UInt16) {
-      (self.slack, self.length, self.moment, self.firing) = (slack, length, moment, firing)
+    public init(slack: Float, taken: Float, moment: UInt16, firing: UInt16) {
+      (self.slack, self.taken, self.moment, self.firing) = (slack, taken, moment, firing)
     }
   }
 
-  /// What a countdown has taken at most, the bound's part of that which is in doubt, and how long its last step was at most.
+  /// What a countdown has taken at most, the bound's part of that which is in doubt, and what its last step took at most.
   /// `excess` and `growth` are those of its age and number of points.
   public static func taken(
     by countdown: Countdown, multiple: Float, excess: Float, ratio: Float, growth: Float, scale: Float,
     slowness: Float, rounding: Float
-  ) -> (path: Double, doubt: Double, length: Double) {
+  ) -> (path: Double, doubt: Double, last: Double) {
     let factor = 1 + Double(slowness) + Double(rounding) * Double(countdown.firing)
     let doubt = Double(scale) * Double(excess) * factor
     return (
-      Double(multiple) * Double(countdown.length) * factor + doubt, doubt,
-      (Double(ratio) * Double(countdown.length) + Double(scale) * Double(growth)) * factor
+      Double(multiple) * Double(countdown.taken) * factor + doubt, doubt,
+      (Double(ratio) * Double(countdown.taken) + Double(scale) * Double(growth)) * factor
     )
   }
 

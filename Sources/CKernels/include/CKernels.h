@@ -1,7 +1,8 @@
 /// Inner loops in C, compiled for several instruction sets and chosen at load time.
 ///
 /// Only loops that measured at least 1.3 times faster here than in Swift, whose builds target the oldest x86-64. Each
-/// has a plain twin in Swift (PlainKernels.swift and PlainNormals.swift in Tests/TestSupport) and a test against it. Sums
+/// has a plain twin in Swift (PlainKernels.swift and PlainNormals.swift in Tests/TestSupport, or one expression in its test) and a
+/// test against it. Sums
 /// are reassociated and multiplications fused with additions, so bits depend on the processor, except in
 /// `firetree_normals`.
 ///
@@ -64,18 +65,14 @@ void firetree_normals(uint64_t seed, uint32_t stream, uint64_t row, float *value
 
 // Kinetic training: see KineticEngine.swift.
 
-/// The sum of `<vector, matrix[points[t]]>^2` over `columns` elements, padded with zeros to a multiple of 16.
-float firetree_squared_products(const float *vector, size_t columns, const float *matrix, size_t stride,
-                                const uint16_t *points, size_t count);
-
 /// How far neurons may have moved since their countdowns were set: see StepHistory.swift. A countdown is three words:
-/// what is left of it and the length of a step, as floats, and in the halves of the third, from the lower, the step it was
+/// what is left of it and what a step takes, as floats, and in the halves of the third, from the lower, the step it was
 /// set at and the number k of points that fire.
 ///
 /// After `age` steps it is certain that what they took is at most
-/// `(multiples[age] * length + scale * excess[age * classes + k]) * (factor + rounding * k)`, for k < `classes`, the last of
-/// which stands for all beyond; at the age before the greatest the last step was of at most
-/// `(ratio * length + scale * growth[k])` times that factor.
+/// `(multiples[age] * taken + scale * excess[age * classes + k]) * (factor + rounding * k)`, for k < `classes`, the last of
+/// which stands for all beyond; at the age before the greatest the last step took at most
+/// `(ratio * taken + scale * growth[k])` times that factor.
 typedef struct {
   /// `oldest + 1`; `(oldest + 1) * classes`, the last row infinite; and `classes`, or nothing when no countdown is to be
   /// set anew.
@@ -90,8 +87,8 @@ typedef struct {
   float ease;
 } firetree_clock;
 
-/// Stores, ascending, the positions of the countdowns that may have run out, and returns how many they are; `moving` becomes
-/// the number of those with points that fire.
+/// Stores, ascending, the positions of the countdowns that may have run out, or that are one step from the greatest age and were
+/// not set anew, and returns how many they are; `moving` becomes the number of countdowns with points that fire.
 size_t firetree_select_late(const firetree_clock *clock, void *countdowns, size_t count, int32_t *positions,
                             size_t *moving);
 

@@ -72,19 +72,19 @@ extension KineticStep {
   /// Sets the countdown of a neuron whose clock has been moved to the last step.
   ///
   /// Take c, that step, for the neuron's heading, which brings candidate j towards the threshold by v_j, or not at all. Later
-  /// steps are multiples of it and what they turn from it, c(s) = rho_s c + (c(s) - rho_s c). With R the sum of the multiples,
-  /// and Q that of the lengths of the turns, candidate j keeps its state as long as
+  /// steps are multiples of it and what they turn from it, c(s) = rho_s c + (c(s) - rho_s c). With A the sum of the multiples,
+  /// and T that of the lengths of the turns, candidate j keeps its state as long as
   ///
-  ///     R v_j / h_j + Q < room_j = limit_j - P.
+  ///     A v_j / h_j + T < room_j = limit_j - P.
   ///
-  /// `least` is the least limit, so room = least - P the least room, and `pace` is the greatest v_j / (h_j room_j), where |c|
-  /// stands for v_j / h_j of candidates that were not computed, and of the drift. One inequality says enough of all of them:
+  /// `least` is the least limit of candidates, and room the least of all rooms, that of the drift among them. `pace` is the
+  /// greatest v_j / (h_j room_j), where |c| stands for v_j / h_j of candidates that were not computed, and of the drift. One
+  /// inequality says enough of all of them:
   ///
-  ///     R room pace + Q < room.
+  ///     A room pace + T < room.
   ///
   /// So a step like the last takes room times pace, often far less than its `length`, and only what turns counts in full. No
-  /// step takes more than its length.
-  /// Without a pace it takes its length.
+  /// step takes more than its length, and without a pace that is what it takes.
   func schedule(
     _ state: inout KineticNeuron, _ countdown: inout KineticCountdown, least: Float, pace: Float? = nil,
     length: Float
@@ -154,7 +154,8 @@ extension KineticStep {
     let scales = Kernels.Scales(
       margins: history.largest, margin: lost(firing: firing),
       factor: (1 + Self.unit * Float(firing + 8)) * (isSingle ? outputScale * abs(weights[0]) : 1),
-      rounding: Self.unit * Float(firing + 8))
+      // Sums of one output are two side by side, of several they may be one after the other.
+      rounding: Self.unit * Float((isSingle ? 1 : 2) * firing + 8))
     let size = StepHistory.capacity
     withUnsafeTemporaryAllocation(of: Float.self, capacity: 5 * size + (isSingle ? 0 : 2 * firing)) { room in
       guard let measures = room.baseAddress else { return }
@@ -164,11 +165,17 @@ extension KineticStep {
       } else {
         let (squares, products, old) = (measures + 3 * size, measures + 4 * size, measures + 5 * size)
         for k in 0..<2 * size { squares[k] = 0 }
-        stepProducts(history.now - age, points, count: firing, neuron: neuron, into: old)
-        for t in history.now - age...history.now {
-          stepProducts(t, points, count: firing, neuron: neuron, into: old + firing)
-          (squares[t % size], products[t % size]) = Kernels.projection(
-            on: old, of: old + firing, count: firing)
+        // Where a step takes its length, no turn matters: then there is nothing to be parallel to.
+        let isHeaded = state.stretch > 1
+        if isHeaded {
+          stepProducts(history.now - age, points, count: firing, neuron: neuron, into: old)
+          squares[reference] = Kernels.projection(on: old, of: old, count: firing).square
+        }
+        for t in history.now - age + 1...history.now {
+          let new = old + firing
+          stepProducts(t, points, count: firing, neuron: neuron, into: new)
+          let found = Kernels.projection(on: isHeaded ? old : new, of: new, count: firing)
+          (squares[t % size], products[t % size]) = (found.square, isHeaded ? found.product : 0)
         }
         Kernels.measureProducts(
           squares: squares, products: products, reference: reference, scales, into: measures)

@@ -9,8 +9,8 @@ import FireTreeCore
 /// they change is that they fall together, so rho_s is the factor that makes the differences shortest; where velocities carry
 /// on, which fall as they will, it is 1. So of most neurons it is known without looking at their points that they need not be
 /// looked at yet (`KineticStep.schedule`). The countdowns of the others are moved over all steps since, for which these are
-/// kept. Of neurons for which the bound is a small part of what is left it is taken for the truth when the step after t' is
-/// about to be forgotten, and for what step t takes what it says of that: their countdowns need not be moved for as long as
+/// kept. Of neurons for which the bound is a small part of what is left it is taken for the truth when step t' is about to be
+/// forgotten, and for what step t takes what it says of that: their countdowns need not be moved for as long as
 /// that goes.
 package struct StepHistory: Sendable {
   /// Steps that are kept: no countdown is of a step before them.
@@ -41,8 +41,8 @@ package struct StepHistory: Sendable {
     static let largest = 2
     static let carries = 3
     static let decays = 4
-    /// A row an age, by number of points: the sum over the differences above, without max |a| / sqrt(m); infinite where the
-    /// step after t' is kept no longer.
+    /// A row an age, by number of points: the sum over the differences above, without max |a| / sqrt(m); infinite where
+    /// step t' is kept no longer.
     static let excess = 5
     static let count = excess + capacity + 1
   }
