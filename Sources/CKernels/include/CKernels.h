@@ -1,10 +1,9 @@
 /// Inner loops in C, compiled for several instruction sets and chosen at load time.
 ///
 /// Only loops that measured at least 1.3 times faster here than in Swift, whose builds target the oldest x86-64. Each
-/// has a plain twin in Swift (PlainKernels.swift and PlainNormals.swift in Tests/TestSupport, or one expression in its test) and a
-/// test against it. Sums
-/// are reassociated and multiplications fused with additions, so bits depend on the processor, except in
-/// `firetree_normals`.
+/// has a plain twin in Swift (PlainKernels.swift and PlainNormals.swift in Tests/TestSupport, or an expression in its
+/// test) and a test against it. Sums are reassociated and multiplications fused with additions, so bits depend on the
+/// processor, except in `firetree_normals`.
 ///
 /// Rows of matrices begin on 64-byte boundaries and are padded with zeros to a multiple of 16 floats.
 #ifndef FIRETREE_CKERNELS_H
