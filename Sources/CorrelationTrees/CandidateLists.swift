@@ -11,14 +11,14 @@ import FireTreeCore
 /// its candidates; when the drift has used up the skin, that neuron alone is anchored anew. This is the correlation
 /// tree of arXiv 2211.14227 made lazy: a query at a lowered bound in place of an update.
 ///
-/// Layout: a shard of neurons keeps all its lists in one arena (`ListArena`). Of a list come first a number of `Float`
-/// planes that engines use for what they track a pair; plane 0 holds the anchored correlations. The points follow, in 16
-/// bits. All of one list is contiguous, and every plane starts on a cache line.
+/// Layout: a shard of neurons keeps all its lists in one arena (`ListArena`). A list is contiguous. It starts with the
+/// points, in 16 bits. There follow a number of `Float` planes that engines use for what they track a pair, each of which
+/// starts on a cache line; plane 0 holds the anchored correlations.
 ///
 /// More points than 16 bits number are cut into blocks. A neuron then has a list for each block, with points numbered
 /// from the block's first, so that what works on a list is the same whatever the number of points.
 ///
-/// Memory: 2 + 4 planes bytes a candidate and 16 a list, with room to spare; never n m.
+/// Memory: 2 + 4 planes bytes a candidate, 12 a list, with room to spare; never n m.
 public struct CandidateLists: Sendable {
   /// The points that one list can number.
   public static let maximumPoints = Int(UInt16.max) + 1
@@ -48,19 +48,21 @@ extension CandidateLists {
     public let neurons: Range<Int>
     private let blocks: Int
     /// The lists of a neuron follow each other.
-    private var places: [ListArena.Place]
+    private var places: [UInt32]
     private var arena: ListArena
 
     init(neurons: Range<Int>, planes: Int, blocks: Int) {
       self.neurons = neurons
       self.blocks = blocks
-      places = [ListArena.Place](repeating: ListArena.Place(), count: neurons.count * blocks)
+      places = [UInt32](repeating: 0, count: neurons.count * blocks)
       arena = ListArena(planes: planes)
     }
 
-    public var candidateCount: Int { places.reduce(0) { $0 + Int($1.count) } }
+    public var candidateCount: Int {
+      readLists { lists in places.reduce(0) { $0 + lists.list(at: $1).count } }
+    }
 
-    public var memoryBytes: Int { arena.memoryBytes + places.count * MemoryLayout<ListArena.Place>.stride }
+    public var memoryBytes: Int { arena.memoryBytes + places.count * MemoryLayout<UInt32>.stride }
 
     /// The list of the shard's neuron `local` for a block becomes `points` with these anchored correlations; the other
     /// planes become 0.
@@ -73,12 +75,14 @@ extension CandidateLists {
       precondition(new.count == correlations.count, "a correlation for every candidate")
       let index = local * blocks + block
       arena.makeRoom(for: new.count, at: index, in: &places)
-      let list = List(places[index], planes: arena.planes, words: arena.words)
-      for k in 0..<new.count {
-        list.mutablePoints[k] = new[k]
-        list.values[k] = correlations[k]
+      readLists { lists in
+        let list = lists.list(at: places[index])
+        for k in 0..<new.count {
+          list.mutablePoints[k] = new[k]
+          list.values[k] = correlations[k]
+        }
+        list.plane(1).update(repeating: 0, count: list.capacity * (arena.planes - 1))
       }
-      list.plane(1).update(repeating: 0, count: list.capacity * (arena.planes - 1))
     }
 
     /// Calls `body` with access to every list of the shard, in place.
@@ -104,22 +108,34 @@ extension CandidateLists {
   public struct Lists {
     @usableFromInline let planes: Int
     @usableFromInline let blocks: Int
-    @usableFromInline let places: UnsafePointer<ListArena.Place>
+    @usableFromInline let places: UnsafePointer<UInt32>
     @usableFromInline let words: UnsafeMutablePointer<Float>
 
     init(
-      planes: Int, blocks: Int, places: UnsafePointer<ListArena.Place>, words: UnsafeMutablePointer<Float>
+      planes: Int, blocks: Int, places: UnsafePointer<UInt32>, words: UnsafeMutablePointer<Float>
     ) {
       (self.planes, self.blocks, self.places, self.words) = (planes, blocks, places, words)
     }
 
-    /// Asks for what says where the list of neuron `local` is, before the list itself is asked for; there is one block.
+    /// Asks for what says where the list of neuron `local` is, when there is one block.
     @inlinable @inline(__always)
     public func prefetchPlace(of local: Int) { Kernels.prefetch(places + local, count: 1) }
 
+    /// Asks for the start of the list of neuron `local`, with so many points, when there is one block.
+    @inlinable @inline(__always)
+    public func prefetchStart(of local: Int, count: Int) {
+      Kernels.prefetch(
+        words + Int(places[local]) * ListArena.line, count: ListArena.header + (count + 1) / 2)
+    }
+
+    @inlinable @inline(__always)
+    func list(at place: UInt32) -> List {
+      List(at: words + Int(place) * ListArena.line, planes: planes)
+    }
+
     /// The list of the shard's neuron `local`, when there is one block.
     @inlinable @inline(__always)
-    public subscript(local: Int) -> List { List(places[local], planes: planes, words: words) }
+    public subscript(local: Int) -> List { list(at: places[local]) }
 
     /// The list of the shard's neuron `local` for a block of points.
     @inlinable @inline(__always)
@@ -135,11 +151,12 @@ extension CandidateLists {
     @usableFromInline let planes: Int
 
     @inlinable @inline(__always)
-    init(_ place: ListArena.Place, planes: Int, words: UnsafeMutablePointer<Float>) {
-      count = Int(place.count)
-      capacity = Int(place.capacity)
-      values = words + place.start
-      mutablePoints = ListArena.points(of: place, planes: planes, words: words)
+    init(at start: UnsafeMutablePointer<Float>, planes: Int) {
+      let sizes = ListArena.sizes(at: start)
+      count = Int(sizes[0])
+      capacity = Int(sizes[1])
+      mutablePoints = UnsafeMutableRawPointer(start + ListArena.header).assumingMemoryBound(to: UInt16.self)
+      values = start + ListArena.offset(capacity: capacity)
       self.planes = planes
     }
 

@@ -2,30 +2,25 @@ import FireTreeCore
 
 /// The storage of a shard's candidate lists: words of four bytes, in which every list has a place of its own.
 ///
-/// Every plane of a list starts on a cache line, and so do the points. Up to the next multiple of sixteen behind its last
-/// candidate a list can be read: what was there before, or zeros in a new place.
+/// A list starts on a cache line, with how many candidates it has and for how many there is room. The points follow, then
+/// the planes, each of which starts on a cache line. Up to the next multiple of sixteen behind its last candidate a list can
+/// be read: what was there before, or zeros in a new place.
+///
+/// Where a list starts is counted in cache lines. The first is that of all lists that have had no candidates yet.
 ///
 /// A list that outgrows its place moves to the end; the arena is packed when half is waste. It lies in a buffer that
 /// prefers large pages, since lists are visited at random.
 @usableFromInline
 struct ListArena: Sendable {
-  /// Where a list starts, in words, how many candidates it has, and for how many there is room.
-  @usableFromInline
-  struct Place: Sendable {
-    @usableFromInline var start = 0
-    @usableFromInline var count: Int32 = 0
-    @usableFromInline var capacity: Int32 = 0
-
-    init() {}
-  }
+  /// Words of a cache line; candidates of a place are a multiple of it.
+  @usableFromInline static let line = 16
+  /// Words of count and capacity, which are before the points.
+  @usableFromInline static let header = 2
 
   let planes: Int
   private var buffer = AlignedBuffer(count: line)
-  private var used = 0
+  private var used = line
   private var waste = 0
-
-  /// Words of a cache line; candidates of a place are a multiple of it.
-  private static let line = 16
 
   init(planes: Int) { self.planes = planes }
 
@@ -34,14 +29,15 @@ struct ListArena: Sendable {
   /// Bytes that lists take, and what was left behind by those that have moved.
   var memoryBytes: Int { used * MemoryLayout<Float>.stride }
 
-  /// Where the points of a list are: behind its planes.
+  /// Words before the planes of a place for so many candidates.
   @inlinable @inline(__always)
-  static func points(
-    of place: Place, planes: Int, words: UnsafeMutablePointer<Float>
-  ) -> UnsafeMutablePointer<UInt16> {
-    // Words of a place are used as points alone or as numbers alone.
-    UnsafeMutableRawPointer(words + place.start + planes * Int(place.capacity))
-      .assumingMemoryBound(to: UInt16.self)
+  static func offset(capacity: Int) -> Int { (header + capacity / 2 + line - 1) / line * line }
+
+  /// The counts at the start of a list.
+  @inlinable @inline(__always)
+  static func sizes(at start: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Int32> {
+    // Words of a place are used as counts, as points or as numbers alone.
+    UnsafeMutableRawPointer(start).assumingMemoryBound(to: Int32.self)
   }
 
   mutating func makeUnique() {
@@ -49,23 +45,37 @@ struct ListArena: Sendable {
   }
 
   /// Sets the count of a list, which loses its contents, and gives it a place where it fits.
-  mutating func makeRoom(for count: Int, at index: Int, in places: inout [Place]) {
+  mutating func makeRoom(for count: Int, at index: Int, in places: inout [UInt32]) {
     makeUnique()
-    if count > Int(places[index].capacity) {
-      waste += size(capacity: Int(places[index].capacity))
-      places[index].capacity = 0
+    let old = capacity(at: places[index])
+    if count > old {
+      if old > 0 { waste += size(capacity: old) }
+      places[index] = 0
       if waste > used / 2 { pack(&places) }
       let capacity = (count + count / 8 + Self.line) / Self.line * Self.line
       reserve(used + size(capacity: capacity))
-      (places[index].start, places[index].capacity) = (used, Int32(capacity))
+      places[index] = Self.place(of: used)
+      Self.sizes(at: buffer.base + used)[1] = Int32(capacity)
       used += size(capacity: capacity)
     }
-    places[index].count = Int32(count)
+    // All lists without a place are one that stays empty.
+    if places[index] > 0 { Self.sizes(at: start(of: places[index]))[0] = Int32(count) }
+  }
+
+  private func start(of place: UInt32) -> UnsafeMutablePointer<Float> { buffer.base + Int(place) * Self.line }
+
+  private func capacity(at place: UInt32) -> Int { Int(Self.sizes(at: start(of: place))[1]) }
+
+  private static func place(of word: Int) -> UInt32 {
+    guard let place = UInt32(exactly: word / line) else {
+      preconditionFailure("a shard's lists take \(4 * word) bytes")
+    }
+    return place
   }
 
   /// Words of a place, whole cache lines.
   private func size(capacity: Int) -> Int {
-    (capacity * planes + capacity / 2 + Self.line - 1) / Self.line * Self.line
+    Self.offset(capacity: capacity) + capacity * planes
   }
 
   private mutating func reserve(_ count: Int) {
@@ -79,13 +89,13 @@ struct ListArena: Sendable {
   }
 
   /// Moves all lists together, in their order.
-  private mutating func pack(_ places: inout [Place]) {
+  private mutating func pack(_ places: inout [UInt32]) {
     let packed = AlignedBuffer(count: max(used - waste, Self.line))
-    var next = 0
-    for list in places.indices {
-      let (start, size) = (places[list].start, size(capacity: Int(places[list].capacity)))
-      (packed.base + next).update(from: buffer.base + start, count: size)
-      places[list].start = next
+    var next = Self.line
+    for list in places.indices where places[list] > 0 {
+      let size = size(capacity: capacity(at: places[list]))
+      (packed.base + next).update(from: start(of: places[list]), count: size)
+      places[list] = Self.place(of: next)
       next += size
     }
     (buffer, used, waste) = (packed, next, 0)
