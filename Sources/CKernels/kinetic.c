@@ -31,59 +31,89 @@ static inline __attribute__((always_inline)) uint64_t bits(const HalfMask *mask)
   return result;
 }
 
+/// What eight countdowns say, of which `block` holds the records.
+typedef struct {
+  LooseLanes slack, taken;
+  HalfWords moment, firing;
+} Countdowns;
+
+static inline __attribute__((always_inline)) Countdowns countdowns_of(const uint32_t *block) {
+  HalfWords x = *(const HalfWords *)block, y = *(const HalfWords *)(block + 8), z = *(const HalfWords *)(block + 16);
+  HalfWords w0 = __builtin_shufflevector(x, y, 0, 3, 6, 9, 12, 15, -1, -1);
+  HalfWords w1 = __builtin_shufflevector(x, y, 1, 4, 7, 10, 13, -1, -1, -1);
+  HalfWords w2 = __builtin_shufflevector(x, y, 2, 5, 8, 11, 14, -1, -1, -1);
+  w2 = __builtin_shufflevector(w2, z, 0, 1, 2, 3, 4, 9, 12, 15);
+  return (Countdowns){(LooseLanes)__builtin_shufflevector(w0, z, 0, 1, 2, 3, 4, 5, 10, 13),
+                      (LooseLanes)__builtin_shufflevector(w1, z, 0, 1, 2, 3, 4, 8, 11, 14), w2 & 0xFFFFu, w2 >> 16};
+}
+
+/// The bounds at eight places.
+static inline __attribute__((always_inline)) void gather_bounds(const firetree_bound *bounds, const HalfWords *places,
+                                                                LooseLanes *excess, LooseLanes *multiples) {
+  typedef float Pair __attribute__((vector_size(8), aligned(4)));
+  Pair p[8];
+  for (size_t k = 0; k < 8; k++) p[k] = *(const Pair *)(bounds + (*places)[k]);
+  // In the order in which halves are interleaved.
+  QuarterLooseLanes p01 = __builtin_shufflevector(p[0], p[1], 0, 1, 2, 3);
+  QuarterLooseLanes p23 = __builtin_shufflevector(p[2], p[3], 0, 1, 2, 3);
+  QuarterLooseLanes p45 = __builtin_shufflevector(p[4], p[5], 0, 1, 2, 3);
+  QuarterLooseLanes p67 = __builtin_shufflevector(p[6], p[7], 0, 1, 2, 3);
+  LooseLanes even = __builtin_shufflevector(p01, p45, 0, 1, 2, 3, 4, 5, 6, 7);
+  LooseLanes odd = __builtin_shufflevector(p23, p67, 0, 1, 2, 3, 4, 5, 6, 7);
+  *excess = __builtin_shufflevector(even, odd, 0, 2, 8, 10, 4, 6, 12, 14);
+  *multiples = __builtin_shufflevector(even, odd, 1, 3, 9, 11, 5, 7, 13, 15);
+}
+
 CLONES size_t firetree_select_late(const firetree_clock *clock, void *countdowns, size_t count, int32_t *positions,
                                    size_t *moving) {
   const uint32_t classes = (uint32_t)clock->classes, now = clock->now & 0xFFFFu;
   const LooseLanes scale = (LooseLanes){0} + clock->scale, ease = (LooseLanes){0} + clock->ease;
   const HalfMask eases = (HalfMask){0} - (clock->growth != NULL);
   uint32_t *records = countdowns, rest[24];
+  float left[64];
   size_t found = 0;
   HalfWords moved = {0};
-  for (size_t q = 0; q < count; q += 8) {
-    uint32_t *block = records + 3 * q;
-    size_t width = count - q < 8 ? count - q : 8;
-    if (width < 8) {
-      // The others are countdowns of an infinity that were set just now.
-      for (size_t k = 0; k < 8; k++) rest[3 * k] = 0x7F800000u, rest[3 * k + 1] = 0, rest[3 * k + 2] = now;
-      memcpy(rest, block, 12 * width);
-      block = rest;
-    }
-    HalfWords x = *(HalfWords *)block, y = *(HalfWords *)(block + 8), z = *(HalfWords *)(block + 16);
-    HalfWords w0 = __builtin_shufflevector(x, y, 0, 3, 6, 9, 12, 15, -1, -1);
-    HalfWords w1 = __builtin_shufflevector(x, y, 1, 4, 7, 10, 13, -1, -1, -1);
-    HalfWords w2 = __builtin_shufflevector(x, y, 2, 5, 8, 11, 14, -1, -1, -1);
-    LooseLanes slack = (LooseLanes)__builtin_shufflevector(w0, z, 0, 1, 2, 3, 4, 5, 10, 13);
-    LooseLanes taken = (LooseLanes)__builtin_shufflevector(w1, z, 0, 1, 2, 3, 4, 8, 11, 14);
-    w2 = __builtin_shufflevector(w2, z, 0, 1, 2, 3, 4, 9, 12, 15);
-    HalfWords age = (now - w2) & 0xFFFFu, firing = w2 >> 16;
-    age = __builtin_elementwise_min(age, (HalfWords){0} + clock->oldest);
-    HalfWords class = __builtin_elementwise_min(firing, (HalfWords){0} + (classes - 1));
-    HalfWords place = age * classes + class;
-    LooseLanes excess, multiple;
-    for (size_t k = 0; k < 8; k++) excess[k] = clock->excess[place[k]], multiple[k] = clock->multiples[age[k]];
-    LooseLanes factor = __builtin_convertvector((HalfMask)firing, LooseLanes) * clock->rounding + clock->factor;
-    LooseLanes doubt = scale * excess * factor;
-    LooseLanes path = multiple * taken * factor + doubt;
-    HalfMask stands = path < slack;
-    HalfMask old = age + 1 >= clock->oldest;
-    HalfMask anew = eases & stands & old & (doubt * ease <= slack - path) & (path * 2 <= slack);
-    stands &= anew | ~old;
-    moved += (HalfWords)(firing != 0) & 1;
-    uint64_t set = bits(&anew) & ((1u << width) - 1), late = ~bits(&stands) & ((1u << width) - 1);
-    if (set) {
-      // Rounded down by more than the subtraction may have rounded up.
-      LooseLanes left = (slack - path) * (1 - 0x1p-20f);
-      for (; set; set &= set - 1) {
-        size_t k = (size_t)__builtin_ctzll(set);
-        float slack_left = left[k];
-        float step = (clock->ratio * taken[k] + clock->scale * clock->growth[class[k]]) * factor[k];
-        memcpy(block + 3 * k, &slack_left, 4);
-        memcpy(block + 3 * k + 1, &step, 4);
-        block[3 * k + 2] = (firing[k] << 16) | now;
+  for (size_t base = 0; base < count; base += 64) {
+    const size_t end = count - base < 64 ? count - base : 64;
+    uint64_t late = 0, set = 0;
+    for (size_t q = 0; q < end; q += 8) {
+      const uint32_t *block = records + 3 * (base + q);
+      if (end - q < 8) {
+        // The others are countdowns of an infinity that were set just now.
+        for (size_t k = 0; k < 8; k++) rest[3 * k] = 0x7F800000u, rest[3 * k + 1] = 0, rest[3 * k + 2] = now;
+        memcpy(rest, block, 12 * (end - q));
+        block = rest;
       }
-      if (width < 8) memcpy(records + 3 * q, rest, 12 * width);
+      const Countdowns old = countdowns_of(block);
+      HalfWords age = __builtin_elementwise_min((now - old.moment) & 0xFFFFu, (HalfWords){0} + clock->oldest);
+      HalfWords place = age * classes + __builtin_elementwise_min(old.firing, (HalfWords){0} + (classes - 1));
+      LooseLanes excess, multiple;
+      gather_bounds(clock->bounds, &place, &excess, &multiple);
+      LooseLanes factor = __builtin_convertvector((HalfMask)old.firing, LooseLanes) * clock->rounding + clock->factor;
+      LooseLanes doubt = scale * excess * factor;
+      LooseLanes path = multiple * old.taken * factor + doubt;
+      HalfMask stands = path < old.slack;
+      HalfMask is_old = age + 1 >= clock->oldest;
+      HalfMask anew = eases & stands & is_old & (doubt * ease <= old.slack - path) & (path * 2 <= old.slack);
+      stands &= anew | ~is_old;
+      // Rounded down by more than the subtraction may have rounded up.
+      *(LooseLanes *)(left + q) = (old.slack - path) * (1 - 0x1p-20f);
+      moved += (HalfWords)(old.firing != 0) & 1;
+      late |= (~bits(&stands) & 0xFF) << q, set |= bits(&anew) << q;
     }
-    for (; late; late &= late - 1) positions[found++] = (int32_t)(q + (size_t)__builtin_ctzll(late));
+    if (end < 64) late &= ((uint64_t)1 << end) - 1, set &= ((uint64_t)1 << end) - 1;
+    for (; set; set &= set - 1) {
+      size_t k = (size_t)__builtin_ctzll(set);
+      uint32_t *record = records + 3 * (base + k), firing = record[2] >> 16;
+      float step;
+      memcpy(&step, record + 1, 4);
+      float growth = clock->growth[firing < classes ? firing : classes - 1];
+      step = (clock->ratio * step + clock->scale * growth) * ((float)firing * clock->rounding + clock->factor);
+      memcpy(record, left + k, 4);
+      memcpy(record + 1, &step, 4);
+      record[2] = firing << 16 | now;
+    }
+    for (; late; late &= late - 1) positions[found++] = (int32_t)(base + (size_t)__builtin_ctzll(late));
   }
   *moving = sum_words(&moved);
   return found;
@@ -141,6 +171,17 @@ CLONES void firetree_measure_steps(const float *steps, const uint16_t *points, s
   }
   s0 += s1, p0 += p1;
   measure(&s0, &p0, reference, scales, measures);
+}
+
+CLONES firetree_progress firetree_sum_steps(const float *measures, float taken, size_t now, size_t age) {
+#pragma clang fp contract(fast)
+  const LooseLanes length = *(const LooseLanes *)measures;
+  const LooseLanes multiple = *(const LooseLanes *)(measures + 8), turn = *(const LooseLanes *)(measures + 16);
+  const HalfWords before = ((uint32_t)now - (HalfWords){0, 1, 2, 3, 4, 5, 6, 7}) & 7;
+  const HalfMask counts = before < (uint32_t)age;
+  const LooseLanes takes = __builtin_elementwise_min(multiple * taken + turn, length);
+  LooseLanes lengths = (LooseLanes)((HalfMask)length & counts), all = (LooseLanes)((HalfMask)takes & counts);
+  return (firetree_progress){sum_floats(&lengths), sum_floats(&all), length[now % 8], takes[now % 8]};
 }
 
 CLONES void firetree_gather(const float *column, size_t stride, const uint16_t *points, size_t count, float factor,
@@ -244,7 +285,7 @@ CLONES firetree_choice firetree_choose_due(const float *limits, size_t count, do
 CLONES firetree_look firetree_compute_due(const firetree_pairs *pairs, const firetree_heading *heading,
                                           const firetree_list *list, firetree_choice choice,
                                           const uint16_t *positions, size_t firing, const float *coefficients,
-                                          size_t terms, double path, float error, float *values) {
+                                          size_t terms, double path, float error, float *values, float *speeds) {
 #pragma clang fp contract(fast)
   const uint16_t *points = list->points;
   const float *anchored = list->anchored, *reaches = list->reaches;
@@ -302,12 +343,43 @@ CLONES firetree_look firetree_compute_due(const firetree_pairs *pairs, const fir
     }
     pace = __builtin_elementwise_max(pace, approach / room);
     *(QuarterLooseLanes *)(values + q) = s;
+    *(QuarterLooseLanes *)(speeds + q) = speed;
     for (size_t k = 0; k < 4; k++) limits[at[k]] = limit[k];
   }
   look.least = __builtin_reduce_min(lowest);
   look.pace = __builtin_reduce_max(pace);
   look.changed = __builtin_reduce_or(changed) != 0;
   return look;
+}
+
+/// The least of some limits.
+static inline __attribute__((always_inline)) float least_of(const float *limits, size_t count) {
+  float least = __builtin_inff();
+  for (size_t k = 0; k < count; k++) least = limits[k] < least ? limits[k] : least;
+  return least;
+}
+
+CLONES float firetree_find_pace(const firetree_pairs *pairs, const firetree_heading *heading,
+                                const firetree_list *list, size_t count, const uint16_t *positions, size_t computed,
+                                size_t firing, const uint16_t *turned, const float *turns, size_t turn_count,
+                                double path, float *speeds) {
+#pragma clang fp contract(fast)
+  float pace = 0;
+  for (size_t q = 0; q < computed; q++) {
+    const size_t k = positions[q];
+    const float *row = pairs->gram + list->points[k] * pairs->stride;
+    float speed = speeds[q];
+    for (size_t t = 0; t < turn_count; t++) speed += turns[t] * row[turned[t]];
+    const float towards = k < firing ? -speed : speed, limit = list->limits[k];
+    const float approach = (towards > 0 ? towards : 0) / list->reaches[k] + heading->margin;
+    const float share = approach / (float)((double)limit - path);
+    pace = share > pace ? share : pace;
+    // It is not one of the others, for now.
+    speeds[q] = limit, list->limits[k] = __builtin_inff();
+  }
+  const float share = heading->length / (float)((double)least_of(list->limits, count) - path);
+  for (size_t q = computed; q-- > 0;) list->limits[positions[q]] = speeds[q];
+  return share > pace ? share : pace;
 }
 
 CLONES float firetree_settle(const float *sums, float weight, const uint16_t *points, const float *alpha,

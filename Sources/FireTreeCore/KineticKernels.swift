@@ -17,8 +17,18 @@ extension Kernels {
     firetree_prefetch_three(first, second, third, count * MemoryLayout<Element>.stride)
   }
 
+  /// Asks for the entries of the rows of some of a list's points in the columns of its first `terms`.
+  @inlinable @inline(__always)
+  public static func prefetchEntries(
+    of matrix: MatrixView, _ points: UnsafePointer<UInt16>, _ positions: UnsafePointer<UInt16>, count: Int,
+    terms: Int
+  ) {
+    firetree_prefetch_entries(matrix.base, matrix.stride, points, positions, count, terms)
+  }
+
   /// How far neurons may have moved since their countdowns were set; see `CKernels.h`.
   public typealias Clock = firetree_clock
+  public typealias Bound = firetree_bound
 
   /// Stores the positions of the countdowns that may have run out, or would be forgotten, ascending; returns how many they
   /// are, and how many neurons fire on any point.
@@ -74,6 +84,17 @@ extension Kernels {
     }
   }
 
+  /// What some of the steps take that were measured; see `CKernels.h`.
+  public typealias Progress = firetree_progress
+
+  /// What the last `age` steps up to `now` take, from their measures; see `CKernels.h`.
+  @inlinable @inline(__always)
+  public static func sumSteps(
+    _ measures: UnsafePointer<Float>, taken: Float, now: Int, age: Int
+  ) -> Progress {
+    firetree_sum_steps(measures, taken, now, age)
+  }
+
   /// `result[k] = factor column[stride points[k]]`.
   @inlinable @inline(__always)
   public static func gather(
@@ -118,13 +139,45 @@ extension Kernels {
   public static func computeDue(
     _ pairs: Pairs, heading: Heading, _ list: List, _ choice: Choice, positions: UnsafePointer<UInt16>,
     firing: Int, coefficients: UnsafePointer<Float>, terms: Int, path: Double, error: Float,
-    values: UnsafeMutablePointer<Float>
+    values: UnsafeMutablePointer<Float>, speeds: UnsafeMutablePointer<Float>
   ) -> Look {
     withUnsafePointer(to: pairs) { pairs in
       withUnsafePointer(to: heading) { heading in
         withUnsafePointer(to: list) { list in
           firetree_compute_due(
-            pairs, heading, list, choice, positions, firing, coefficients, terms, path, error, values)
+            pairs, heading, list, choice, positions, firing, coefficients, terms, path, error, values, speeds)
+        }
+      }
+    }
+  }
+
+  /// Coefficients of a heading that have turned.
+  public struct Turns {
+    public let points: UnsafePointer<UInt16>
+    public let values: UnsafePointer<Float>
+    public let count: Int
+
+    @inlinable
+    public init(points: UnsafePointer<UInt16>, values: UnsafePointer<Float>, count: Int) {
+      (self.points, self.values, self.count) = (points, values, count)
+    }
+  }
+
+  /// The pace of a neuron after its heading has turned; see `CKernels.h`. Of the computed candidates, at these positions now, the
+  /// speeds were these, and are lost.
+  ///
+  /// Complexity: a product for each turn and each candidate that was computed, and a comparison a candidate.
+  @inlinable @inline(__always)
+  public static func findPace(
+    _ pairs: Pairs, heading: Heading, _ list: List, count: Int, positions: UnsafePointer<UInt16>,
+    computed: Int, firing: Int, _ turns: Turns, path: Double, speeds: UnsafeMutablePointer<Float>
+  ) -> Float {
+    withUnsafePointer(to: pairs) { pairs in
+      withUnsafePointer(to: heading) { heading in
+        withUnsafePointer(to: list) { list in
+          firetree_find_pace(
+            pairs, heading, list, count, positions, computed, firing, turns.points, turns.values,
+            turns.count, path, speeds)
         }
       }
     }

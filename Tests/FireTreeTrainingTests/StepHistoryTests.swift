@@ -31,10 +31,12 @@ import Testing
   }
 
   private func excess(_ history: StepHistory, age: Int, firing: Int) -> Float {
-    history.withView { $0.excess[age * StepHistory.classes + min(firing, StepHistory.classes - 1)] }
+    history.withView { $0.bounds[age * StepHistory.classes + min(firing, StepHistory.classes - 1)].excess }
   }
 
-  private func multiple(_ history: StepHistory, age: Int) -> Float { history.withView { $0.multiples[age] } }
+  private func multiple(_ history: StepHistory, age: Int) -> Float {
+    history.withView { $0.bounds[age * StepHistory.classes].multiple }
+  }
 
   /// The length of the difference from the nearest multiple of the step before, in lengths of the step.
   private func checkTurn(_ history: StepHistory, _ new: [Float], _ old: [Float], outputs: Int) {

@@ -44,6 +44,11 @@ public enum PlainKernels {
 // MARK: - Kinetic training
 
 extension PlainKernels {
+  /// What a sum of so many products of numbers of at most 1 in magnitude may differ by from the exact one, in any order.
+  public static func tolerance(_ terms: Int, largest: Double = 1) -> Double {
+    Double(terms + 1) * Double(terms + 4) * 0x1p-24 * largest
+  }
+
   /// A countdown as kinetic training keeps it.
   public struct Countdown: Equatable {
     public var slack: Float
@@ -94,6 +99,20 @@ extension PlainKernels {
   ) -> Double {
     let distance = max(abs(Double(s) - Double(threshold)) - Double(rounding), Double(min(rounding, tie)))
     return distance / Double(reach)
+  }
+
+  /// What the last `age` steps up to `now` take: lengths, multiples and turns are those of steps modulo 8.
+  public static func sumSteps(
+    lengths: [Float], multiples: [Float], turns: [Float], taken: Float, now: Int, age: Int
+  ) -> (lengths: Double, takes: Double, length: Double, take: Double) {
+    let takes = (0..<8).map {
+      min(Double(multiples[$0]) * Double(taken) + Double(turns[$0]), Double(lengths[$0]))
+    }
+    let slots = (0..<age).map { (now - $0) % 8 }
+    return (
+      slots.reduce(0.0) { $0 + Double(lengths[$1]) }, slots.reduce(0.0) { $0 + takes[$1] },
+      Double(lengths[now % 8]), takes[now % 8]
+    )
   }
 
   public static func squareSums(of matrix: Matrix, _ rows: [UInt16], columns: [UInt16]) -> [Double] {

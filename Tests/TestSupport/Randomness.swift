@@ -68,3 +68,20 @@ extension Matrix {
     zip(elements.joined(), other.elements.joined()).reduce(0) { max($0, abs($1.0 - $1.1)) }
   }
 }
+
+extension SeededGenerator {
+  /// Numbers of at most 1 in magnitude.
+  public mutating func floats(_ count: Int) -> [Float] {
+    (0..<count).map { _ in Float.random(in: -1...1, using: &self) }
+  }
+
+  /// Whole numbers of at most 9 in magnitude.
+  public mutating func wholes(_ count: Int) -> [Double] {
+    (0..<count).map { _ in Double(Int.random(in: -9...9, using: &self)) }
+  }
+
+  /// Numbers of points, repeated or not.
+  public mutating func indices(_ count: Int, below bound: Int) -> [UInt16] {
+    (0..<count).map { _ in UInt16.random(in: 0..<UInt16(bound), using: &self) }
+  }
+}

@@ -64,18 +64,24 @@ void firetree_normals(uint64_t seed, uint32_t stream, uint64_t row, float *value
 
 // Kinetic training: see KineticEngine.swift.
 
+/// What some steps take at most that a neuron takes after an earlier one: of what they turn from it, for each unit of an output
+/// weight, and how many times that step they are beside.
+typedef struct {
+  float excess, multiple;
+} firetree_bound;
+
 /// How far neurons may have moved since their countdowns were set: see StepHistory.swift. A countdown is three words:
 /// what is left of it and what a step takes, as floats, and in the halves of the third, from the lower, the step it was
 /// set at and the number k of points that fire.
 ///
-/// After `age` steps it is certain that what they took is at most
-/// `(multiples[age] * taken + scale * excess[age * classes + k]) * (factor + rounding * k)`, for k < `classes`, the last of
-/// which stands for all beyond; at the age before the greatest the last step took at most
-/// `(ratio * taken + scale * growth[k])` times that factor.
+/// After `age` steps it is certain that what they took is at most `(multiple * taken + scale * excess) * (factor + rounding *
+/// k)`, by the bound of `age * classes + k`, for k < `classes`, the last of which stands for all beyond; at the age before the
+/// greatest the last step took at most `(ratio * taken + scale * growth[k])` times that factor.
 typedef struct {
-  /// `oldest + 1`; `(oldest + 1) * classes`, the last row infinite; and `classes`, or nothing when no countdown is to be
-  /// set anew.
-  const float *multiples, *excess, *growth;
+  /// `(oldest + 1) * classes`, of the greatest age infinite.
+  const firetree_bound *bounds;
+  /// `classes`, or nothing when no countdown is to be set anew.
+  const float *growth;
   float ratio;
   size_t classes;
   float scale, factor, rounding;
@@ -110,6 +116,15 @@ void firetree_measure_products(const float *squares, const float *products, size
 /// The same of the vectors of `steps[8 * points[t] + k]`.
 void firetree_measure_steps(const float *steps, const uint16_t *points, size_t count, size_t reference,
                             const firetree_scales *scales, float *measures);
+
+/// What steps take: the sum of their lengths, that of what they take of a countdown, and both of the last alone.
+typedef struct {
+  float lengths, takes, length, take;
+} firetree_progress;
+
+/// The last `age` steps up to step `now`, the measures of each at its number modulo 8. Of a countdown that takes `taken` for the
+/// step that they were measured beside, each takes its multiple of that and its turn, but no more than its length.
+firetree_progress firetree_sum_steps(const float *measures, float taken, size_t now, size_t age);
 
 /// `result[k] = factor * column[points[k] * stride]`.
 void firetree_gather(const float *column, size_t stride, const uint16_t *points, size_t count, float factor,
@@ -164,7 +179,7 @@ typedef struct {
 
 /// Computes the chosen candidates of a neuron and gives each a new limit. The correlations `s = anchored[q] + sum_t
 /// coefficients[t] G[points[q]][points[t]]` over the first `terms` candidates are stored, of which the first `firing` are taken
-/// to fire. There is room for three values more.
+/// to fire, and so are the same products with the heading, or 0. There is room for three values and speeds more.
 ///
 /// With `r = error * norms[points[q]] + rounding` and the distance `max(|s - threshold| - r, min(r, tie))` the limit is
 /// `path + distance / reaches[q]`, rounded down; -infinity without a distance. The share that a step takes is `(v / reaches[q]
@@ -174,7 +189,14 @@ typedef struct {
 firetree_look firetree_compute_due(const firetree_pairs *pairs, const firetree_heading *heading,
                                    const firetree_list *list, firetree_choice choice, const uint16_t *positions,
                                    size_t firing, const float *coefficients, size_t terms, double path, float error,
-                                   float *values);
+                                   float *values, float *speeds);
+
+/// The pace after the heading of a neuron has turned, by `turns[t]` in the coefficient of point `turned[t]`; `heading` says how
+/// long it is now, and its margin. The candidates at `positions`, `computed` of the list's `count`, had these `speeds` before,
+/// which are lost; the first `firing` of the list fire now.
+float firetree_find_pace(const firetree_pairs *pairs, const firetree_heading *heading, const firetree_list *list,
+                         size_t count, const uint16_t *positions, size_t computed, size_t firing,
+                         const uint16_t *turned, const float *turns, size_t turn_count, double path, float *speeds);
 
 /// `shares[k] = weight * sums[points[k]]` for k < `firing`, 0 for the others below `support`, and
 /// `coefficients[k] = alpha[k] + shares[k]`; returns the sum of the magnitudes of all that was added.
@@ -215,7 +237,17 @@ void firetree_tensor_short_blocks(const float *gram, const int16_t *blocks, size
 
 /// Asks for the cache lines of `bytes` bytes, for data that are about to be read.
 static inline void firetree_prefetch(const void *start, size_t bytes) {
-  for (size_t b = 0; b < bytes; b += 64) __builtin_prefetch((const char *)start + b);
+  const char *first = (const char *)((uintptr_t)start & ~(uintptr_t)63), *end = (const char *)start + bytes;
+  for (const char *line = first; line < end; line += 64) __builtin_prefetch(line);
+}
+
+/// The same for the elements of a matrix in the rows `points[positions[q]]` and the columns of the first `terms` points.
+static inline void firetree_prefetch_entries(const float *matrix, size_t stride, const uint16_t *points,
+                                             const uint16_t *positions, size_t count, size_t terms) {
+  for (size_t q = 0; q < count; q++) {
+    const float *row = matrix + points[positions[q]] * stride;
+    for (size_t t = 0; t < terms; t++) __builtin_prefetch(row + points[t]);
+  }
 }
 
 /// The same for as many bytes of each of three arrays.

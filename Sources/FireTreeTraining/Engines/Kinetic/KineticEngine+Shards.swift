@@ -6,7 +6,7 @@ extension KineticEngine {
   /// Calls `body` for every shard, in parallel, and returns the results in order. Anchored weights are left alone, so
   /// that whoever else holds the network does not make them be copied.
   mutating func withShards<Result>(
-    _ body: (KineticStep, inout CandidateLists.Shard, Int, KineticNeurons) -> Result
+    _ body: (KineticStep, inout CandidateLists.Shard, Int, KineticNeurons.View) -> Result
   ) -> [Result] {
     let (workers, stepping) = (workers, stepping)
     return withNeurons { neurons, lists, _ in
@@ -21,7 +21,7 @@ extension KineticEngine {
   /// The same with access to the anchored weights.
   mutating func withAnchors<Result>(
     _ body: (
-      KineticStep, inout CandidateLists.Shard, Int, KineticNeurons, AnchoredWeights.View
+      KineticStep, inout CandidateLists.Shard, Int, KineticNeurons.View, AnchoredWeights.View
     ) -> Result
   ) -> [Result] {
     let (workers, stepping) = (workers, stepping)
@@ -37,16 +37,9 @@ extension KineticEngine {
   }
 
   private mutating func withNeurons<Result>(
-    _ body: (KineticNeurons, inout CandidateLists, inout AnchoredWeights) -> Result
+    _ body: (KineticNeurons.View, inout CandidateLists, inout AnchoredWeights) -> Result
   ) -> Result {
-    neurons.withUnsafeMutableBufferPointer { neurons in
-      countdowns.withUnsafeMutableBufferPointer { countdowns in
-        guard let states = neurons.baseAddress, let countdowns = countdowns.baseAddress else {
-          preconditionFailure("a network has neurons")
-        }
-        return body(KineticNeurons(states: states, countdowns: countdowns), &lists, &anchors)
-      }
-    }
+    neurons.withView { body($0, &lists, &anchors) }
   }
 
   /// The same, to read: nothing is copied, not even when others share the engine's storage. `body` is also given what
@@ -54,11 +47,11 @@ extension KineticEngine {
   func readShards<Result>(
     _ body: (KineticStep, CandidateLists.Shard, (Int, CandidateLists.List) -> KineticNeuron) -> Result
   ) -> [Result] {
-    let (lists, neurons, countdowns) = (lists, neurons, countdowns)
+    let (lists, neurons) = (lists, neurons)
     return stepping.withStep { step in
       workers.map(shards: lists.shards.count) { shard in
         body(step, lists.shards[shard]) { neuron, list in
-          step.current(neurons[neuron], countdowns[neuron], list.points, neuron: neuron)
+          step.current(neurons[neuron], list, neuron: neuron)
         }
       }
     }
@@ -67,7 +60,7 @@ extension KineticEngine {
   /// The coefficients of every neuron as they are now, in lists of their own.
   func settledLists() -> CandidateLists {
     var lists = lists
-    let (neurons, countdowns, workers) = (neurons, countdowns, workers)
+    let (neurons, workers) = (neurons, workers)
     stepping.withStep { step in
       lists.shards.withUnsafeMutableBufferPointer { shards in
         workers.forEachShard(of: shards.count) { index in
@@ -76,8 +69,7 @@ extension KineticEngine {
             _ = KineticWorkspace.with(points: step.gram.rows) { workspace in
               for (local, neuron) in range.enumerated() {
                 let list = lists[local]
-                let state = step.current(
-                  neurons[neuron], countdowns[neuron], list.points, neuron: neuron)
+                let state = step.current(neurons[neuron], list, neuron: neuron)
                 _ = step.settle(list, neuron: neuron, state, workspace)
                 list.plane(KineticPlane.alpha).update(
                   from: workspace.terms.coefficients, count: Int(state.support))
@@ -132,16 +124,16 @@ extension KineticStep {
   /// Moves the anchor of a neuron whose skin is spent to where it is now, and keeps in `retired` what its new list has to
   /// know of the old one.
   func retire(
-    _ list: CandidateLists.List, neuron: Int, shard: Int, _ state: KineticNeuron,
+    _ list: CandidateLists.List, neuron: Int, shard: Int, _ state: KineticNeuron, newSkin: Float,
     _ retired: inout RetiredNeurons, _ anchors: AnchoredWeights.View, _ workspace: KineticWorkspace
   ) {
-    let support = Int(state.support)
     retired.append(
-      neuron: neuron, firing: Int(state.firing), support: support, points: list.points,
-      correlations: workspace.values, threshold: threshold,
+      state, neuron: neuron, skin: newSkin, points: list.points, correlations: workspace.values,
+      threshold: threshold,
       velocities: impulses.velocities == nil ? nil : UnsafePointer(workspace.velocity))
     anchors.moveAnchor(
       of: neuron, shard: shard,
-      by: .init(points: list.points, alpha: list.plane(KineticPlane.alpha), count: support), workspace.terms)
+      by: .init(points: list.points, alpha: list.plane(KineticPlane.alpha), count: Int(state.support)),
+      workspace.terms)
   }
 }

@@ -32,9 +32,8 @@ extension KineticEngine {
     let weights = anchors.moved(workers: workers) { shard, neuron, body in
       lists.shards[shard].readLists {
         let list = $0[neuron - lists.shards[shard].neurons.lowerBound]
-        body(
-          .init(
-            points: list.points, alpha: list.plane(KineticPlane.alpha), count: Int(neurons[neuron].support)))
+        let support = Int(neurons[neuron].neuron.support)
+        body(.init(points: list.points, alpha: list.plane(KineticPlane.alpha), count: support))
       }
     }
     return Network(weights: weights, outputWeights: outputWeights, threshold: threshold)

@@ -26,7 +26,7 @@ import FireTreeCore
 /// Complexity of a step: n^2 C^2 / 2 multiply-adds for the outputs, a comparison a neuron, k C multiply-adds for each whose
 /// clock is moved (`StepHistory`), with k points that fire, and for each neuron that is looked at a comparison a candidate
 /// and one or two times k multiply-adds for each that is computed. Memory: the anchored weights, n^2 for G, that of the
-/// tensor, 60 bytes a neuron, and 18 bytes a candidate (22 with momentum).
+/// tensor, 88 bytes a neuron, and 18 bytes a candidate (22 with momentum).
 public struct KineticEngine: TrainingEngine {
   public let points: DataPoints
   public var optimizer: GradientDescent
@@ -40,8 +40,7 @@ public struct KineticEngine: TrainingEngine {
   let workers: Workers
   var anchors: AnchoredWeights
   var lists: CandidateLists
-  var neurons: [KineticNeuron]
-  var countdowns: [KineticCountdown]
+  var neurons: KineticNeurons
   var impulses: KineticImpulses
   /// The output weights of a single output, without padding; else empty.
   let singleWeights: [Float]
@@ -67,10 +66,7 @@ public struct KineticEngine: TrainingEngine {
     anchors = AnchoredWeights(network: network, points: points, usesVelocity: false, workers: workers)
     lists = CandidateLists(
       neurons: network.neuronCount, planes: KineticPlane.count(usesVelocity: optimizer.usesVelocity))
-    neurons = [KineticNeuron](
-      repeating: KineticNeuron(skin: skins.initial(network: network, optimizer: optimizer, steps: 16)),
-      count: network.neuronCount)
-    countdowns = [KineticCountdown](repeating: KineticCountdown(), count: network.neuronCount)
+    neurons = KineticNeurons(count: network.neuronCount, usesVelocity: optimizer.usesVelocity)
     impulses = KineticImpulses(
       points: points.count, outputs: network.outputCount, usesVelocity: optimizer.usesVelocity)
     singleWeights =
@@ -83,7 +79,7 @@ public struct KineticEngine: TrainingEngine {
     outputs = Matrix(rows: points.count, columns: network.outputCount)
     exactOutputs = [Double](repeating: 0, count: points.count * network.outputCount)
     outputVelocities = exactOutputs
-    anchorAll()
+    anchorAll(skin: skins.initial(network: network, optimizer: optimizer, steps: 16))
   }
 
   static let maximumPoints = 1 << 15
@@ -168,15 +164,13 @@ public struct KineticEngine: TrainingEngine {
             step.look(
               at: UnsafeBufferPointer(start: expired, count: part.looked), of: range, lists, neurons,
               &part.changes, workspace
-            ) { neuron, list in
-              let state = neurons.states + neuron
-              step.retire(
-                list, neuron: neuron, shard: index, state.pointee, &part.retired, anchors, workspace)
+            ) { neuron, state, list in
               // Clocks go about twice as far as neurons.
-              state.pointee.skin = skins.skin(
-                firing: Int(state.pointee.firing),
-                stepLength: 0.5 * neurons.countdowns[neuron].taken * state.pointee.stretch
-                  * step.speed(of: state.pointee))
+              let skin = skins.skin(
+                firing: Int(state.firing),
+                stepLength: 0.5 * neurons.countdowns[neuron].taken * state.stretch * step.speed(of: state))
+              step.retire(
+                list, neuron: neuron, shard: index, state, newSkin: skin, &part.retired, anchors, workspace)
             }
           }
         }
@@ -187,16 +181,24 @@ public struct KineticEngine: TrainingEngine {
 
   /// Anchors the retired neurons of `parts`.
   private mutating func anchor(_ parts: inout [Part]) {
-    for chosen in Anchoring.rounds(of: parts.flatMap { $0.retired.entries.map(\.neuron) }) {
-      parts.withUnsafeMutableBufferPointer { place(chosen, $0) }
-    }
+    let retired = parts.flatMap { $0.retired.entries }
+    anchor(retired.map(\.neuron), skins: retired.map(\.skin), &parts)
   }
 
   /// Anchors the chosen neurons, ascending.
-  private mutating func place(_ chosen: [Int32], _ parts: UnsafeMutableBufferPointer<Part>) {
-    let found = anchoring.candidates(
-      of: chosen, skins: chosen.map { neurons[Int($0)].skin }, workers: workers,
-      rows: anchors.withRows)
+  private mutating func anchor(_ chosen: [Int32], skins: [Float], _ parts: inout [Part]) {
+    var first = 0
+    for round in Anchoring.rounds(of: chosen) {
+      let skins = Array(skins[first..<first + round.count])
+      parts.withUnsafeMutableBufferPointer { place(round, skins: skins, $0) }
+      first += round.count
+    }
+  }
+
+  private mutating func place(
+    _ chosen: [Int32], skins: [Float], _ parts: UnsafeMutableBufferPointer<Part>
+  ) {
+    let found = anchoring.candidates(of: chosen, skins: skins, workers: workers, rows: anchors.withRows)
     _ = withShards { step, shard, index, neurons in
       _ = KineticWorkspace.with(points: step.gram.rows) { workspace in
         for position in found.positions(of: shard.neurons) {
@@ -204,8 +206,8 @@ public struct KineticEngine: TrainingEngine {
           guard let part = parts.baseAddress.map({ $0 + index }) else { continue }
           found.withCandidates(at: position) { points, correlations in
             KineticPlacing(step: step).place(
-              points, correlations, neuron: neuron, into: &shard, neurons, &part.pointee.retired,
-              &part.pointee.changes, workspace)
+              points, correlations, neuron: neuron, skin: skins[position], into: &shard, neurons,
+              &part.pointee.retired, &part.pointee.changes, workspace)
           }
         }
       }
@@ -240,13 +242,11 @@ public struct KineticEngine: TrainingEngine {
   // MARK: - Start
 
   /// Anchors every neuron and computes outputs and tensor from nothing.
-  private mutating func anchorAll() {
+  private mutating func anchorAll(skin: Float) {
     var parts = lists.shards.map { _ in Part() }
-    for chosen in Anchoring.rounds(of: (0..<neuronCount).map(Int32.init)) {
-      parts.withUnsafeMutableBufferPointer { place(chosen, $0) }
-    }
+    anchor(
+      (0..<neuronCount).map(Int32.init), skins: [Float](repeating: skin, count: neuronCount), &parts)
     refreshOutputs()
-    firingPairs = neurons.reduce(0) { $0 + Int($1.firing) }
     fill()
     setOutputs()
   }
@@ -287,8 +287,7 @@ public struct KineticEngine: TrainingEngine {
       shard.withLists { lists in
         _ = KineticWorkspace.with(points: step.gram.rows) { workspace in
           for (local, neuron) in range.enumerated() {
-            step.rebase(
-              lists[local], neuron: neuron, &neurons.states[neuron], &neurons.countdowns[neuron], workspace)
+            step.rebase(lists[local], neuron: neuron, neurons, workspace)
           }
         }
       }
@@ -296,32 +295,37 @@ public struct KineticEngine: TrainingEngine {
     impulses.startAnew()
   }
 
-  /// The co-firing tensor of all neurons.
+  /// The co-firing tensor of all neurons, and the number of pairs that fire.
   private mutating func fill() {
     let (lists, neurons) = (lists, neurons)
     var firing = [Int32](repeating: 0, count: points.count)
-    for shard in lists.shards {
-      shard.readLists { lists in
-        for (local, neuron) in shard.neurons.enumerated() {
-          let points = lists[local].points
-          for k in 0..<Int(neurons[neuron].firing) { firing[Int(points[k])] += 1 }
-        }
-      }
+    Self.forEachPattern(of: neurons, lists) { _, points, count in
+      for k in 0..<count { firing[Int(points[k])] += 1 }
     }
+    firingPairs = firing.reduce(0) { $0 + Int($1) }
     tensor.makeRoom(for: firing)
     outputWeights.withView { outputWeights in
       tensor.change(workers: workers) { rows in
-        for shard in lists.shards {
-          shard.readLists { lists in
-            for (local, neuron) in shard.neurons.enumerated() where neurons[neuron].firing > 0 {
-              let points = lists[local].points
-              rows.begin(outputWeights.row(neuron), sign: 1)
-              for k in 0..<Int(neurons[neuron].firing) {
-                rows.add(Int(points[k]))
-                rows.add(Int(points[k]), with: points, count: k)
-              }
-            }
+        Self.forEachPattern(of: neurons, lists) { neuron, points, count in
+          rows.begin(outputWeights.row(neuron), sign: 1)
+          for k in 0..<count {
+            rows.add(Int(points[k]))
+            rows.add(Int(points[k]), with: points, count: k)
           }
+        }
+      }
+    }
+  }
+
+  /// Calls `body(neuron, points, count)` for every neuron that fires.
+  private static func forEachPattern(
+    of neurons: KineticNeurons, _ lists: CandidateLists, _ body: (Int, UnsafePointer<UInt16>, Int) -> Void
+  ) {
+    for shard in lists.shards {
+      shard.readLists { lists in
+        for (local, neuron) in shard.neurons.enumerated() {
+          let firing = Int(neurons[neuron].neuron.firing)
+          if firing > 0 { body(neuron, lists[local].points, firing) }
         }
       }
     }

@@ -16,64 +16,14 @@ enum KineticPlane {
   static func count(usesVelocity: Bool) -> Int { usesVelocity ? 5 : 4 }
 }
 
-/// A neuron of kinetic training.
-///
-/// Of its list the candidates that fire come first, then the others that have fired since the anchor: these are its
-/// support, all that have a coefficient.
-struct KineticNeuron: Sendable {
-  /// The neuron's clock: the lengths of its steps, as vectors of coefficients, added up since the anchor; never less than
-  /// that. It stands at the step to which its countdown says it was moved; when that was set anew by a bound since, the
-  /// clock is as far as the countdown says (`KineticStep.advance`).
-  var path: Double = 0
-  /// Where the clock may be before the drift has to be measured.
-  var driftDue: Float = 0
-  /// What the countdown was when the clock was moved, and how many times what that takes the clock may have gone.
-  var room: Float = -.infinity
-  var stretch: Float = 1
-  var skin: Float = 0
-  /// Candidates that fire; those with a coefficient.
-  var firing: Int32 = 0
-  var support: Int32 = 0
-  /// sum of G_ij^2 over the support, twice.
-  var spread: Float = 0
-  /// With momentum, of the residues: how much of them is left, how far they have carried since they were set, and the
-  /// length of the vector of them when they were.
-  var decay: Float = 1
-  var carry: Float = 0
-  var residue: Float = 0
-
-  /// The nearest float that is not above a value. A rounding rule as an argument would be compared by a call.
-  @inline(__always)
-  static func floatBelow(_ value: Double) -> Float {
-    let near = Float(value)
-    return Double(near) > value ? near.nextDown : near
-  }
-}
-
-/// What says whether a neuron has to be looked at: all that is read of most neurons in a step. See `KineticStep.schedule` and
-/// `StepHistory`.
-struct KineticCountdown: Sendable {
-  /// What was left of the room of the neuron's candidates when its clock was last moved or this was set anew.
-  var slack: Float = -.infinity
-  /// What one more step like the last would have taken of that at most.
-  var taken: Float = 0
-  /// That step, modulo 2^16, and the number of points on which the neuron fires.
-  var moment: UInt16 = 0
-  var firing: UInt16 = 0
-}
-
-/// All neurons, as shards write them.
-struct KineticNeurons {
-  let states: UnsafeMutablePointer<KineticNeuron>
-  let countdowns: UnsafeMutablePointer<KineticCountdown>
-}
-
 /// Neurons whose skin is spent, between their last look and their new anchor.
 struct RetiredNeurons: Sendable {
   struct Entry: Sendable {
     var neuron: Int32
-    var firing: Int32
-    var support: Int32
+    var firing: UInt16
+    var support: UInt16
+    /// That of the new anchor.
+    var skin: Float
   }
 
   private(set) var entries: [Entry] = []
@@ -86,11 +36,12 @@ struct RetiredNeurons: Sendable {
 
   /// `velocities` (support) is nil without momentum.
   mutating func append(
-    neuron: Int, firing: Int, support: Int, points new: UnsafePointer<UInt16>,
+    _ state: KineticNeuron, neuron: Int, skin: Float, points new: UnsafePointer<UInt16>,
     correlations: UnsafePointer<Float>, threshold: Float, velocities: UnsafePointer<Float>?
   ) {
-    entries.append(Entry(neuron: Int32(neuron), firing: Int32(firing), support: Int32(support)))
-    for k in 0..<support {
+    entries.append(
+      Entry(neuron: Int32(neuron), firing: state.firing, support: state.support, skin: skin))
+    for k in 0..<Int(state.support) {
       points.append(new[k])
       excess.append(correlations[k] - threshold)
       if let velocities { self.velocities.append(velocities[k]) }

@@ -9,28 +9,31 @@ struct KineticPlacing {
   /// outputs are corrected for what it was before, in `retired`.
   func place(
     _ points: UnsafeBufferPointer<UInt16>, _ correlations: UnsafeBufferPointer<Float>, neuron: Int,
-    into shard: inout CandidateLists.Shard, _ neurons: KineticNeurons,
+    skin: Float, into shard: inout CandidateLists.Shard, _ neurons: KineticNeurons.View,
     _ retired: inout RetiredNeurons, _ changes: inout PatternChanges, _ workspace: KineticWorkspace
   ) {
-    let (local, state) = (neuron - shard.neurons.lowerBound, neurons.states + neuron)
+    let local = neuron - shard.neurons.lowerBound
     let old = retired.take(neuron)
     let chosen = (points: workspace.terms.columns, values: workspace.terms.coefficients)
     let firing = appendFiring(points, correlations, chosen)
     let support = appendMoving(points, correlations, old, retired, chosen, firing: firing)
     let count = appendOthers(
-      points, correlations, chosen, firing: firing, support: support, skin: state.pointee.skin)
+      points, correlations, chosen, firing: firing, support: support, skin: skin)
     shard.replace(
       local, points: UnsafeBufferPointer(start: chosen.points, count: count),
       correlations: UnsafeBufferPointer(start: chosen.values, count: count))
-    (state.pointee.firing, state.pointee.support) = (Int32(firing), Int32(support))
+    var state = KineticNeuron()
+    (state.skin, state.firing, state.support) = (skin, UInt16(firing), UInt16(support))
     shard.withLists { lists in
       let list = lists[local]
       setAlpha(list, neuron: neuron, firing: firing)
-      if step.impulses.velocities != nil {
+      if step.usesVelocity {
         setResidues(list, neuron: neuron, old, retired, firing: firing, support: support, workspace)
       }
       if let old { report(list, neuron: neuron, old, retired, firing: firing, &changes, workspace) }
-      step.start(list, neuron: neuron, &state.pointee, &neurons.countdowns[neuron], workspace)
+      step.start(list, neuron: neuron, &state, &neurons.countdowns[neuron], workspace)
+      neurons[neuron].neuron = state
+      neurons[neuron].keep(list.points)
     }
   }
 
@@ -53,7 +56,7 @@ struct KineticPlacing {
     _ points: UnsafeBufferPointer<UInt16>, _ correlations: UnsafeBufferPointer<Float>, _ old: Old?,
     _ retired: RetiredNeurons, _ chosen: Chosen, firing: Int
   ) -> Int {
-    guard let old, step.impulses.velocities != nil else { return firing }
+    guard let old, step.usesVelocity else { return firing }
     var count = firing
     for k in old.start..<old.start + Int(old.entry.support) where retired.velocities[k] != 0 {
       let point = retired.points[k]
@@ -123,7 +126,7 @@ struct KineticPlacing {
   ) {
     let before = old.start..<old.start + Int(old.entry.firing)
     let (rows, velocity) = (workspace.terms.rows, workspace.velocity)
-    if step.impulses.velocities != nil {
+    if step.usesVelocity {
       for (t, k) in (old.start..<old.start + Int(old.entry.support)).enumerated() {
         (rows[t], velocity[t]) = (retired.points[k], retired.velocities[k])
       }

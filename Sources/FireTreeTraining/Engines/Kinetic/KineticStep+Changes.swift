@@ -3,18 +3,29 @@ import FireTreeCore
 
 // What a look does when pairs changed state.
 extension KineticStep {
+  /// What became of a pattern: how many points ceased and began to fire, and the least limit, if limits have changed.
+  struct Change {
+    var ceasing: Int
+    var beginning: Int
+    var least: Float?
+  }
+
   /// Takes the pairs that changed state from and into the pattern. Of the candidates that were computed, at these positions,
-  /// ascending, the correlations are in `workspace.values`. Returns the least limit, if limits have changed.
+  /// ascending, the correlations are in `workspace.values`; where they are after that goes to `workspace.places`, if they are
+  /// traced.
   func change(
     _ list: CandidateLists.List, neuron: Int, _ state: inout KineticNeuron,
     _ computed: UnsafeBufferPointer<UInt16>,
     _ changes: inout PatternChanges, _ workspace: KineticWorkspace
-  ) -> Float? {
+  ) -> Change {
     let firing = Int(state.firing)
-    if impulses.velocities != nil {
+    let places = UnsafeMutableBufferPointer(
+      start: workspace.places, count: isTraced(computed.count) ? computed.count : 0)
+    for q in places.indices { places[q] = computed[q] }
+    if usesVelocity {
       gatherVelocity(list, state, workspace, neuron: neuron)
     }
-    report(list, neuron: neuron, state, computed, &changes, workspace)
+    var change = report(list, neuron: neuron, state, computed, &changes, workspace)
     var moved = renewResidues(list, state)
     // Those that ceased, from the back, so that what is exchanged with the last that fires has been dealt with.
     for q in computed.indices.reversed() {
@@ -22,7 +33,7 @@ extension KineticStep {
       guard position < firing, !(workspace.values[q] > threshold) else { continue }
       moved += hand(list, position, share: workspace.shares[position], neuron: neuron, sign: 1)
       state.firing -= 1
-      list.exchange(position, Int(state.firing))
+      exchange(list, position, Int(state.firing), places)
     }
     // Those that began, from the front.
     var joined = 0
@@ -32,8 +43,8 @@ extension KineticStep {
       if position >= Int(state.support) {
         let last = Int(state.support)
         list.plane(KineticPlane.alpha)[position] = 0
-        if impulses.velocities != nil { list.plane(KineticPlane.residue)[position] = 0 }
-        list.exchange(position, last)
+        if usesVelocity { list.plane(KineticPlane.residue)[position] = 0 }
+        exchange(list, position, last, places)
         position = last
         state.support += 1
         workspace.terms.rows[joined] = list.points[last]
@@ -41,13 +52,26 @@ extension KineticStep {
       }
       let share = product(of: neuron, impulses.sums, list.points + position) * -outputScale
       moved += hand(list, position, share: share, neuron: neuron, sign: -1)
-      list.exchange(position, Int(state.firing))
+      exchange(list, position, Int(state.firing), places)
       state.firing += 1
     }
     // Rounding of coefficients is a movement too.
     state.path += Double(moved) * 0x1p-21
-    if impulses.velocities != nil { rate(list, &state) }
-    return (0..<joined).reduce(nil) { _, k in join(list, workspace.terms.rows[k], &state) }
+    if usesVelocity { rate(list, &state) }
+    for k in 0..<joined { change.least = join(list, workspace.terms.rows[k], &state) }
+    return change
+  }
+
+  /// Exchanges two candidates, which may be among those that are traced.
+  @inline(__always)
+  private func exchange(
+    _ list: CandidateLists.List, _ a: Int, _ b: Int, _ places: UnsafeMutableBufferPointer<UInt16>
+  ) {
+    guard a != b else { return }
+    list.exchange(a, b)
+    for q in places.indices {
+      if places[q] == a { places[q] = UInt16(b) } else if places[q] == b { places[q] = UInt16(a) }
+    }
   }
 
   /// Hands what Gamma has in a coefficient over to alpha (`sign` 1), or back (-1), and so the velocity's; returns the
@@ -122,7 +146,7 @@ extension KineticStep {
   func velocityProduct(
     _ points: UnsafePointer<UInt16>, _ velocity: UnsafePointer<Float>, terms: Int, with point: UInt16
   ) -> Float {
-    guard impulses.velocities != nil else { return 0 }
+    guard usesVelocity else { return 0 }
     var (point, result) = (point, Float(0))
     Kernels.multiplyRows(
       of: gram, &point, count: 1, columns: points, coefficients: velocity, terms: terms, into: &result)
@@ -133,7 +157,7 @@ extension KineticStep {
   ///
   /// Returns the size of what was added.
   private func renewResidues(_ list: CandidateLists.List, _ state: KineticNeuron) -> Float {
-    guard impulses.velocities != nil else { return 0 }
+    guard usesVelocity else { return 0 }
     let (alpha, residue) = (list.plane(KineticPlane.alpha), list.plane(KineticPlane.residue))
     var size: Float = 0
     for k in 0..<Int(state.support) {
@@ -146,11 +170,11 @@ extension KineticStep {
 
   // MARK: - Report
 
-  /// Appends the change to `changes`.
+  /// Appends the change to `changes`; the points that cease and begin are in the workspace.
   private func report(
     _ list: CandidateLists.List, neuron: Int, _ state: KineticNeuron, _ computed: UnsafeBufferPointer<UInt16>,
     _ changes: inout PatternChanges, _ workspace: KineticWorkspace
-  ) {
+  ) -> Change {
     let (firing, support, points) = (Int(state.firing), Int(state.support), list.points)
     var (ceasing, beginning, staying, next) = (0, 0, 0, 0)
     for q in computed.indices {
@@ -183,5 +207,6 @@ extension KineticStep {
       ceasing: UnsafeBufferPointer(start: workspace.ceasing, count: ceasing),
       beginning: UnsafeBufferPointer(start: workspace.beginning, count: beginning),
       corrections: UnsafeBufferPointer(start: workspace.corrections, count: ceasing + beginning))
+    return Change(ceasing: ceasing, beginning: beginning)
   }
 }

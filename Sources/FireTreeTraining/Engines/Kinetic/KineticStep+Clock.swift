@@ -10,8 +10,8 @@ extension KineticStep {
   private var clock: Kernels.Clock {
     let history = impulses.history
     return Kernels.Clock(
-      multiples: history.multiples, excess: history.excess,
-      growth: impulses.velocities == nil ? history.growth : nil, ratio: history.ratio,
+      bounds: history.bounds,
+      growth: !usesVelocity ? history.growth : nil, ratio: history.ratio,
       classes: StepHistory.classes, scale: largestWeight * outputScale, factor: 1 + 1e-5,
       rounding: stepRounding(firing: 1), now: UInt32(truncatingIfNeeded: history.now),
       oldest: UInt32(StepHistory.capacity), ease: Self.ease)
@@ -36,29 +36,28 @@ extension KineticStep {
   /// Of a shard's neurons stores the local numbers of those that have to be looked at, ascending, into `found`; returns
   /// how many they are, and how many neurons moved at all.
   func expired(
-    of range: Range<Int>, _ lists: CandidateLists.Lists, _ neurons: KineticNeurons,
+    of range: Range<Int>, _ lists: CandidateLists.Lists, _ neurons: KineticNeurons.View,
     into found: UnsafeMutablePointer<Int32>
   ) -> (found: Int, moved: Int) {
-    let (states, countdowns) = (neurons.states + range.lowerBound, neurons.countdowns + range.lowerBound)
+    let (first, countdowns) = (range.lowerBound, neurons.countdowns + range.lowerBound)
     let (late, moved) = Kernels.selectLate(clock, countdowns: countdowns, count: range.count, into: found)
     var count = 0
     for k in 0..<late {
-      if k + 2 * Self.lookAhead < late {
-        let next = Int(found[k + 2 * Self.lookAhead])
-        lists.prefetchPlace(of: next)
-        Kernels.prefetch(states + next, count: 1)
-      }
+      if k + 2 * Self.lookAhead < late { lists.prefetchPlace(of: Int(found[k + 2 * Self.lookAhead])) }
       if k + Self.lookAhead < late {
         let next = Int(found[k + Self.lookAhead])
-        Kernels.prefetch(lists[next].points, count: Int(countdowns[next].firing))
+        neurons.prefetch(first + next)
+        let firing = Int(countdowns[next].firing)
+        if firing > neurons.pointsAtHand { lists.prefetchStart(of: next, count: firing) }
       }
       let local = Int(found[k])
+      let line = neurons[first + local]
+      var state = line.neuron
+      let points =
+        Int(state.firing) <= line.points.count ? line.points.baseAddress : lists[local].points
       found[count] = Int32(truncatingIfNeeded: local)
-      if advance(
-        &states[local], &countdowns[local], lists[local].points, neuron: range.lowerBound + local)
-      {
-        count += 1
-      }
+      if let points, advance(&state, &countdowns[local], points, neuron: first + local) { count += 1 }
+      line.neuron = state
     }
     return (count, moved)
   }
@@ -124,31 +123,22 @@ extension KineticStep {
     }
     let age = age(countdown)
     guard age > 0 else { return !(countdown.slack > 0) }
-    let now = impulses.history.now
-    var (spent, length, taken) = (0.0, Float(0), Float(0))
-    withMeasures(of: state, points, neuron: neuron, age: age) { lengths, multiples, turns in
-      for t in now - age + 1...now {
-        let slot = t % StepHistory.capacity
-        let carried = state.residue > 0 ? carry(&state, step: t) : 0
-        length = lengths[slot] + carried
-        taken = min(multiples[slot] * countdown.taken + turns[slot], lengths[slot]) + carried
-        state.path += Double(length)
-        spent += Double(taken)
-      }
-    }
+    let steps = progress(of: state, points, neuron: neuron, age: age, taken: countdown.taken)
+    let (carried, last) = carry(&state, steps: age)
+    state.path += Double(steps.lengths) * (1 + 1e-6) + carried
+    let spent = Double(steps.takes) + carried
     let room = KineticNeuron.floatBelow(Double(state.room) - spent * (1 + 1e-6))
-    start(&countdown, &state, room: room, taken: taken * (1 + 1e-6), length: length)
+    start(
+      &countdown, &state, room: room, taken: (steps.take + last) * (1 + 1e-6), length: steps.length + last)
     return !(room > 0)
   }
 
-  /// Calls `body` with what the neuron's last `age` steps are beside the one before, on the points on which it fires: their
-  /// lengths, the multiples that are nearest to them, and what they turn from these, each at its number modulo
-  /// `StepHistory.capacity`.
+  /// What the neuron's last `age` steps take of a countdown that takes `taken` for the step before them, on the points on which
+  /// it fires, without what velocities that are left carry.
   @inline(__always)
-  private func withMeasures(
-    of state: KineticNeuron, _ points: UnsafePointer<UInt16>, neuron: Int, age: Int,
-    _ body: (UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>) -> Void
-  ) {
+  private func progress(
+    of state: KineticNeuron, _ points: UnsafePointer<UInt16>, neuron: Int, age: Int, taken: Float
+  ) -> Kernels.Progress {
     let (history, firing, weights) = (impulses.history, Int(state.firing), outputWeights.row(neuron))
     let (isSingle, reference) = (outputWeights.columns == 1, (history.now - age) % StepHistory.capacity)
     let scales = Kernels.Scales(
@@ -157,8 +147,9 @@ extension KineticStep {
       // Sums of one output are two side by side, of several they may be one after the other.
       rounding: Self.unit * Float((isSingle ? 1 : 2) * firing + 8))
     let size = StepHistory.capacity
-    withUnsafeTemporaryAllocation(of: Float.self, capacity: 5 * size + (isSingle ? 0 : 2 * firing)) { room in
-      guard let measures = room.baseAddress else { return }
+    return withUnsafeTemporaryAllocation(of: Float.self, capacity: 5 * size + (isSingle ? 0 : 2 * firing)) {
+      room in
+      guard let measures = room.baseAddress else { return Kernels.Progress() }
       if isSingle {
         Kernels.measureSteps(
           history.steps, points: points, count: firing, reference: reference, scales, into: measures)
@@ -180,7 +171,7 @@ extension KineticStep {
         Kernels.measureProducts(
           squares: squares, products: products, reference: reference, scales, into: measures)
       }
-      body(measures, measures + size, measures + 2 * size)
+      return Kernels.sumSteps(measures, taken: taken, now: history.now, age: age)
     }
   }
 
@@ -200,6 +191,19 @@ extension KineticStep {
         weights, with: history.rows(t, points: gram.rows, outputs: outputWeights.columns), rows: points,
         count: count, scale: -outputScale, into: result)
     }
+  }
+
+  /// What is left of a velocity decays in the last steps; returns how far it carries in all of them, and in the last.
+  @inline(__always)
+  private func carry(_ state: inout KineticNeuron, steps: Int) -> (all: Double, last: Float) {
+    var (all, last) = (0.0, Float(0))
+    guard state.residue > 0 else { return (all, last) }
+    let now = impulses.history.now
+    for t in now - steps + 1...now {
+      last = state.residue > 0 ? carry(&state, step: t) : 0
+      all += Double(last)
+    }
+    return (all, last)
   }
 
   /// What is left of a velocity decays in step `t`; returns how far it carries.
@@ -230,13 +234,12 @@ extension KineticStep {
     return length(ofCarry: history.carries[history.now % StepHistory.capacity] * state.decay, state)
   }
 
-  /// A neuron as it is now: with its velocity's coefficients decayed over the steps that its clock was not moved in.
+  /// A list's neuron as it is now: with its velocity's coefficients decayed over the steps that its clock was not moved in.
   func current(
-    _ state: KineticNeuron, _ countdown: KineticCountdown, _ points: UnsafePointer<UInt16>, neuron: Int
+    _ kept: (neuron: KineticNeuron, countdown: KineticCountdown), _ list: CandidateLists.List, neuron: Int
   ) -> KineticNeuron {
-    guard impulses.velocities != nil else { return state }
-    var (state, countdown) = (state, countdown)
-    _ = advance(&state, &countdown, points, neuron: neuron)
+    var (state, countdown) = kept
+    if usesVelocity { _ = advance(&state, &countdown, list.points, neuron: neuron) }
     return state
   }
 }

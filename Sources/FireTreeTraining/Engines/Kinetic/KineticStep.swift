@@ -36,6 +36,8 @@ struct KineticStep {
   /// Reaches are never less than this times the largest norm, so that what is left of a limit says how far it is.
   private static let leastReach: Float = 1e-3
 
+  var usesVelocity: Bool { impulses.velocities != nil }
+
   /// A limit for a candidate of this reach that is `distance` from the threshold.
   @inline(__always)
   private func limit(_ distance: Float, reach: Float, path: Double) -> Float {
@@ -66,7 +68,7 @@ struct KineticStep {
       magnitude = Kernels.sumCoefficients(
         alpha: alpha, shares: workspace.shares, firing: firing, support: support, into: coefficients)
     }
-    guard impulses.velocities != nil, state.carry != 0 else { return magnitude }
+    guard usesVelocity, state.carry != 0 else { return magnitude }
     let residue = list.plane(KineticPlane.residue)
     for k in 0..<support {
       let carried = state.carry * residue[k]
@@ -82,7 +84,7 @@ struct KineticStep {
   /// with the rounding that these have. What is left is that of sums, of coefficients, and of what a decay has carried.
   @inline(__always)
   func error(_ magnitude: Float, _ state: KineticNeuron) -> Float {
-    let decayed = impulses.velocities == nil ? 0 : 2 / (1 - impulses.decay)
+    let decayed = !usesVelocity ? 0 : 2 / (1 - impulses.decay)
     // Of a single output a share is one product, and counted in the magnitude.
     let shares =
       outputWeights.columns == 1
@@ -154,13 +156,13 @@ struct KineticStep {
 
   /// Makes the coefficients what they are now, without anything from Gamma, which is about to start anew.
   func rebase(
-    _ list: CandidateLists.List, neuron: Int, _ state: inout KineticNeuron,
-    _ countdown: inout KineticCountdown, _ workspace: KineticWorkspace
+    _ list: CandidateLists.List, neuron: Int, _ neurons: KineticNeurons.View, _ workspace: KineticWorkspace
   ) {
+    var (state, countdown) = (neurons[neuron].neuron, neurons.countdowns[neuron])
     _ = advance(&state, &countdown, list.points, neuron: neuron)
     let magnitude = settle(list, neuron: neuron, state, workspace)
     list.plane(KineticPlane.alpha).update(from: workspace.terms.coefficients, count: Int(state.support))
-    if impulses.velocities != nil {
+    if usesVelocity {
       let residue = list.plane(KineticPlane.residue)
       for k in 0..<Int(state.support) { residue[k] *= state.decay }
       rate(list, &state)
@@ -169,6 +171,7 @@ struct KineticStep {
     state.path += Double(rounded)
     countdown.slack = KineticNeuron.floatBelow(Double(countdown.slack) - Double(rounded))
     state.room = countdown.slack
+    (neurons[neuron].neuron, neurons.countdowns[neuron]) = (state, countdown)
   }
 
   // MARK: - Start
@@ -204,7 +207,7 @@ struct KineticStep {
   /// The length of the vector of residues, of which nothing has decayed yet.
   func rate(_ list: CandidateLists.List, _ state: inout KineticNeuron) {
     (state.decay, state.carry, state.residue) = (1, 0, 0)
-    guard impulses.velocities != nil else { return }
+    guard usesVelocity else { return }
     let residue = list.plane(KineticPlane.residue)
     var square = 0.0
     for k in 0..<Int(state.support) { square += Double(residue[k]) * Double(residue[k]) }

@@ -11,6 +11,12 @@ struct KineticWorkspace {
   let velocity: UnsafeMutablePointer<Float>
   /// Correlations of the candidates that a look computes, or of the support.
   let values: UnsafeMutablePointer<Float>
+  /// How fast the heading moves these correlations.
+  let speeds: UnsafeMutablePointer<Float>
+  /// Where the candidates are that a look has computed, after it has changed the pattern.
+  let places: UnsafeMutablePointer<UInt16>
+  /// Where those are that the next look will compute.
+  let nextPositions: UnsafeMutablePointer<UInt16>
   /// Points that stay, cease and begin to fire.
   let staying: UnsafeMutablePointer<UInt16>
   let ceasing: UnsafeMutablePointer<UInt16>
@@ -20,8 +26,8 @@ struct KineticWorkspace {
   static func with<Result>(points: Int, _ body: (KineticWorkspace) -> Result?) -> Result? {
     let room = points + 16
     return GramWorkspace.with(points: points) { terms in
-      withUnsafeTemporaryAllocation(of: Float.self, capacity: 4 * room) { floats in
-        withUnsafeTemporaryAllocation(of: UInt16.self, capacity: 3 * room) { short in
+      withUnsafeTemporaryAllocation(of: Float.self, capacity: 5 * room) { floats in
+        withUnsafeTemporaryAllocation(of: UInt16.self, capacity: 5 * room) { short in
           withUnsafeTemporaryAllocation(of: PatternChanges.Correction.self, capacity: 2 * room) {
             corrections in
             guard let floats = floats.baseAddress, let short = short.baseAddress,
@@ -30,7 +36,8 @@ struct KineticWorkspace {
             return body(
               KineticWorkspace(
                 terms: terms, shares: floats, heading: floats + room, velocity: floats + 2 * room,
-                values: floats + 3 * room,
+                values: floats + 3 * room, speeds: floats + 4 * room, places: short + 3 * room,
+                nextPositions: short + 4 * room,
                 staying: short, ceasing: short + room, beginning: short + 2 * room, corrections: corrections))
           }
         }

@@ -24,7 +24,10 @@ package struct StepHistory: Sendable {
   private let outputs: Int
   /// Of point i, step t and output c at (8 i + t mod 8) stride + c.
   private var steps: Matrix
-  /// What is known of the steps, in rows of `classes`: see `Row`.
+  /// Of `classes` numbers of points for each age, t - t', the sum over the differences above, without max |a| / sqrt(m), and
+  /// the sum of rho_s, which is the same for all; infinite where step t' is kept no longer.
+  private var bounds: [Kernels.Bound]
+  /// What else is known of the steps, in rows of `classes`: see `Row`.
   private var tables: Matrix
   /// Of the last step and the greatest age that counts: rho.
   private var ratio: Float = 1
@@ -33,18 +36,13 @@ package struct StepHistory: Sendable {
 
   /// The rows of `tables`.
   private enum Row {
-    /// By age, t - t': the sum of rho_s.
-    static let multiples = 0
     /// By number of points, what the last step differs by from rho times the step of the greatest age that counts.
-    static let growth = 1
+    static let growth = 0
     /// Of each kept step what the largest |step_i|_1 is, and with momentum how far left velocities carry and what they keep.
-    static let largest = 2
-    static let carries = 3
-    static let decays = 4
-    /// A row an age, by number of points: the sum over the differences above, without max |a| / sqrt(m); infinite where
-    /// step t' is kept no longer.
-    static let excess = 5
-    static let count = excess + capacity + 1
+    static let largest = 1
+    static let carries = 2
+    static let decays = 3
+    static let count = 4
   }
 
   /// The number of the last step.
@@ -54,7 +52,12 @@ package struct StepHistory: Sendable {
     (self.points, self.outputs, self.stride) = (points, outputs, stride)
     steps = Matrix(rows: 1, columns: points * Self.capacity * stride)
     tables = Matrix(rows: Row.count, columns: Self.classes)
-    for k in 0..<Self.classes { tables[Row.growth, k] = .infinity }
+    bounds = [Kernels.Bound](
+      repeating: Kernels.Bound(excess: .infinity, multiple: 0), count: (Self.capacity + 1) * Self.classes)
+    for k in 0..<Self.classes {
+      tables[Row.growth, k] = .infinity
+      bounds[k].excess = 0
+    }
   }
 
   /// Bytes held for so many points.
@@ -86,16 +89,19 @@ package struct StepHistory: Sendable {
     turn = 1
     tables[Row.largest, slot] = largest
     for age in Swift.stride(from: Self.capacity, through: 1, by: -1) {
-      let row = Row.excess + age
+      let row = age * Self.classes
       guard age < Self.capacity, age <= now, isSteady else {
-        for k in 0..<Self.classes { tables[row, k] = .infinity }
+        for k in 0..<Self.classes { bounds[row + k].excess = .infinity }
         continue
       }
       let old = (now - age) % Self.capacity
       let rho = carry == 0 ? bestRatio(of: slot, to: old) : 1
       let lengths = lengthsOfLargest(differences(of: slot, from: rho, times: old))
-      tables[Row.multiples, age] = tables[Row.multiples, age - 1] + rho
-      for k in 0..<Self.classes { tables[row, k] = tables[row - 1, k] + lengths[k] }
+      for k in 0..<Self.classes {
+        let before = bounds[row - Self.classes + k]
+        bounds[row + k] = Kernels.Bound(
+          excess: before.excess + lengths[k], multiple: before.multiple + rho)
+      }
       if age == 1, square > 0 { turn = min(lengths[Self.classes - 1] / Float(square.squareRoot()), 1) }
       guard age == Self.capacity - 1 else { continue }
       ratio = rho
@@ -176,8 +182,7 @@ package struct StepHistory: Sendable {
   package struct View {
     let steps: UnsafePointer<Float>
     let stride: Int
-    package let multiples: UnsafePointer<Float>
-    package let excess: UnsafePointer<Float>
+    package let bounds: UnsafePointer<Kernels.Bound>
     package let ratio: Float
     package let growth: UnsafePointer<Float>
     package let turn: Float
@@ -195,12 +200,14 @@ package struct StepHistory: Sendable {
 
   package func withView<Result>(_ body: (View) -> Result) -> Result {
     Matrix.withViews(steps, tables) { steps, tables in
-      body(
-        View(
-          steps: steps.row(0), stride: stride, multiples: tables.row(Row.multiples),
-          excess: tables.row(Row.excess), ratio: ratio, growth: tables.row(Row.growth), turn: turn,
-          largest: tables.row(Row.largest), carries: tables.row(Row.carries), decays: tables.row(Row.decays),
-          now: now))
+      bounds.withUnsafeBufferPointer { bounds in
+        guard let bounds = bounds.baseAddress else { preconditionFailure("there is a bound for every age") }
+        return body(
+          View(
+            steps: steps.row(0), stride: stride, bounds: bounds, ratio: ratio,
+            growth: tables.row(Row.growth), turn: turn, largest: tables.row(Row.largest),
+            carries: tables.row(Row.carries), decays: tables.row(Row.decays), now: now))
+      }
     }
   }
 }
