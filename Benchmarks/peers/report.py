@@ -1,6 +1,7 @@
 """Markdown tables, and the dated folder that keeps what was run, on what, and every number."""
 
 import datetime
+import itertools
 import importlib.metadata
 import json
 import os
@@ -45,6 +46,18 @@ def ratios(theirs: list[float], ours: list[float]) -> str:
     return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
+def _new_folder(parent: Path, name: str) -> Path:
+    """Makes a folder of that name, or with a number behind it if another run has started in the same minute."""
+    for number in itertools.count(1):
+        folder = parent / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise AssertionError("numbers do not end")
+
+
 class Results:
     """The folder of a run: command.txt, machine.json, raw.json and table.md; what goes to the last is printed too.
 
@@ -53,8 +66,7 @@ class Results:
 
     def __init__(self, parent: Path, firetree: str) -> None:
         now = datetime.datetime.now().astimezone()
-        self.folder = parent / now.strftime("%Y-%m-%d-%H%M")
-        self.folder.mkdir(parents=True)
+        self.folder = _new_folder(parent, now.strftime("%Y-%m-%d-%H%M"))
         self._records: list[dict] = []
         commit, host = _commit(), machine(firetree)
         command = "python " + shlex.join(sys.argv)

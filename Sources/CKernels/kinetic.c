@@ -354,8 +354,11 @@ CLONES firetree_look firetree_compute_due(const firetree_pairs *pairs, const fir
 
 /// The least of some limits.
 static inline __attribute__((always_inline)) float least_of(const float *limits, size_t count) {
-  float least = __builtin_inff();
-  for (size_t k = 0; k < count; k++) least = limits[k] < least ? limits[k] : least;
+  LooseLanes lowest = (LooseLanes){0} + __builtin_inff();
+  size_t k = 0;
+  for (; k + 8 <= count; k += 8) lowest = __builtin_elementwise_min(lowest, *(const LooseLanes *)(limits + k));
+  float least = __builtin_reduce_min(lowest);
+  for (; k < count; k++) least = limits[k] < least ? limits[k] : least;
   return least;
 }
 

@@ -11,14 +11,14 @@ import FireTreeCore
 /// its candidates; when the drift has used up the skin, that neuron alone is anchored anew. This is the correlation
 /// tree of arXiv 2211.14227 made lazy: a query at a lowered bound in place of an update.
 ///
-/// Layout: a shard of neurons keeps all its lists in one arena (`ListArena`). A list is contiguous. It starts with the
-/// points, in 16 bits. There follow a number of `Float` planes that engines use for what they track a pair, each of which
+/// Layout: a shard of neurons keeps all its lists in one arena (`ListArena`). A list is contiguous: how many
+/// candidates it has and may have, their points, in 16 bits, and a number of `Float` planes that engines use for what they track a pair, each of which
 /// starts on a cache line; plane 0 holds the anchored correlations.
 ///
 /// More points than 16 bits number are cut into blocks. A neuron then has a list for each block, with points numbered
 /// from the block's first, so that what works on a list is the same whatever the number of points.
 ///
-/// Memory: 2 + 4 planes bytes a candidate, 12 a list, with room to spare; never n m.
+/// Memory: 2 + 4 planes bytes a candidate, 4 a list and up to a cache line, with room to spare; never n m.
 public struct CandidateLists: Sendable {
   /// The points that one list can number.
   public static let maximumPoints = Int(UInt16.max) + 1

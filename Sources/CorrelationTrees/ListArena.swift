@@ -6,7 +6,8 @@ import FireTreeCore
 /// the planes, each of which starts on a cache line. Up to the next multiple of sixteen behind its last candidate a list can
 /// be read: what was there before, or zeros in a new place.
 ///
-/// Where a list starts is counted in cache lines. The first is that of all lists that have had no candidates yet.
+/// Where a list starts is counted in cache lines. The first is that of all lists that have had no candidates yet, of which it
+/// can be read like the points of others.
 ///
 /// A list that outgrows its place moves to the end; the arena is packed when half is waste. It lies in a buffer that
 /// prefers large pages, since lists are visited at random.

@@ -83,7 +83,7 @@ struct CertifiedLists: Sendable {
       Double(shape.points), Double(Float.exp(stretch)) * shape.firing.share * Double(shape.points))
     let lists = Tiles(of: shape.points, size: CandidateLists.maximumPoints).count
     return ByteCount(bytesPerCandidate) * shape.neurons * Int(1.6 * candidates + 4)
-      + ByteCount(MemoryLayout<Certificate>.stride + 48 + 12 * lists) * shape.neurons
+      + ByteCount(MemoryLayout<Certificate>.stride + 48 + 40 * lists) * shape.neurons
   }
 
   /// A part for each shard, in which every neuron is to be anchored.

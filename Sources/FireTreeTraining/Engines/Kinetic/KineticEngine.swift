@@ -26,7 +26,7 @@ import FireTreeCore
 /// Complexity of a step: n^2 C^2 / 2 multiply-adds for the outputs, a comparison a neuron, k C multiply-adds for each whose
 /// clock is moved (`StepHistory`), with k points that fire, and for each neuron that is looked at a comparison a candidate
 /// and one or two times k multiply-adds for each that is computed. Memory: the anchored weights, n^2 for G, that of the
-/// tensor, 88 bytes a neuron, and 18 bytes a candidate (22 with momentum).
+/// tensor, 112 bytes a neuron, and 18 bytes a candidate (22 with momentum).
 public struct KineticEngine: TrainingEngine {
   public let points: DataPoints
   public var optimizer: GradientDescent

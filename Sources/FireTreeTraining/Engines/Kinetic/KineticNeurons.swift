@@ -59,6 +59,9 @@ package struct KineticNeurons: Sendable {
 
   /// Neurons that are to be anchored.
   package init(count: Int, usesVelocity: Bool) {
+    precondition(
+      MemoryLayout<KineticNeuron>.offset(of: \.decay) == Line.still
+        && MemoryLayout<KineticNeuron>.size == Line.moving, "a neuron is kept as it is")
     lines = AlignedBuffer(count: count * Line.size / MemoryLayout<Float>.stride)
     countdowns = [KineticCountdown](repeating: KineticCountdown(), count: count)
     self.usesVelocity = usesVelocity
@@ -76,7 +79,7 @@ package struct KineticNeurons: Sendable {
     }
 
     /// How many points there is room for in a neuron's line.
-    package var pointsAtHand: Int { usesVelocity ? 10 : 16 }
+    package var pointsAtHand: Int { (Line.size - (usesVelocity ? Line.moving : Line.still)) / 2 }
 
     /// Asks for a neuron that is about to be read.
     @inline(__always)
@@ -92,7 +95,7 @@ package struct KineticNeurons: Sendable {
 
     fileprivate static let size = 64
     /// Bytes of a `KineticNeuron`: without momentum, without what there is of it.
-    private static let (still, moving) = (32, 44)
+    fileprivate static let (still, moving) = (32, 44)
 
     @inline(__always)
     package var neuron: KineticNeuron {
@@ -119,12 +122,10 @@ package struct KineticNeurons: Sendable {
       }
     }
 
-    /// The first points of the list, as many as there is room for.
+    /// The first points of the list, `View.pointsAtHand`.
     @inline(__always)
-    package var points: UnsafeBufferPointer<UInt16> {
-      let first = usesVelocity ? Self.moving : Self.still
-      return UnsafeBufferPointer(
-        start: (start + first).assumingMemoryBound(to: UInt16.self), count: (Self.size - first) / 2)
+    package var points: UnsafePointer<UInt16> {
+      UnsafePointer((start + (usesVelocity ? Self.moving : Self.still)).assumingMemoryBound(to: UInt16.self))
     }
 
     /// Copies as many points as there is room for from a list, of which that many can be read.

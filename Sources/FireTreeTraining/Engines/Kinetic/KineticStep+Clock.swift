@@ -53,10 +53,9 @@ extension KineticStep {
       let local = Int(found[k])
       let line = neurons[first + local]
       var state = line.neuron
-      let points =
-        Int(state.firing) <= line.points.count ? line.points.baseAddress : lists[local].points
+      let points = Int(state.firing) <= neurons.pointsAtHand ? line.points : lists[local].points
       found[count] = Int32(truncatingIfNeeded: local)
-      if let points, advance(&state, &countdowns[local], points, neuron: first + local) { count += 1 }
+      if advance(&state, &countdowns[local], points, neuron: first + local) { count += 1 }
       line.neuron = state
     }
     return (count, moved)
@@ -106,7 +105,7 @@ extension KineticStep {
     state.stretch = taken < length ? length / taken * (1 + 1e-6) : 1
     countdown = KineticCountdown(
       slack: room, taken: taken, moment: UInt16(truncatingIfNeeded: impulses.history.now),
-      firing: UInt16(state.firing))
+      firing: state.firing)
   }
 
   /// Moves a neuron's clock over all steps since it was last moved, and its countdown by what they took; returns whether the
@@ -123,6 +122,8 @@ extension KineticStep {
     }
     let age = age(countdown)
     guard age > 0 else { return !(countdown.slack > 0) }
+    // No countdown is of a step that has been forgotten (`selectLate`).
+    assert(age < StepHistory.capacity)
     let steps = progress(of: state, points, neuron: neuron, age: age, taken: countdown.taken)
     let (carried, last) = carry(&state, steps: age)
     state.path += Double(steps.lengths) * (1 + 1e-6) + carried

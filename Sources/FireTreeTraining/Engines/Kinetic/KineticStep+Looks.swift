@@ -66,6 +66,8 @@ extension KineticStep {
   private static let (largestTurn, stepsAhead): (Float, Float) = (0.01, 8)
   /// If these are more, about so many of them are, and all that have come to their limits.
   private static let enough = 4
+  /// No more entries of G are asked for before a look: they have to stay in the nearest cache.
+  private static let mostEntries = 256
   /// No more are followed through a change of the pattern.
   private static let mostTraced = 16
 
@@ -89,7 +91,7 @@ extension KineticStep {
       list.plane(KineticPlane.limit), count: list.count, path: state.path,
       ahead: isHeaded ? Self.stepsAhead * countdown.taken * state.stretch : 0, enough: Self.enough,
       into: due.positions)
-    if isHeaded {
+    if isHeaded, due.choice.count * Int(state.support) <= Self.mostEntries {
       Kernels.prefetchEntries(
         of: gram, list.points, due.positions, count: due.choice.count, terms: Int(state.support))
     }

@@ -5,7 +5,7 @@ struct KineticWorkspace {
   let terms: GramWorkspace
   /// What Gamma adds to the coefficients of points that fire.
   let shares: UnsafeMutablePointer<Float>
-  /// Coefficients of the last step.
+  /// Coefficients of the last step, or what they have turned by.
   let heading: UnsafeMutablePointer<Float>
   /// Coefficients of the velocity.
   let velocity: UnsafeMutablePointer<Float>
@@ -17,7 +17,7 @@ struct KineticWorkspace {
   let places: UnsafeMutablePointer<UInt16>
   /// Where those are that the next look will compute.
   let nextPositions: UnsafeMutablePointer<UInt16>
-  /// Points that stay, cease and begin to fire.
+  /// Points that stay, cease and begin to fire; those that have ceased and begun together when the new pace is found.
   let staying: UnsafeMutablePointer<UInt16>
   let ceasing: UnsafeMutablePointer<UInt16>
   let beginning: UnsafeMutablePointer<UInt16>
