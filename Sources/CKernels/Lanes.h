@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 // The loader picks the clone for the processor. Thread sanitizer is not up yet when it does, so then there is one.
 #if defined(__has_feature)
@@ -24,6 +25,11 @@ typedef float QuarterLanes __attribute__((vector_size(16)));
 /// Of arrays whose alignment is not known.
 typedef double DoubleLanes __attribute__((vector_size(64), aligned(8)));
 
+/// Eight floats anywhere, and what comparing them gives.
+typedef float LooseLanes __attribute__((vector_size(32), aligned(4)));
+typedef int HalfMask __attribute__((vector_size(32)));
+typedef float QuarterLooseLanes __attribute__((vector_size(16), aligned(4)));
+
 /// Keeps the compiler from packing scalars into vectors, where that would need gathers.
 #if defined(__x86_64__)
 #define SEPARATE(x) __asm__("" : "+x"(x))
@@ -40,6 +46,21 @@ static inline __attribute__((always_inline)) float total(const Lanes *sum) {
                 __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15);
   QuarterLanes q = __builtin_shufflevector(h, h, 0, 1, 2, 3) + __builtin_shufflevector(h, h, 4, 5, 6, 7);
   return (q[0] + q[2]) + (q[1] + q[3]);
+}
+
+static inline __attribute__((always_inline)) float sum_floats(const LooseLanes *lanes) {
+  LooseLanes x = *lanes;
+  QuarterLooseLanes q = __builtin_shufflevector(x, x, 0, 1, 2, 3) + __builtin_shufflevector(x, x, 4, 5, 6, 7);
+  return (q[0] + q[2]) + (q[1] + q[3]);
+}
+
+/// Eight bits of a mask, from the first lane.
+static inline __attribute__((always_inline)) uint64_t bits(const HalfMask *mask) {
+  typedef _Bool Truths __attribute__((ext_vector_type(8)));
+  Truths truths = __builtin_convertvector(*mask, Truths);
+  uint8_t result;
+  memcpy(&result, &truths, 1);
+  return result;
 }
 
 /// Products of four rows with a sparse vector. Independent sums hide the latency of additions, and scalar loads beat gathers.
