@@ -123,7 +123,7 @@ extension CoFiringTensor {
   /// The rows of one worker: what it alone writes.
   package struct Rows {
     fileprivate let tensor: CoFiringTensor
-    fileprivate let range: Range<Int>
+    let range: Range<Int>
     /// The entries of a_r a_r^T with their sign, and the same in 16 bits.
     fileprivate let block: UnsafeMutablePointer<Float>
     fileprivate let shortBlock: UnsafeMutablePointer<Int16>
@@ -158,23 +158,8 @@ extension CoFiringTensor {
       }
     }
 
-    /// The neuron does so on each point of a `group` while it fires on `others`: counts the group's points with
-    /// themselves, with each other, and with the others.
-    @inline(__always)
-    func add(
-      _ group: UnsafePointer<UInt16>, count: Int, with others: UnsafePointer<UInt16>, count otherCount: Int
-    ) {
-      for position in 0..<count {
-        let point = Int(group[position])
-        add(point)
-        add(point, with: others, count: otherCount)
-        add(point, with: group, count: position)
-      }
-    }
-
     /// Asks for what such a call will change.
     package func prefetch(_ point: Int, with others: UnsafePointer<UInt16>, count: Int) {
-      guard tensor.width > 1 else { return }
       for k in 0..<count {
         let (low, high) = (min(point, Int(others[k])), max(point, Int(others[k])))
         guard range.contains(high) else { continue }

@@ -118,7 +118,7 @@ public struct KineticEngine: TrainingEngine {
       report.neuronsMoved += part.moved
       report.counts += OperationCounts(
         innerProducts: part.retired.entries.count * points.count, nodesVisited: part.looked,
-        nodesWritten: part.changes.pairs)
+        nodesWritten: part.changes.pairs.count)
     }
     report.counts.pairsReported = firingPairs
     return report
@@ -217,17 +217,16 @@ public struct KineticEngine: TrainingEngine {
   /// Corrects outputs and tensor.
   private mutating func apply(_ changes: [PatternChanges]) {
     let scale = 1 / Double(neuronCount).squareRoot()
-    outputWeights.withView { outputWeights in
-      for part in changes {
-        part.correct(
-          &exactOutputs, velocities: &outputVelocities, outputWeights: outputWeights, scale: scale)
-        firingPairs += part.firingDifference
-      }
-      tensor.makeRoom(
-        for: changes.reduce(into: [Int32](repeating: 0, count: points.count)) { $1.countBeginning(&$0) })
-      tensor.change(workers: workers) { rows in
-        for part in changes { part.change(rows, outputWeights: outputWeights) }
-      }
+    var beginning = [Int32](repeating: 0, count: points.count)
+    for part in changes {
+      part.correct(
+        &exactOutputs, velocities: &outputVelocities, outputCount: outputs.columns, scale: scale)
+      firingPairs += part.firingDifference
+      for pair in part.pairs where pair.begins { beginning[Int(pair.point)] += 1 }
+    }
+    tensor.makeRoom(for: beginning)
+    ChangedPairs.with(changes, points: points.count) { pairs in
+      tensor.change(workers: workers) { pairs.change($0) }
     }
     setOutputs()
   }

@@ -153,7 +153,8 @@ struct KineticPlacing {
         come.filter { !fired($0) }.withUnsafeBufferPointer { beginning in
           corrections.withUnsafeBufferPointer {
             changes.append(
-              neuron: neuron, staying: staying, ceasing: ceasing, beginning: beginning, corrections: $0)
+              weights: step.ownWeights(of: neuron), staying: staying, ceasing: ceasing,
+              beginning: beginning, corrections: $0)
           }
         }
       }

@@ -203,7 +203,7 @@ extension KineticStep {
       (staying, next) = (staying + 1, next + 1)
     }
     changes.append(
-      neuron: neuron, staying: UnsafeBufferPointer(start: workspace.staying, count: staying),
+      weights: ownWeights(of: neuron), staying: UnsafeBufferPointer(start: workspace.staying, count: staying),
       ceasing: UnsafeBufferPointer(start: workspace.ceasing, count: ceasing),
       beginning: UnsafeBufferPointer(start: workspace.beginning, count: beginning),
       corrections: UnsafeBufferPointer(start: workspace.corrections, count: ceasing + beginning))

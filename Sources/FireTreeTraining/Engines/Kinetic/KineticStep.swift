@@ -38,6 +38,11 @@ struct KineticStep {
 
   var usesVelocity: Bool { impulses.velocities != nil }
 
+  /// a_r (C).
+  func ownWeights(of neuron: Int) -> UnsafeBufferPointer<Float> {
+    UnsafeBufferPointer(start: outputWeights.row(neuron), count: outputWeights.columns)
+  }
+
   /// A limit for a candidate of this reach that is `distance` from the threshold.
   @inline(__always)
   private func limit(_ distance: Float, reach: Float, path: Double) -> Float {
