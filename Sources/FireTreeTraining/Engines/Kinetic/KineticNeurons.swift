@@ -95,7 +95,8 @@ package struct KineticNeurons: Sendable {
 
     fileprivate static let size = 64
     /// Bytes of a `KineticNeuron`: without momentum, without what there is of it.
-    fileprivate static let (still, moving) = (32, 44)
+    fileprivate static let still = 32
+    fileprivate static let moving = 44
 
     @inline(__always)
     package var neuron: KineticNeuron {

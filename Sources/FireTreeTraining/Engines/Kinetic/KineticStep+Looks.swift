@@ -63,7 +63,8 @@ extension KineticStep {
 
   /// Where a neuron is headed is worth knowing when a step turns by no more than this. Then a look computes the candidates that
   /// may come to their limits within so many steps like the last, else those alone that have come to them.
-  private static let (largestTurn, stepsAhead): (Float, Float) = (0.04, 8)
+  private static let largestTurn: Float = 0.04
+  private static let stepsAhead: Float = 8
   /// If these are more, about so many of them are, and all that have come to their limits.
   private static let enough = 4
   /// No more entries of G are asked for before a look: they have to stay in the nearest cache.
