@@ -202,22 +202,32 @@ CLONES float firetree_find_pace(const firetree_pairs *pairs, const firetree_head
   return share > pace ? share : pace;
 }
 
+/// The sums of eight points; those from `count` on repeat the last.
+static inline __attribute__((always_inline)) void gather_sums(const float *sums, const uint16_t *points, size_t count,
+                                                              LooseLanes *result) {
+  size_t at[8];
+  for (size_t k = 0; k < 8; k++) at[k] = points[k < count ? k : count - 1];
+  *result = (LooseLanes){sums[at[0]], sums[at[1]], sums[at[2]], sums[at[3]],
+                         sums[at[4]], sums[at[5]], sums[at[6]], sums[at[7]]};
+}
+
 CLONES float firetree_settle(const float *sums, float weight, const uint16_t *points, const float *alpha,
                              size_t firing, size_t support, float *shares, float *coefficients) {
-#pragma clang fp contract(fast)
   const LooseLanes zero = {0};
-  for (size_t k = 0; k < firing; k += 4) {
-    size_t a = points[k], b = points[k + 1], c = points[k + 2], d = points[k + 3];
-    float w = weight * sums[a], x = weight * sums[b], y = weight * sums[c], z = weight * sums[d];
-    SEPARATE(w); SEPARATE(x); SEPARATE(y); SEPARATE(z);
-    shares[k] = w, shares[k + 1] = x, shares[k + 2] = y, shares[k + 3] = z;
-  }
-  for (size_t k = firing; k < support + 8; k += 8) *(LooseLanes *)(shares + k) = zero;
   LooseLanes magnitude = zero;
+  // Never through memory in between: what is written in other pieces than it is read in has to wait.
   for (size_t k = 0; k < support; k += 8) {
-    LooseLanes x = *(const LooseLanes *)(alpha + k), y = *(const LooseLanes *)(shares + k);
-    *(LooseLanes *)(coefficients + k) = x + y;
-    magnitude += __builtin_elementwise_abs(x) + __builtin_elementwise_abs(y);
+    LooseLanes share = zero;
+    if (k < firing) {
+      const size_t left = firing - k;
+      gather_sums(sums, points + k, left, &share);
+      const HalfMask fires = (HalfMask){0, 1, 2, 3, 4, 5, 6, 7} < (int)(left < 8 ? left : 8);
+      share = (LooseLanes)((HalfMask)(share * weight) & fires);
+    }
+    const LooseLanes x = *(const LooseLanes *)(alpha + k);
+    *(LooseLanes *)(shares + k) = share;
+    *(LooseLanes *)(coefficients + k) = x + share;
+    magnitude += __builtin_elementwise_abs(x) + __builtin_elementwise_abs(share);
   }
   return sum_floats(&magnitude);
 }

@@ -201,8 +201,7 @@ float firetree_find_pace(const firetree_pairs *pairs, const firetree_heading *he
 /// `shares[k] = weight * sums[points[k]]` for k < `firing`, 0 for the others below `support`, and
 /// `coefficients[k] = alpha[k] + shares[k]`; returns the sum of the magnitudes of all that was added.
 ///
-/// `points` go on to a multiple of 4, and `alpha` to a multiple of 8, with zeros; so do the coefficients then. Of `shares` up
-/// to 16 more than `support` are written.
+/// `alpha` goes on to a multiple of 8, with zeros; so do the shares and the coefficients then.
 float firetree_settle(const float *sums, float weight, const uint16_t *points, const float *alpha, size_t firing,
                       size_t support, float *shares, float *coefficients);
 

@@ -46,7 +46,7 @@ extension KineticStep {
       if k + 2 * Self.lookAhead < late { lists.prefetchPlace(of: Int(found[k + 2 * Self.lookAhead])) }
       if k + Self.lookAhead < late {
         let next = Int(found[k + Self.lookAhead])
-        neurons.prefetch(first + next)
+        prefetch(first + next, of: neurons)
         let firing = Int(countdowns[next].firing)
         if firing > neurons.pointsAtHand { lists.prefetchStart(of: next, count: firing) }
       }
@@ -182,15 +182,15 @@ extension KineticStep {
     _ t: Int, _ points: UnsafePointer<UInt16>, count: Int, neuron: Int,
     into result: UnsafeMutablePointer<Float>
   ) {
-    let (history, weights) = (impulses.history, outputWeights.row(neuron))
+    let weights = outputWeights.row(neuron)
+    let rows = impulses.history.rows(t, points: gram.rows, outputs: outputWeights.columns)
     if outputWeights.columns == 1 {
       Kernels.gather(
-        history.steps + t % StepHistory.capacity, stride: StepHistory.capacity, points: points, count: count,
-        factor: weights[0] * -outputScale, into: result)
+        rows.base, stride: rows.stride, points: points, count: count, factor: weights[0] * -outputScale,
+        into: result)
     } else {
       Kernels.shortProducts(
-        weights, with: history.rows(t, points: gram.rows, outputs: outputWeights.columns), rows: points,
-        count: count, scale: -outputScale, into: result)
+        weights, with: rows, rows: points, count: count, scale: -outputScale, into: result)
     }
   }
 

@@ -22,7 +22,7 @@ extension KineticStep {
       if k + 2 * Self.looksAhead < expired.count {
         let next = Int(expired[k + 2 * Self.looksAhead])
         lists.prefetchStart(of: next, count: 1)
-        neurons.prefetch(range.lowerBound + next)
+        prefetch(range.lowerBound + next, of: neurons)
       }
       if k + Self.looksAhead < expired.count {
         let next = Int(expired[k + Self.looksAhead])

@@ -50,6 +50,13 @@ struct KineticStep {
     return KineticNeuron.floatBelow(path + Double(distance / reach) * (1 - 1e-6))
   }
 
+  /// Asks for a neuron that is about to be read, and its output weights.
+  @inline(__always)
+  func prefetch(_ neuron: Int, of neurons: KineticNeurons.View) {
+    neurons.prefetch(neuron)
+    Kernels.prefetch(outputWeights.row(neuron), count: outputWeights.columns)
+  }
+
   // MARK: - A neuron as it is now
 
   /// The coefficients of the support as they are now into `workspace.terms.coefficients`, and what Gamma has in them into

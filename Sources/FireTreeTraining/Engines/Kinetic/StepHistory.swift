@@ -24,6 +24,8 @@ package struct StepHistory: Sendable {
   private let outputs: Int
   /// Of point i, step t and output c at (8 i + t mod 8) stride + c.
   private var steps: Matrix
+  /// The last step once more, by itself: of each look's neuron the coefficients of that are made.
+  private var latest: Matrix
   /// Of `classes` numbers of points for each age, t - t', the sum over the differences above, without max |a| / sqrt(m), and
   /// the sum of rho_s, which is the same for all; infinite where step t' is kept no longer.
   private var bounds: [Kernels.Bound]
@@ -51,6 +53,7 @@ package struct StepHistory: Sendable {
   package init(points: Int, outputs: Int, stride: Int) {
     (self.points, self.outputs, self.stride) = (points, outputs, stride)
     steps = Matrix(rows: 1, columns: points * Self.capacity * stride)
+    latest = Matrix(rows: 1, columns: points * stride)
     tables = Matrix(rows: Row.count, columns: Self.classes)
     bounds = [Kernels.Bound](
       repeating: Kernels.Bound(excess: .infinity, multiple: 0), count: (Self.capacity + 1) * Self.classes)
@@ -62,7 +65,7 @@ package struct StepHistory: Sendable {
 
   /// Bytes held for so many points.
   static func requiredMemory(points: Int, stride: Int) -> ByteCount {
-    ByteCount(4 * capacity * stride) * points
+    ByteCount(4 * (capacity + 1) * stride) * points
   }
 
   /// The next step (n x C), with what a velocity that is left alone keeps in it and how far that carries.
@@ -75,15 +78,19 @@ package struct StepHistory: Sendable {
     var largest: Float = 0
     var square = 0.0
     steps.withMutableView { steps in
-      let base = steps.row(0)
-      for i in 0..<points {
-        var size: Float = 0
-        for c in 0..<outputs {
-          base[(Self.capacity * i + slot) * stride + c] = step[i * outputs + c]
-          size += abs(step[i * outputs + c])
+      latest.withMutableView { latest in
+        let (all, last) = (steps.row(0), latest.row(0))
+        for i in 0..<points {
+          var size: Float = 0
+          for c in 0..<outputs {
+            let value = step[i * outputs + c]
+            all[(Self.capacity * i + slot) * stride + c] = value
+            last[i * stride + c] = value
+            size += abs(value)
+          }
+          largest = max(largest, size)
+          square += Double(size) * Double(size)
         }
-        largest = max(largest, size)
-        square += Double(size) * Double(size)
       }
     }
     turn = 1
@@ -181,7 +188,8 @@ package struct StepHistory: Sendable {
   /// What shards read, valid during a call.
   package struct View {
     let steps: UnsafePointer<Float>
-    let stride: Int
+    private let latest: UnsafePointer<Float>
+    private let stride: Int
     package let bounds: UnsafePointer<Kernels.Bound>
     package let ratio: Float
     package let growth: UnsafePointer<Float>
@@ -191,22 +199,30 @@ package struct StepHistory: Sendable {
     let decays: UnsafePointer<Float>
     let now: Int
 
+    fileprivate init(
+      _ history: StepHistory, steps: MatrixView, latest: MatrixView, tables: MatrixView,
+      bounds: UnsafePointer<Kernels.Bound>
+    ) {
+      (self.steps, self.latest, stride) = (steps.row(0), latest.row(0), history.stride)
+      (self.bounds, ratio, turn, now) = (bounds, history.ratio, history.turn, history.now)
+      (growth, largest) = (tables.row(Row.growth), tables.row(Row.largest))
+      (carries, decays) = (tables.row(Row.carries), tables.row(Row.decays))
+    }
+
     /// Step `t` as rows of all points (n x C).
     func rows(_ t: Int, points: Int, outputs: Int) -> MatrixView {
-      MatrixView(
-        base: steps + t % capacity * stride, rows: points, columns: outputs, stride: capacity * stride)
+      t == now
+        ? MatrixView(base: latest, rows: points, columns: outputs, stride: stride)
+        : MatrixView(
+          base: steps + t % capacity * stride, rows: points, columns: outputs, stride: capacity * stride)
     }
   }
 
   package func withView<Result>(_ body: (View) -> Result) -> Result {
-    Matrix.withViews(steps, tables) { steps, tables in
+    Matrix.withViews(steps, latest, tables) { steps, latest, tables in
       bounds.withUnsafeBufferPointer { bounds in
         guard let bounds = bounds.baseAddress else { preconditionFailure("there is a bound for every age") }
-        return body(
-          View(
-            steps: steps.row(0), stride: stride, bounds: bounds, ratio: ratio,
-            growth: tables.row(Row.growth), turn: turn, largest: tables.row(Row.largest),
-            carries: tables.row(Row.carries), decays: tables.row(Row.decays), now: now))
+        return body(View(self, steps: steps, latest: latest, tables: tables, bounds: bounds))
       }
     }
   }
