@@ -58,14 +58,14 @@ CLONES size_t firetree_select_late(const firetree_clock *clock, void *countdowns
     uint64_t late = 0, set = 0;
     for (size_t q = 0; q < end; q += 8) {
       const uint32_t *block = records + 3 * (base + q);
+      // The processor asks ahead for too little by itself.
+      if (base + q + 136 <= count) firetree_prefetch(block + 3 * 128, 96);
       if (end - q < 8) {
         // The others are countdowns of an infinity that were set just now.
         for (size_t k = 0; k < 8; k++) rest[3 * k] = 0x7F800000u, rest[3 * k + 1] = 0, rest[3 * k + 2] = now;
         memcpy(rest, block, 12 * (end - q));
         block = rest;
       }
-      // The processor asks ahead for too little by itself.
-      firetree_prefetch((const char *)block + 1536, 96);
       const Countdowns old = countdowns_of(block);
       HalfWords age = __builtin_elementwise_min((now - old.moment) & 0xFFFFu, (HalfWords){0} + clock->oldest);
       HalfWords place = age * classes + __builtin_elementwise_min(old.firing, (HalfWords){0} + (classes - 1));

@@ -1,11 +1,6 @@
 #include "CKernels.h"
 #include "Lanes.h"
 
-CLONES void firetree_gather(const float *column, size_t stride, const uint16_t *points, size_t count, float factor,
-                            float *result) {
-  for (size_t k = 0; k < count; k++) result[k] = factor * column[points[k] * stride];
-}
-
 CLONES float firetree_sum_coefficients(const float *alpha, const float *shares, size_t firing, size_t support,
                                        float *coefficients) {
 #pragma clang fp reassociate(on) contract(fast)

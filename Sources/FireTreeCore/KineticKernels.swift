@@ -95,15 +95,6 @@ extension Kernels {
     firetree_sum_steps(measures, taken, now, age)
   }
 
-  /// `result[k] = factor column[stride points[k]]`.
-  @inlinable @inline(__always)
-  public static func gather(
-    _ column: UnsafePointer<Float>, stride: Int, points: UnsafePointer<UInt16>, count: Int, factor: Float,
-    into result: UnsafeMutablePointer<Float>
-  ) {
-    firetree_gather(column, stride, points, count, factor, result)
-  }
-
   /// `coefficients[k] = alpha[k] + shares[k]` for the first `firing`, `alpha[k]` for the rest of the `support`; returns the
   /// sum of the magnitudes of what was added.
   @inline(__always)

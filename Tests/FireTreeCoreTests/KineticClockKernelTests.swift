@@ -17,18 +17,6 @@ import Testing
     }
   }
 
-  @Test(arguments: [1, 8, 16]) func gathering(stride: Int) {
-    var random = SeededGenerator(seed: UInt64(stride))
-    let column = random.floats(19 * stride)
-    for count in 0...21 {
-      let points = random.indices(count, below: 19)
-      var result = [Float](repeating: .nan, count: count + 1)
-      Kernels.gather(column, stride: stride, points: points, count: count, factor: -0.3, into: &result)
-      #expect(Array(result.dropLast()) == points.map { -0.3 * column[Int($0) * stride] }, "\(count)")
-      #expect(result[count].isNaN, "nothing is written behind the result")
-    }
-  }
-
   /// Unrelated steps, multiples of the reference, such as point the other way, and none, beside each of the eight; the bounds
   /// hold and are tight.
   @Test(arguments: 0...21) func measuringSteps(count: Int) {

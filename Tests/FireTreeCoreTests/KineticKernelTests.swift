@@ -58,21 +58,21 @@ import Testing
       for firing in 0...support {
         let (padded, weight) = ((support + 7) / 8 * 8, Float.random(in: -1...1, using: &random))
         let (alpha, sums) = (random.floats(support), random.floats(19))
-        // Points behind those that fire are read, and do not matter.
-        let points = random.indices(padded, below: 19)
-        var shares = [Float](repeating: .nan, count: support + 17)
+        // No points behind those that fire are read.
+        let points = random.indices(firing, below: 19)
+        var shares = [Float](repeating: .nan, count: padded + 1)
         var result = [Float](repeating: .nan, count: padded + 1)
         let zeros = [Float](repeating: 0, count: padded - support)
         let magnitude = Kernels.settle(
           sums: sums, weight: weight, points: points, alpha: alpha + zeros, firing: firing, support: support,
           shares: &shares, coefficients: &result)
         let expected = points.prefix(firing).map { weight * sums[Int($0)] }
-        #expect(shares.prefix(support) == (expected + [Float](repeating: 0, count: support - firing))[...])
+        #expect(shares.dropLast() == (expected + [Float](repeating: 0, count: padded - firing))[...])
         let plain = PlainKernels.sumCoefficients(alpha: alpha, shares: expected)
         #expect(
           result.dropLast() == (plain.coefficients.map { Float($0) } + zeros)[...], "\(firing) of \(support)")
         #expect(abs(Double(magnitude) - plain.magnitude) <= PlainKernels.tolerance(support + firing))
-        #expect(result[padded].isNaN && shares[support + 16].isNaN, "nothing is written behind the results")
+        #expect(result[padded].isNaN && shares[padded].isNaN, "nothing is written behind the results")
       }
     }
   }

@@ -230,4 +230,27 @@ import Testing
     }
     #expect(changed > 100)
   }
+  /// On the first of two points more neurons come to fire in a step than numbers of 16 bits can count.
+  @Test func aRunningEngineWidensItsTensor() {
+    let (neurons, beginning) = (32_900, 300)
+    let points = DataPoints.dense(Matrix([[1, 0], [0.6, 0.8]]))
+    var weights = Matrix(rows: neurons, columns: 2)
+    for r in 0..<neurons {
+      // The first fire on the first point; the last on the second, along which they come to the first.
+      (weights[r, 0], weights[r, 1]) = r < neurons - beginning ? (2, -2) : (0.99, 0.6)
+    }
+    let network = Network(
+      hiddenWeights: weights, outputWeights: Matrix([[Float]](repeating: [1, 1], count: neurons)),
+      threshold: 1)
+    var engine = KineticEngine(
+      network: network, points: points, optimizer: GradientDescent(learningRate: 0.01, momentum: .none),
+      workers: Workers(threads: 2))
+    #expect(engine.tensor.isNarrow && engine.firingPairs == neurons)
+    let report = engine.advance(outputGradient: Matrix([[-500, -500], [-500, -500]]))
+    #expect(report.counts.nodesWritten == beginning && !engine.tensor.isNarrow)
+    let entries = Self.entries(engine.tensor, points: 2, outputs: 2)
+    for (i, j, count) in [(0, 0, neurons), (0, 1, beginning), (1, 1, beginning)] {
+      #expect(entries[i][j].joined().allSatisfy { $0 == Float(count) }, "points \(i) and \(j)")
+    }
+  }
 }

@@ -289,15 +289,19 @@ import Testing
     #expect(seeded.network.weights.form == .seeded && stored.network.weights.form == .stored)
   }
 
-  /// The same bits of outputs, weights and tensor on any number of threads.
+  /// The same bits of outputs, weights and tensor on any number of threads, with output weights whose sums do round.
   @Test(arguments: KineticProblem.momenta, Network.OutputLayout.allCases)
   func threadsDoNotChangeBits(momentum: GradientDescent.Momentum, layout: Network.OutputLayout) {
     var random = SeededGenerator(seed: 14)
     let points = DataPoints.dense(random.unitRows(90, columns: 20))
     let targets = random.matrix(rows: 90, columns: 3)
-    let network = Network(
+    let initial = Network(
       neurons: 1500, dimension: 20, outputs: 3, threshold: 0.8, seed: 9, layout: layout)
-    let runs = [1, 2, 3].map { threads in
+    var outputWeights = initial.outputWeights
+    for r in 0..<1500 { for c in 0..<3 { outputWeights[r, c] *= Float.random(in: 0.5...1, using: &random) } }
+    let network = Network(
+      hiddenWeights: initial.hiddenWeights, outputWeights: outputWeights, threshold: initial.threshold)
+    let runs = [1, 2, 3, 7].map { threads in
       var engine = KineticEngine(
         network: network, points: points, optimizer: GradientDescent(learningRate: 0.1, momentum: momentum),
         workers: Workers(threads: threads))
@@ -308,7 +312,9 @@ import Testing
             outputGradient: SquaredLoss().gradient(outputs: engine.outputs, targets: targets)
           ).counts.nodesWritten
       }
-      let entries = (0..<90).flatMap { i in (0...i).map { engine.tensor.entry(i, $0, 0, 0) } }
+      let entries = (0..<90).flatMap { i in
+        (0...i).flatMap { j in engine.tensor.entries.map { engine.tensor.entry(i, j, $0.0, $0.1) } }
+      }
       return (engine.outputs, engine.network.hiddenWeights, engine.firingSet, entries, changed)
     }
     for run in runs.dropFirst() {

@@ -136,4 +136,21 @@ import Testing
     history.append([1, 2, 3], decay: 0.9, carry: 0.5)
     #expect(excess(history, age: 1, firing: 3) == 0 && excess(history, age: 2, firing: 3) == .infinity)
   }
+  /// Every step that is kept, the last among them, is read as it was appended.
+  @Test(arguments: [1, 3, 20]) func stepsAreKept(outputs: Int) {
+    var random = SeededGenerator(seed: UInt64(outputs))
+    let stride = outputs == 1 ? 1 : Matrix.stride(columns: outputs)
+    var history = StepHistory(points: 5, outputs: outputs, stride: stride)
+    let steps = steps(20, points: 5, outputs: outputs, &random)
+    for (k, step) in steps.enumerated() {
+      history.append(step, decay: 0, carry: 0)
+      history.withView { view in
+        for old in max(0, k + 1 - StepHistory.capacity)...k {
+          let rows = view.rows(old + 1, points: 5, outputs: outputs)
+          let kept = (0..<5).flatMap { i in (0..<outputs).map { rows[i, $0] } }
+          #expect(kept == steps[old], "step \(old) after \(k)")
+        }
+      }
+    }
+  }
 }

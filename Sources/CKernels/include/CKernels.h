@@ -126,10 +126,6 @@ typedef struct {
 /// step that they were measured beside, each takes its multiple of that and its turn, but no more than its length.
 firetree_progress firetree_sum_steps(const float *measures, float taken, size_t now, size_t age);
 
-/// `result[k] = factor * column[points[k] * stride]`.
-void firetree_gather(const float *column, size_t stride, const uint16_t *points, size_t count, float factor,
-                     float *result);
-
 /// `coefficients[k] = alpha[k] + shares[k]` for k < `firing`, `alpha[k]` for the others below `support`; returns the sum
 /// of the magnitudes of all that was added.
 float firetree_sum_coefficients(const float *alpha, const float *shares, size_t firing, size_t support,

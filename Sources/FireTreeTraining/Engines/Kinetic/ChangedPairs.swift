@@ -3,13 +3,18 @@ import FireTreeCore
 /// The pairs of all shards that changed state in a step, in the order of their points.
 ///
 /// One after another then changes the same row of the co-firing tensor, and the same columns of other rows, which stay in the
-/// cache; in the order of neurons, each would fetch them anew. Pairs of a point are in the order of neurons.
+/// cache; in the order of neurons, each would fetch them anew. Pairs of a point are in the order of shards, and of a shard in
+/// that in which they were found, whatever the threads.
 struct ChangedPairs {
-  /// A pair, with where the points of its neuron are and its output weights.
+  /// A pair, as in `PatternChanges.Pair`, with the points of its neuron and its output weights.
   private struct Entry {
     var points: UnsafePointer<UInt16>
     var weights: UnsafePointer<Float>
-    var pair: PatternChanges.Pair
+    var staying: UInt16
+    var group: UInt16
+    var position: UInt16
+    var point: UInt16
+    var begins: Bool
   }
 
   private let entries: UnsafeMutableBufferPointer<Entry>
@@ -36,13 +41,17 @@ struct ChangedPairs {
     guard let part = parts.first else { return body() }
     part.points.withUnsafeBufferPointer { points in
       part.weights.withUnsafeBufferPointer { weights in
-        if let points = points.baseAddress, let weights = weights.baseAddress {
-          for pair in part.pairs {
-            let place = starts[Int(pair.point)]
-            starts[Int(pair.point)] = place + 1
-            (entries.baseAddress.unsafelyUnwrapped + place).initialize(
-              to: Entry(points: points + Int(pair.start), weights: weights + Int(pair.weights), pair: pair))
+        for pair in part.pairs {
+          guard let points = points.baseAddress, let weights = weights.baseAddress else {
+            preconditionFailure("a pair has points and weights")
           }
+          let place = starts[Int(pair.point)]
+          starts[Int(pair.point)] = place + 1
+          entries.initializeElement(
+            at: place,
+            to: Entry(
+              points: points + Int(pair.start), weights: weights + Int(pair.weights), staying: pair.staying,
+              group: pair.group, position: pair.position, point: pair.point, begins: pair.begins))
         }
         fill(entries, with: parts.dropFirst(), &starts, body)
       }
@@ -59,19 +68,19 @@ struct ChangedPairs {
     for k in entries.indices {
       if k + Self.lookAhead < entries.count {
         let next = entries[k + Self.lookAhead]
-        Kernels.prefetch(next.points, count: Int(next.pair.staying))
+        Kernels.prefetch(next.points, count: Int(next.staying))
       }
       if k + 1 < entries.count {
         let next = entries[k + 1]
-        rows.prefetch(Int(next.pair.point), with: next.points, count: Int(next.pair.staying))
+        rows.prefetch(Int(next.point), with: next.points, count: Int(next.staying))
       }
-      let (pair, points) = (entries[k].pair, entries[k].points)
-      let point = Int(pair.point)
+      let entry = entries[k]
+      let point = Int(entry.point)
       guard point < rows.range.upperBound else { return }
-      rows.begin(entries[k].weights, sign: pair.begins ? 1 : -1)
+      rows.begin(entry.weights, sign: entry.begins ? 1 : -1)
       rows.add(point)
-      rows.add(point, with: points, count: Int(pair.staying))
-      rows.add(point, with: points + Int(pair.group), count: Int(pair.position))
+      rows.add(point, with: entry.points, count: Int(entry.staying))
+      rows.add(point, with: entry.points + Int(entry.group), count: Int(entry.position))
     }
   }
 }

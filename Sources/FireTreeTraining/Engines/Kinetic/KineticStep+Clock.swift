@@ -184,14 +184,7 @@ extension KineticStep {
   ) {
     let weights = outputWeights.row(neuron)
     let rows = impulses.history.rows(t, points: gram.rows, outputs: outputWeights.columns)
-    if outputWeights.columns == 1 {
-      Kernels.gather(
-        rows.base, stride: rows.stride, points: points, count: count, factor: weights[0] * -outputScale,
-        into: result)
-    } else {
-      Kernels.shortProducts(
-        weights, with: rows, rows: points, count: count, scale: -outputScale, into: result)
-    }
+    Kernels.shortProducts(weights, with: rows, rows: points, count: count, scale: -outputScale, into: result)
   }
 
   /// What is left of a velocity decays in the last steps; returns how far it carries in all of them, and in the last.

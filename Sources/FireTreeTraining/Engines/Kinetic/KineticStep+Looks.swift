@@ -2,7 +2,7 @@ import CorrelationTrees
 import FireTreeCore
 
 // The looks at a shard's neurons, one after the other. What a look reads lies anywhere in memory, so it is asked for some looks
-// before: where a list starts, with the neuron, then the rest.
+// before: where a list starts, with the neuron and its output weights, then the rest.
 extension KineticStep {
   /// How many looks ahead lists are asked for.
   private static let looksAhead = 6

@@ -54,9 +54,11 @@ struct PatternChanges: Sendable {
       group += changing.count
     }
     weights.append(contentsOf: own)
-    points.append(contentsOf: staying)
-    points.append(contentsOf: ceasing)
-    points.append(contentsOf: beginning)
+    if ceasing.count + beginning.count > 0 {
+      points.append(contentsOf: staying)
+      points.append(contentsOf: ceasing)
+      points.append(contentsOf: beginning)
+    }
     counts.append(Int32(new.count))
     corrections.append(contentsOf: new)
     firingDifference += beginning.count - ceasing.count

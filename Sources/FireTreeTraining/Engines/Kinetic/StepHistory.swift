@@ -210,7 +210,7 @@ package struct StepHistory: Sendable {
     }
 
     /// Step `t` as rows of all points (n x C).
-    func rows(_ t: Int, points: Int, outputs: Int) -> MatrixView {
+    package func rows(_ t: Int, points: Int, outputs: Int) -> MatrixView {
       t == now
         ? MatrixView(base: latest, rows: points, columns: outputs, stride: stride)
         : MatrixView(
