@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Glibc
 
 /// Zeroed floats on a 64-byte boundary, the storage of matrices and trees.
 ///
@@ -23,29 +17,33 @@ public final class AlignedBuffer: @unchecked Sendable {
   /// Large pages, and the size from which on a buffer starts on one.
   private static let hugePage = 2 << 20
 
-  /// Precondition: the memory can be had. Plan large allocations with `ByteCount` first.
-  public init(count: Int) {
+  /// The way to memory that grows with the data, the width or the classes.
+  ///
+  /// Throws a usage error that names the bytes when they cannot be had, or are more than is available: a system that
+  /// promises more than it has ends the process later. Precondition: `count` is at least 0.
+  public init(count: Int) throws(FireTreeError) {
     precondition(count >= 0, "a buffer cannot have \(count) elements")
-    let size = count * MemoryLayout<Float>.stride
-    let alignment = size >= Self.hugePage ? Self.hugePage : Self.alignment
-    guard let allocation = calloc(size + alignment, 1) else {
-      preconditionFailure("no memory for a buffer of \(size) bytes")
-    }
+    let size = ByteCount(MemoryLayout<Float>.stride) * count
+    let alignment = size.bytes >= Self.hugePage ? Self.hugePage : Self.alignment
+    let total = size + ByteCount(alignment)
+    guard total < ByteCount(.max), Memory.isAvailable(total), let allocation = calloc(total.bytes, 1)
+    else { throw Memory.refusal(of: size) }
     self.allocation = allocation
     let start = allocation.alignedUp(toMultipleOf: alignment)
-    #if os(Linux)
-      // Rows of weights and of Gram matrices are visited at random; large pages spare most of the address
-      // translation.
-      if size >= Self.hugePage { madvise(start, size, Int32(MADV_HUGEPAGE)) }
-    #endif
+    // Rows of weights and of Gram matrices are visited at random; large pages spare most of the address translation.
+    if size.bytes >= Self.hugePage { madvise(start, size.bytes, Int32(MADV_HUGEPAGE)) }
     self.base = start.bindMemory(to: Float.self, capacity: count)
     self.count = count
   }
 
+  /// A buffer whose size does not grow with the input. Without memory for it the process ends (`Memory.end`).
+  public static func fixed(count: Int) -> AlignedBuffer { Memory.demand(try AlignedBuffer(count: count)) }
+
   deinit { free(allocation) }
 
-  public func copy() -> AlignedBuffer {
-    let other = AlignedBuffer(count: count)
+  /// Throws a usage error when there is no memory for it.
+  public func copy() throws(FireTreeError) -> AlignedBuffer {
+    let other = try AlignedBuffer(count: count)
     other.base.update(from: base, count: count)
     return other
   }

@@ -47,11 +47,13 @@ public enum DataPoints: Sendable, Equatable {
     }
   }
 
-  /// The points in `range`, copied.
+  /// The points in `range`, copied. Throws a usage error when there is no memory for it.
   public subscript(range: Range<Int>) -> DataPoints {
-    switch self {
-    case .dense(let matrix): .dense(matrix.rows(range))
-    case .sparse(let rows): .sparse(rows.rows(range))
+    get throws(FireTreeError) {
+      switch self {
+      case .dense(let matrix): .dense(try matrix.rows(range))
+      case .sparse(let rows): .sparse(rows.rows(range))
+      }
     }
   }
 
@@ -172,9 +174,9 @@ public enum DataPoints: Sendable, Equatable {
     }
   }
 
-  /// G = X X^T (n x n). Complexity: 2 n nnz flops.
-  public func gramMatrix(workers: Workers) -> Matrix {
-    var gram = Matrix(rows: count, columns: count)
+  /// G = X X^T (n x n). Throws a usage error when there is no memory for it. Complexity: 2 n nnz flops.
+  public func gramMatrix(workers: Workers) throws(FireTreeError) -> Matrix {
+    var gram = try Matrix(allocating: count, by: count)
     let tiles = tiles
     gram.withMutableView { gram in
       workers.forEachShard(of: tiles.count) { tile in
@@ -185,8 +187,10 @@ public enum DataPoints: Sendable, Equatable {
             LinearAlgebra.multiply($0.rows(tiles[tile]), $0, transposing: .right, into: rows)
           }
         case .sparse(let sparse):
-          let dense = sparse.rows(tiles[tile]).dense()
-          dense.withView { correlate($0, points: 0..<count, into: rows) }
+          Scratch.withMatrix(rows: rows.rows, columns: dimension) { dense in
+            sparse.expand(tiles[tile], into: dense)
+            correlate(dense.view, points: 0..<count, into: rows)
+          }
         }
       }
     }

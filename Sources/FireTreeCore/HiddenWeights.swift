@@ -86,12 +86,14 @@ public enum HiddenWeights: Sendable, Equatable {
     }
   }
 
-  /// Every weight (m x d). Seeded weights are computed, in parallel; plan their memory with `ByteCount.matrix` first.
-  public func materialized(workers: Workers = .all) -> Matrix {
+  /// Every weight (m x d). Seeded weights are computed, in parallel.
+  ///
+  /// Throws a usage error when there is no memory for them.
+  public func materialized(workers: Workers = .all) throws(FireTreeError) -> Matrix {
     switch self {
     case .stored(let matrix): return matrix
     case .seeded(let weights):
-      var result = Matrix(rows: weights.rows, columns: weights.columns)
+      var result = try Matrix(allocating: weights.rows, by: weights.columns)
       let shards = Tiles.neuronShards(of: weights.rows)
       result.withMutableView { result in
         workers.forEachShard(of: shards.count) { weights.generate(shards[$0], into: result.rows(shards[$0])) }
@@ -100,11 +102,12 @@ public enum HiddenWeights: Sendable, Equatable {
     }
   }
 
-  /// Calls `body` with all weights, to change them in place; seeded weights become stored ones before.
+  /// Calls `body` with all weights, to change them in place; seeded weights become stored ones before, and without
+  /// memory for them the process ends (`Memory.end`): where they may be seeded, take `materialized` first.
   public mutating func withMutableView<Result>(
     workers: Workers = .all, _ body: (MutableMatrixView) -> Result
   ) -> Result {
-    var matrix = materialized(workers: workers)
+    var matrix = Memory.demand(try materialized(workers: workers))
     self = .stored(Matrix(rows: 0, columns: 0))  // so that the matrix is unique and not copied
     defer { self = .stored(matrix) }
     return matrix.withMutableView(body)

@@ -10,15 +10,24 @@ public struct Matrix: Sendable {
   public let stride: Int
   private var buffer: AlignedBuffer
 
-  /// A matrix of zeros.
+  /// A matrix of zeros of any size: the one to take where a size grows with the data, the width or the classes.
   ///
-  /// Precondition: both sizes are at least 0 and the memory can be had (see `ByteCount.matrix`).
-  public init(rows: Int, columns: Int) {
+  /// Throws a usage error that names the bytes when there is no memory for them. Precondition: both sizes are at least 0.
+  public init(allocating rows: Int, by columns: Int) throws(FireTreeError) {
     precondition(rows >= 0 && columns >= 0, "a matrix cannot be \(rows) x \(columns)")
+    let size = ByteCount.matrix(rows: rows, columns: columns)
+    guard size < ByteCount(.max) else { throw Memory.refusal(of: size) }
     self.rows = rows
     self.columns = columns
     self.stride = Self.stride(columns: columns)
-    self.buffer = AlignedBuffer(count: rows * stride)
+    self.buffer = try AlignedBuffer(count: rows * stride)
+  }
+
+  /// A matrix of zeros whose size does not grow with the input. Without memory for it the process ends (`Memory.end`).
+  ///
+  /// Precondition: both sizes are at least 0.
+  public init(rows: Int, columns: Int) {
+    self = Memory.demand(try Matrix(allocating: rows, by: columns))
   }
 
   /// Precondition: all rows have the same length.
@@ -51,9 +60,9 @@ public struct Matrix: Sendable {
     return Array(UnsafeBufferPointer(start: buffer.base + row * stride, count: columns))
   }
 
-  /// The rows in `range`, copied into a matrix of their own.
-  public func rows(_ range: Range<Int>) -> Matrix {
-    var result = Matrix(rows: range.count, columns: columns)
+  /// The rows in `range`, copied into a matrix of their own. Throws a usage error when there is no memory for it.
+  public func rows(_ range: Range<Int>) throws(FireTreeError) -> Matrix {
+    var result = try Matrix(allocating: range.count, by: columns)
     withView { source in result.withMutableView { $0.copy(source.rows(range)) } }
     return result
   }
@@ -90,8 +99,15 @@ public struct Matrix: Sendable {
     a.withView { a in b.withView { b in body(a, b) } }
   }
 
+  /// Gives the matrix memory of its own, so that no later change has to copy it and end the process without memory.
+  ///
+  /// Throws a usage error when there is none. Complexity: O(rows columns) when the memory is shared, O(1) otherwise.
+  public mutating func unshare() throws(FireTreeError) {
+    if !isKnownUniquelyReferenced(&buffer) { buffer = try buffer.copy() }
+  }
+
   private mutating func makeUnique() {
-    if !isKnownUniquelyReferenced(&buffer) { buffer = buffer.copy() }
+    if !isKnownUniquelyReferenced(&buffer) { buffer = Memory.demand(try buffer.copy()) }
   }
 }
 
@@ -111,9 +127,11 @@ extension Matrix: Equatable {
 }
 
 extension Matrix {
-  /// The same elements in memory of their own, which the threads that copy them place. Complexity: O(rows columns).
-  package func copied(tiles: Tiles, workers: Workers) -> Matrix {
-    var copy = Matrix(rows: rows, columns: columns)
+  /// The same elements in memory of their own, which the threads that copy them place.
+  ///
+  /// Throws a usage error when there is none. Complexity: O(rows columns).
+  package func copied(tiles: Tiles, workers: Workers) throws(FireTreeError) -> Matrix {
+    var copy = try Matrix(allocating: rows, by: columns)
     withView { view in
       copy.withMutableView { copy in
         workers.forEachShard(of: tiles.count) { copy.rows(tiles[$0]).copy(view.rows(tiles[$0])) }

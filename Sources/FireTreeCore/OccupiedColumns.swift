@@ -12,8 +12,8 @@ public struct OccupiedColumns: Sendable {
   /// d.
   private let dimension: Int
 
-  /// Complexity: O(n d) for dense points.
-  public init(of points: DataPoints) {
+  /// Throws a usage error when there is no memory for a copy. Complexity: O(n d) for dense points.
+  public init(of points: DataPoints) throws(FireTreeError) {
     dimension = points.dimension
     guard case .dense(let matrix) = points else {
       (self.points, columns) = (points, nil)
@@ -30,7 +30,7 @@ public struct OccupiedColumns: Sendable {
       (self.points, self.columns) = (points, nil)
       return
     }
-    var narrow = Matrix(rows: matrix.rows, columns: columns.count)
+    var narrow = try Matrix(allocating: matrix.rows, by: columns.count)
     matrix.withView { view in narrow.withMutableView { view.gather(columns, into: $0) } }
     (self.points, self.columns) = (.dense(narrow), columns)
   }

@@ -1,21 +1,19 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Glibc
 
 /// Working memory of one shard: allocated once before its loop, not initialised, not shared.
 public enum Scratch {
   /// Calls `body` with an uninitialised matrix whose rows start on 64-byte boundaries.
+  ///
+  /// Without memory for it the process ends (`Memory.end`): a tile is small, and shards cannot throw.
   public static func withMatrix<Result, Failure: Error>(
     rows: Int, columns: Int, _ body: (MutableMatrixView) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     let stride = Matrix.stride(columns: columns)
-    let memory = UnsafeMutableRawPointer.allocate(
-      byteCount: max(rows * stride, 1) * MemoryLayout<Float>.stride, alignment: AlignedBuffer.alignment)
-    defer { memory.deallocate() }
+    let size = ByteCount.matrix(rows: max(rows, 1), columns: max(columns, 1))
+    guard size < ByteCount(.max), let memory = aligned_alloc(AlignedBuffer.alignment, size.bytes) else {
+      Memory.end(Memory.refusal(of: size))
+    }
+    defer { free(memory) }
     let base = memory.bindMemory(to: Float.self, capacity: max(rows * stride, 1))
     return try body(MutableMatrixView(base: base, rows: rows, columns: columns, stride: stride))
   }

@@ -42,17 +42,21 @@ public struct SparseRows: Sendable, Equatable {
       * (MemoryLayout<Int32>.stride + MemoryLayout<Float>.stride)
   }
 
-  /// The same rows, every element stored.
-  public func dense() -> Matrix {
-    var result = Matrix(rows: rows, columns: columns)
-    result.withMutableView { result in
-      for row in 0..<rows {
-        for position in offsets[row]..<offsets[row + 1] {
-          result[row, Int(columnIndices[position])] = values[position]
-        }
+  /// The same rows, every element stored. Throws a usage error when there is no memory for them.
+  public func dense() throws(FireTreeError) -> Matrix {
+    var result = try Matrix(allocating: rows, by: columns)
+    result.withMutableView { expand(0..<rows, into: $0) }
+    return result
+  }
+
+  /// Writes the rows in `range` into `result`, every element.
+  func expand(_ range: Range<Int>, into result: MutableMatrixView) {
+    result.fill(0)
+    for (slot, row) in range.enumerated() {
+      for position in offsets[row]..<offsets[row + 1] {
+        result[slot, Int(columnIndices[position])] = values[position]
       }
     }
-    return result
   }
 
   /// The rows in `range`.

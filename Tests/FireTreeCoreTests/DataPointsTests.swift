@@ -24,7 +24,7 @@ import Testing
 
   /// Leaving out the columns that are 0 in all points changes no correlation (whole numbers), whichever they are.
   @Test(arguments: [1, 16, 40, 300], [0, 1, 7, 300])
-  func productsOverOccupiedColumnsAreThoseOverAll(dimension: Int, points: Int) {
+  func productsOverOccupiedColumnsAreThoseOverAll(dimension: Int, points: Int) throws {
     for empty in [0, 1, dimension / 3, dimension - 1, dimension] where empty <= dimension {
       var random = SeededGenerator(seed: UInt64(dimension * 1000 + points * 3 + empty))
       var x = random.wholeMatrix(rows: points, columns: dimension, range: -1...1)
@@ -32,7 +32,7 @@ import Testing
         for i in 0..<points { x[i, column] = 0 }
       }
       for points in [DataPoints.dense(x), .sparse(x.sparse)] {
-        let occupied = OccupiedColumns(of: points)
+        let occupied = try OccupiedColumns(of: points)
         #expect(occupied.count <= dimension)
         if case .dense = points, empty >= 20 { #expect(occupied.count <= dimension - empty) }
         for neurons in [0, 1, 5, 130] {
@@ -76,7 +76,7 @@ import Testing
     }
   }
 
-  @Test func replacingAPointTouchesNoOther() {
+  @Test func replacingAPointTouchesNoOther() throws {
     var random = SeededGenerator(seed: 1)
     let x = random.wholeMatrix(rows: 5, columns: 6, range: -1...1)
     for original in [DataPoints.dense(x), .sparse(x.sparse)] {
@@ -87,7 +87,7 @@ import Testing
           for i in 0..<5 { #expect(points.point(i) == (i == index ? replacement : x.row(i))) }
         }
       }
-      #expect(original[1..<3].point(1) == x.row(2))
+      #expect(try original[1..<3].point(1) == x.row(2))
     }
   }
 }

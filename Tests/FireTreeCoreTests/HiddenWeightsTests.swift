@@ -37,13 +37,13 @@ import Testing
 
   @Test(arguments: shapes, [false, true]) func everyTileHasTheBitsOfThePlainLoop(
     shape: (Int, Int, Int), isSparse: Bool
-  ) {
+  ) throws {
     let seeded = Self.weights(shape.0, shape.1, shape.2, isSparse: isSparse)
     let expected = Self.expected(seeded)
     let weights = HiddenWeights.seeded(seeded)
     #expect(weights.rows == shape.0 && weights.columns == shape.1 && weights.form == .seeded)
     for threads in 1...3 {
-      #expect(weights.materialized(workers: Workers(threads: threads)).elements == expected)
+      #expect(try weights.materialized(workers: Workers(threads: threads)).elements == expected)
     }
     for size in [1, 3, 16, 64, 256] {
       let tiles = Tiles(of: shape.0, size: size)
@@ -54,10 +54,10 @@ import Testing
     }
   }
 
-  @Test(arguments: shapes) func chosenRowsOfBothForms(shape: (Int, Int, Int)) {
+  @Test(arguments: shapes) func chosenRowsOfBothForms(shape: (Int, Int, Int)) throws {
     let seeded = HiddenWeights.seeded(Self.weights(shape.0, shape.1, shape.2, isSparse: false))
-    let stored = HiddenWeights.stored(seeded.materialized())
-    let expected = stored.materialized().elements
+    let stored = HiddenWeights.stored(try seeded.materialized())
+    let expected = try stored.materialized().elements
     var random = SeededGenerator(seed: 3)
     let some = (0..<Int32(shape.0)).filter { _ in Bool.random(using: &random) }
     for chosen in [some, Array(0..<Int32(shape.0)), [], [Int32(shape.0 - 1)]] {
@@ -73,7 +73,7 @@ import Testing
       }
     }
     #expect(seeded.norms(workers: Workers(threads: 2)) == stored.norms(workers: Workers(threads: 1)))
-    #expect(stored.norms() == DataPoints.dense(stored.materialized()).norms())
+    #expect(try stored.norms() == DataPoints.dense(stored.materialized()).norms())
   }
 
   private static func row(_ row: Int, of view: MatrixView) -> [Float] {
@@ -93,11 +93,11 @@ import Testing
     #expect(weights.withTile(9_999_999..<10_000_000) { Self.row(0, of: $0) } == expected)
   }
 
-  @Test func changingSeededWeightsStoresThem() {
+  @Test func changingSeededWeightsStoresThem() throws {
     let seeded = HiddenWeights.seeded(Self.weights(17, 33, 40, isSparse: false))
     var changed = seeded
     changed.withMutableView { $0[3, 4] = 100 }
-    var expected = seeded.materialized()
+    var expected = try seeded.materialized()
     expected[3, 4] = 100
     #expect(changed == .stored(expected) && seeded.form == .seeded)
   }

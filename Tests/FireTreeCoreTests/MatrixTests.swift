@@ -5,7 +5,7 @@ import Testing
 @Suite struct MatrixTests {
   static let sizes = [0, 1, 2, 3, 7, 15, 16, 17, 31, 33]
 
-  @Test func rowsStartOnCacheLinesAndCopiesAreIndependent() {
+  @Test func rowsStartOnCacheLinesAndCopiesAreIndependent() throws {
     var a = Matrix([[1, 2, 3], [4, 5, 6]])
     let b = a
     a[1, 2] = 7
@@ -13,7 +13,30 @@ import Testing
     a.withView { view in
       #expect(Int(bitPattern: view.row(1)) % 64 == 0 && view.stride == 16)
     }
-    #expect(a.rows(1..<2).row(0) == [4, 5, 7])
+    #expect(try a.rows(1..<2).row(0) == [4, 5, 7])
+  }
+
+  /// Sizes that overflow, that no address space has, and that this machine has not.
+  @Test(arguments: [(Int.max, Int.max), (1 << 40, 1 << 40), (1 << 20, 1 << 26), (1 << 24, 1 << 20)])
+  func memoryThatCannotBeHadIsRefused(rows: Int, columns: Int) {
+    let bytes = ByteCount.matrix(rows: rows, columns: columns)
+    let expectsLine: (FireTreeError?) -> Bool = {
+      $0?.kind == .usage && $0?.reason.hasPrefix("no memory for \(bytes): this machine has ") == true
+    }
+    let matrix = #expect(throws: FireTreeError.self) { try Matrix(allocating: rows, by: columns) }
+    #expect(expectsLine(matrix), "\(String(describing: matrix))")
+    guard bytes.bytes < .max else { return }
+    let buffer = #expect(throws: FireTreeError.self) { try AlignedBuffer(count: bytes.bytes / 4) }
+    #expect(expectsLine(buffer), "\(String(describing: buffer))")
+  }
+
+  @Test func unsharedMatricesAreIndependent() throws {
+    let a = Matrix([[1, 2]])
+    var b = a
+    try b.unshare()
+    let before = b.withView { $0.base }
+    b[0, 0] = 3
+    #expect(b.withView { $0.base } == before && a[0, 0] == 1 && b.row(0) == [3, 2])
   }
 
   @Test(arguments: sizes, sizes)

@@ -51,7 +51,7 @@ enum Sample {
     #expect(read == model)
     #expect(read.threshold.sign == model.threshold.sign)
     // The padding of the rows is zero again.
-    read.weights.materialized().withView { view in
+    try read.weights.materialized().withView { view in
       let padding = (0..<view.rows).flatMap { row in (view.columns..<view.stride).map { view.row(row)[$0] } }
       #expect(padding.allSatisfy { $0 == 0 })
     }

@@ -73,7 +73,7 @@ import Testing
 
   @Test func sparseAndDenseGiveTheSame() throws {
     guard case .sparse(let rows) = sparse.features else { return }
-    let dense = Dataset(source: "", kind: .sparse, features: .dense(rows.dense()), target: nil)
+    let dense = Dataset(source: "", kind: .sparse, features: .dense(try rows.dense()), target: nil)
     for appendsConstant in [false, true] {
       for unitNorm in [false, true] {
         let options = PreprocessingOptions(appendsConstant: appendsConstant, unitNorm: unitNorm)

@@ -228,7 +228,7 @@ private struct RawTensor {
     let folder = try TestFolder()
     try model.write(to: folder["full"], fullWeights: true)
     var stored = model
-    stored.weights = .stored(model.weights.materialized())
+    stored.weights = .stored(try model.weights.materialized())
     try stored.write(to: folder["stored"])
     #expect(try folder.read("full") == folder.read("stored"))
     try stored.write(to: folder["again"], fullWeights: true)

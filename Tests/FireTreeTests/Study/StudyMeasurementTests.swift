@@ -28,10 +28,11 @@ import Testing
   }
 
   /// Unit vectors and labels that are functions of seed and place alone.
-  @Test func instances() {
+  @Test func instances() throws {
     let one = StudyInstance(points: 5, dimension: 7, neurons: 10, settings)
     let more = StudyInstance(points: 9, dimension: 7, neurons: 10, settings)
-    #expect(more.points[0..<5] == one.points && more.targets.rows(0..<5) == one.targets)
+    #expect(try more.points[0..<5] == one.points)
+    #expect(try more.targets.rows(0..<5) == one.targets)
     #expect(one.points.norms().allSatisfy { abs($0 - 1) < 1e-6 })
     #expect((0..<5).allSatisfy { abs(one.targets[$0, 0]) == 1 })
     let data = StudyData(
