@@ -81,7 +81,8 @@ public struct Dataset: Sendable {
 
   private func part(_ range: Range<Int>) -> Dataset {
     Dataset(
-      source: source, kind: kind, features: features[range], target: target?[range], schema: schema,
+      source: source, kind: kind, features: Memory.demand(try features[range]), target: target?[range],
+      schema: schema,
       notes: notes)
   }
 }

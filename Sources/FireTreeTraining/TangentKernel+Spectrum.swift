@@ -26,7 +26,7 @@ extension TangentKernel {
   public func matrix() -> SymmetricMatrix {
     let outputs = outputWeights.columns
     var kernel = SymmetricMatrix(order: points.count * outputs)
-    let gram = points.gramMatrix(workers: workers)
+    let gram = Memory.demand(try points.gramMatrix(workers: workers))
     let scale = 1 / Double(outputWeights.rows)
     for shard in firing.shards {
       for (k, neuron) in shard.neurons.enumerated() {
@@ -57,7 +57,7 @@ extension TangentKernel {
   ///
   /// Complexity: O(n nnz) and n^2 / 2 evaluations of `NormalDistribution.jointTail`.
   public static func expected(points: DataPoints, threshold: Float, workers: Workers) -> SymmetricMatrix {
-    let gram = points.gramMatrix(workers: workers)
+    let gram = Memory.demand(try points.gramMatrix(workers: workers))
     let norms = (0..<points.count).map { Double(gram[$0, $0]).squareRoot() }
     let b = Double(threshold)
     let rows = workers.map(shards: points.count) { i in

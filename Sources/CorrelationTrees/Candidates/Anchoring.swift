@@ -19,7 +19,7 @@ public struct Anchoring: Sendable {
 
   public init(points: DataPoints, threshold: Float) {
     self.threshold = threshold
-    self.points = OccupiedColumns(of: points)
+    self.points = Memory.demand(try OccupiedColumns(of: points))
     let u = 0x1p-24 * Float(points.dimension + 4)
     rounding = 2 * u / max(1 - u, 0.5)
     let inflation = 1 + rounding

@@ -19,7 +19,7 @@ struct ListArena: Sendable {
   @usableFromInline static let header = 2
 
   let planes: Int
-  private var buffer = AlignedBuffer(count: line)
+  private var buffer = AlignedBuffer.fixed(count: line)
   private var used = line
   private var waste = 0
 
@@ -42,7 +42,7 @@ struct ListArena: Sendable {
   }
 
   mutating func makeUnique() {
-    if !isKnownUniquelyReferenced(&buffer) { move(to: AlignedBuffer(count: buffer.count)) }
+    if !isKnownUniquelyReferenced(&buffer) { move(to: Memory.demand(try AlignedBuffer(count: buffer.count))) }
   }
 
   /// Sets the count of a list, which loses its contents, and gives it a place where it fits.
@@ -81,7 +81,8 @@ struct ListArena: Sendable {
 
   private mutating func reserve(_ count: Int) {
     guard count > buffer.count else { return }
-    move(to: AlignedBuffer(count: max(count, buffer.count + buffer.count / 2)))
+    let grown = max(count, buffer.count + buffer.count / 2)
+    move(to: Memory.demand(try AlignedBuffer(count: grown)))
   }
 
   private mutating func move(to other: AlignedBuffer) {
@@ -91,7 +92,7 @@ struct ListArena: Sendable {
 
   /// Moves all lists together, in their order.
   private mutating func pack(_ places: inout [UInt32]) {
-    let packed = AlignedBuffer(count: max(used - waste, Self.line))
+    let packed = Memory.demand(try AlignedBuffer(count: max(used - waste, Self.line)))
     var next = Self.line
     for list in places.indices where places[list] > 0 {
       let size = size(capacity: capacity(at: places[list]))

@@ -34,7 +34,7 @@ struct AnchoredWeights: Sendable {
       rows = .seeded(weights)
       planes = Planes(alpha: 0, beta: usesVelocity ? 1 : nil)
     } else {
-      rows = .stored(network.weights.materialized(workers: workers))
+      rows = .stored(Memory.demand(try network.weights.materialized(workers: workers)))
       planes = Planes(alpha: nil, beta: usesVelocity ? 0 : nil)
     }
     combinations =
@@ -142,7 +142,7 @@ struct AnchoredWeights: Sendable {
     let tiles = Tiles.neuronShards(of: neuronCount)
     // Copied here by all threads, rather than by the first write.
     if case .stored(let matrix) = rows {
-      anchors.rows = .stored(matrix.copied(tiles: tiles, workers: workers))
+      anchors.rows = .stored(Memory.demand(try matrix.copied(tiles: tiles, workers: workers)))
     }
     let shards = anchors.withView { anchors in
       workers.map(shards: tiles.count) { index in

@@ -32,7 +32,7 @@ package struct HardnessStudy: Study {
           guard let instance = instances.first(where: { $0.name == name.rawValue }) else { return [] }
           return try DetectorKind.allCases.map { kind in
             try DetectorTiming(
-              kind, weights: instance.weights, changed: instance.movedWeights.rows(0..<min(64, vectors)),
+              kind, weights: instance.weights, changed: try instance.movedWeights.rows(0..<min(64, vectors)),
               points: .dense(instance.points), bound: instance.bound, workers: settings.workers
             ).fields
           }

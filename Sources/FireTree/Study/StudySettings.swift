@@ -89,8 +89,8 @@ package struct StudyInstance: Sendable {
   package init(points n: Int, dimension: Int, neurons: Int, _ settings: StudySettings, usesData: Bool = true)
   {
     if usesData, let data = settings.data {
-      points = data.points[0..<n]
-      targets = data.targets.rows(0..<n)
+      points = Memory.demand(try data.points[0..<n])
+      targets = Memory.demand(try data.targets.rows(0..<n))
     } else {
       points = .dense(Self.directions(n, dimension, seed: settings.seed, stream: 16))
       var signs = Matrix(rows: n, columns: 1)

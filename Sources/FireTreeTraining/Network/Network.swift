@@ -63,14 +63,14 @@ public struct Network: Sendable, Equatable {
     }
     let seeded = HiddenWeights.seeded(SeededWeights(seed: seed, rows: neurons, dimension: dimension))
     self.init(
-      weights: form == .seeded ? seeded : .stored(seeded.materialized(workers: workers)),
+      weights: form == .seeded ? seeded : .stored(Memory.demand(try seeded.materialized(workers: workers))),
       outputWeights: outputWeights, threshold: threshold)
   }
 
   /// W as a matrix (m x d), which seeded weights do not have: for them it is computed, O(m d) time and memory. Setting it
   /// makes the weights stored ones.
   public var hiddenWeights: Matrix {
-    get { weights.materialized() }
+    get { Memory.demand(try weights.materialized()) }
     set { weights = .stored(newValue) }
   }
 
@@ -86,8 +86,8 @@ public struct Network: Sendable, Equatable {
   /// The same network with stored weights. Complexity: O(1) when they are, O(m d) otherwise.
   public func storing(workers: Workers = .all) -> Network {
     Network(
-      weights: .stored(weights.materialized(workers: workers)), outputWeights: outputWeights,
-      threshold: threshold)
+      weights: .stored(Memory.demand(try weights.materialized(workers: workers))),
+      outputWeights: outputWeights, threshold: threshold)
   }
 
   /// f(x_i) for every point (n x C).

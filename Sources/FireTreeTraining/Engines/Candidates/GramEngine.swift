@@ -56,7 +56,7 @@ public struct GramEngine: TrainingEngine {
       points: points, threshold: network.threshold, workers: workers)
     momenta = [MomentumState](
       repeating: MomentumState(), count: optimizer.usesVelocity ? network.neuronCount : 0)
-    gram = points.gramMatrix(workers: workers)
+    gram = Memory.demand(try points.gramMatrix(workers: workers))
     var skins = SkinModel(
       points: points, threshold: network.threshold)
     skins.fixed = fixedSkin

@@ -43,7 +43,7 @@ package struct CoFiringTensor: Sendable {
     isNarrow = whole && width > 1
     stride = isNarrow ? Self.narrowStride(width: width) : width
     rowStarts = Self.rowStarts(points: points, stride: stride)
-    buffer = AlignedBuffer(count: rowStarts[points] / (isNarrow ? 2 : 1))
+    buffer = Memory.demand(try AlignedBuffer(count: rowStarts[points] / (isNarrow ? 2 : 1)))
   }
 
   /// Half a cache line, or whole ones.
@@ -87,7 +87,7 @@ package struct CoFiringTensor: Sendable {
   }
 
   private mutating func makeUnique() {
-    if !isKnownUniquelyReferenced(&buffer) { buffer = buffer.copy() }
+    if !isKnownUniquelyReferenced(&buffer) { buffer = Memory.demand(try buffer.copy()) }
   }
 
   /// Sees to it that numbers can grow by as many neurons as begin to fire on each point (n) before the next call.
@@ -107,7 +107,7 @@ package struct CoFiringTensor: Sendable {
     let narrow = self
     (isNarrow, stride) = (false, width)
     rowStarts = Self.rowStarts(points: points, stride: stride)
-    buffer = AlignedBuffer(count: rowStarts[points])
+    buffer = Memory.demand(try AlignedBuffer(count: rowStarts[points]))
     for j in 0..<points {
       for i in 0...j {
         let (old, new) = (narrow.place(i, j), place(i, j))
@@ -203,7 +203,8 @@ extension CoFiringTensor {
         Int(Double(tensor.points) * (Double(k) / Double(workers.threads)).squareRoot())
       }
       let end = worker + 1 == workers.threads ? tensor.points : border(worker + 1)
-      let (block, shortBlock) = (AlignedBuffer(count: tensor.width), AlignedBuffer(count: tensor.stride))
+      let block = AlignedBuffer.fixed(count: tensor.width)
+      let shortBlock = AlignedBuffer.fixed(count: tensor.stride)
       withExtendedLifetime((block, shortBlock)) {
         body(
           Rows(

@@ -59,7 +59,7 @@ public struct KineticEngine: TrainingEngine {
     outputWeights = network.outputWeights
     threshold = network.threshold
     anchoring = Anchoring(points: points, threshold: threshold)
-    gram = points.gramMatrix(workers: workers)
+    gram = Memory.demand(try points.gramMatrix(workers: workers))
     // Far candidates cost memory and next to no time, so lists are long and neurons are rarely anchored.
     skins = SkinModel(
       points: points, threshold: threshold, candidateCost: 0.07, stretch: Self.candidateStretch)

@@ -62,7 +62,7 @@ package struct KineticNeurons: Sendable {
     precondition(
       MemoryLayout<KineticNeuron>.offset(of: \.decay) == Line.still
         && MemoryLayout<KineticNeuron>.size == Line.moving, "a neuron is kept as it is")
-    lines = AlignedBuffer(count: count * Line.size / MemoryLayout<Float>.stride)
+    lines = Memory.demand(try AlignedBuffer(count: count * Line.size / MemoryLayout<Float>.stride))
     countdowns = [KineticCountdown](repeating: KineticCountdown(), count: count)
     self.usesVelocity = usesVelocity
   }
@@ -138,7 +138,7 @@ package struct KineticNeurons: Sendable {
   }
 
   package mutating func withView<Result>(_ body: (View) -> Result) -> Result {
-    if !isKnownUniquelyReferenced(&lines) { lines = lines.copy() }
+    if !isKnownUniquelyReferenced(&lines) { lines = Memory.demand(try lines.copy()) }
     let (start, usesVelocity) = (UnsafeMutableRawPointer(lines.base), usesVelocity)
     return withExtendedLifetime(lines) {
       countdowns.withUnsafeMutableBufferPointer { countdowns in
