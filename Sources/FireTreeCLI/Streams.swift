@@ -1,13 +1,7 @@
 import FireTree
 
 // The C streams are globals that Swift cannot prove safe; the command uses them from one thread.
-#if canImport(Glibc)
-  @preconcurrency import Glibc
-#elseif canImport(Musl)
-  @preconcurrency import Musl
-#else
-  @preconcurrency import Darwin
-#endif
+@preconcurrency import Glibc
 
 /// Exit codes, in the sense of sysexits.h where there is one.
 enum ExitCodes {

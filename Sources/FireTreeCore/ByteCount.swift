@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Glibc
 
 /// A number of bytes that cannot overflow: sums and products saturate.
 ///
@@ -44,21 +38,19 @@ public struct ByteCount: Sendable, Comparable, CustomStringConvertible {
 
   /// The memory that this machine can give to this process now, without swapping.
   public static var available: ByteCount {
-    #if os(Linux)
-      if let file = fopen("/proc/meminfo", "r") {
-        defer { fclose(file) }
-        var line = [CChar](repeating: 0, count: 256)
-        let key = "MemAvailable:"
-        while fgets(&line, Int32(line.count), file) != nil {
-          let text = line.withUnsafeBufferPointer {
-            String(decoding: $0.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-          }
-          guard text.hasPrefix(key) else { continue }
-          let digits = text.dropFirst(key.count).drop { $0 == " " }.prefix { $0.isNumber }
-          if let kibibytes = Int(digits) { return ByteCount(1024) * kibibytes }
+    if let file = fopen("/proc/meminfo", "r") {
+      defer { fclose(file) }
+      var line = [CChar](repeating: 0, count: 256)
+      let key = "MemAvailable:"
+      while fgets(&line, Int32(line.count), file) != nil {
+        let text = line.withUnsafeBufferPointer {
+          String(decoding: $0.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
         }
+        guard text.hasPrefix(key) else { continue }
+        let digits = text.dropFirst(key.count).drop { $0 == " " }.prefix { $0.isNumber }
+        if let kibibytes = Int(digits) { return ByteCount(1024) * kibibytes }
       }
-    #endif
+    }
     return ByteCount(sysconf(Int32(_SC_PHYS_PAGES))) * sysconf(Int32(_SC_PAGESIZE))
   }
 

@@ -1,13 +1,6 @@
 import FireTreeCore
 import Synchronization
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Glibc
 
 /// An output file that appears under its name only when it is complete.
 ///
@@ -73,22 +66,16 @@ public final class AtomicFile {
 
   /// A file that no folder lists and that goes with its descriptor, or nil where there are none.
   private static func openNameless(inFolder folder: String) -> Int32? {
-    #if os(Linux)
-      // O_TMPFILE, which Swift does not import. The file is linked later by its name under /proc.
-      let nameless: Int32 = 0o20000000 | O_DIRECTORY
-      guard access("/proc/self/fd", X_OK) == 0 else { return nil }
-      let descriptor = open(folder.isEmpty ? "." : folder, O_WRONLY | O_CLOEXEC | nameless, 0o666)
-      return descriptor >= 0 ? descriptor : nil
-    #else
-      return nil
-    #endif
+    // O_TMPFILE, which Swift does not import. The file is linked later by its name under /proc.
+    let nameless: Int32 = 0o20000000 | O_DIRECTORY
+    guard access("/proc/self/fd", X_OK) == 0 else { return nil }
+    let descriptor = open(folder.isEmpty ? "." : folder, O_WRONLY | O_CLOEXEC | nameless, 0o666)
+    return descriptor >= 0 ? descriptor : nil
   }
 
   private func link(to name: String) throws(FireTreeError) {
-    #if os(Linux)
-      let source = "/proc/self/fd/\(descriptor)"
-      guard linkat(AT_FDCWD, source, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0 else { throw failure() }
-    #endif
+    let source = "/proc/self/fd/\(descriptor)"
+    guard linkat(AT_FDCWD, source, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0 else { throw failure() }
   }
 
   /// Throws a failure when `path` could not be written, and leaves everything as it is.

@@ -1,13 +1,6 @@
 import CZlib
 import FireTreeCore
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Glibc
 
 /// The bytes of a file from the first to the last, decompressed when the file is gzip.
 ///

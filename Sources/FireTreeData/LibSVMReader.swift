@@ -1,12 +1,5 @@
 import FireTreeCore
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Glibc
 
 /// Reads `label index:value ...` rows, which stay sparse. Indices count from 1 and ascend; `#` starts a
 /// comment.

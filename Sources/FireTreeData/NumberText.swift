@@ -1,12 +1,5 @@
 import FireTreeCore
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Glibc
 
 /// Decimal numbers as data files spell them.
 ///

@@ -1,12 +1,5 @@
 import FireTreeCore
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Glibc
 
 /// An open safetensors file: its header, checked in full, and its tensors on request.
 public final class SafetensorsReader {

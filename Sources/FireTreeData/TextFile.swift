@@ -1,12 +1,5 @@
 import FireTreeCore
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Glibc
 
 /// Small files of text, read and written as a whole.
 package enum TextFile {

@@ -1,12 +1,7 @@
 import FireTreeCore
 import FireTreeData
 import Testing
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Glibc
 
 @Suite struct AtomicFileTests {
   @Test func theNameAppearsWithTheCommit() throws {

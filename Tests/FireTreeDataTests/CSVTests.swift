@@ -1,12 +1,7 @@
 import FireTreeCore
 import FireTreeData
 import Testing
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Glibc
 
 @Suite struct CSVTests {
   private func read(_ text: String, _ options: DatasetOptions = .init()) throws -> Dataset {

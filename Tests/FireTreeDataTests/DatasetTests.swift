@@ -1,12 +1,7 @@
 import FireTreeCore
 import FireTreeData
 import Testing
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Glibc
 
 /// Formats, options, label files, compressed and unreadable files, real data.
 @Suite struct DatasetTests {

@@ -2,12 +2,7 @@ import CZlib
 import FireTreeCore
 import FireTreeData
 import Testing
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Glibc
 
 /// A folder of its own for one test, removed with everything in it at the end.
 final class TestFolder {

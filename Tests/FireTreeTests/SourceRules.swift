@@ -78,7 +78,7 @@ enum SourceRules {
         let before = rest[..<start].last
         let word = rest[start...].prefix(while: isWord)
         rest = rest[word.endIndex...]
-        let isMember = before == "." && !["Swift", "Glibc", "Musl", "Darwin"].contains(previous)
+        let isMember = before == "." && !["Swift", "Glibc"].contains(previous)
         let isDeclared = ["func", "var", "let", "case"].contains(previous)
         if !isMember && !isDeclared && rest.first != ":" { words.append(String(word)) }
         previous = word
