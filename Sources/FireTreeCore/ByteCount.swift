@@ -1,5 +1,3 @@
-import Glibc
-
 /// A number of bytes that cannot overflow: sums and products saturate.
 ///
 /// What an engine needs is computed with this before anything is allocated, from sizes that a user typed.
@@ -36,23 +34,9 @@ public struct ByteCount: Sendable, Comparable, CustomStringConvertible {
     return "\(whole).\(hundredths < 10 ? "0" : "")\(hundredths) \(name) (\(bytes) bytes)"
   }
 
-  /// The memory that this machine can give to this process now, without swapping.
-  public static var available: ByteCount {
-    if let file = fopen("/proc/meminfo", "r") {
-      defer { fclose(file) }
-      var line = [CChar](repeating: 0, count: 256)
-      let key = "MemAvailable:"
-      while fgets(&line, Int32(line.count), file) != nil {
-        let text = line.withUnsafeBufferPointer {
-          String(decoding: $0.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-        }
-        guard text.hasPrefix(key) else { continue }
-        let digits = text.dropFirst(key.count).drop { $0 == " " }.prefix { $0.isNumber }
-        if let kibibytes = Int(digits) { return ByteCount(1024) * kibibytes }
-      }
-    }
-    return ByteCount(sysconf(Int32(_SC_PHYS_PAGES))) * sysconf(Int32(_SC_PAGESIZE))
-  }
+  /// The memory that this process can be given now, without swapping: what is free, or less where a control group or
+  /// `ulimit -v` allows less.
+  public static var available: ByteCount { SystemLimits().memory }
 
   /// Throws a usage error that names the bytes needed when they are more than `available`.
   public func requireAvailable(

@@ -1,5 +1,4 @@
 import Dispatch
-import Glibc
 import Synchronization
 
 /// The threads that a piece of work may use.
@@ -17,8 +16,8 @@ public struct Workers: Sendable, Equatable {
     self.threads = threads
   }
 
-  /// One thread for every processor that is online.
-  public static var all: Workers { Workers(threads: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+  /// One thread for every processor that this process may use: online, in its affinity and within its quota.
+  public static let all = Workers(threads: SystemLimits().processors)
 
   /// Calls `body(shard)` once for every shard in `0..<count`, in parallel, and returns when all are done.
   ///
