@@ -30,7 +30,7 @@ struct InspectCommand: ParsableCommand {
       ("outputs", "\(model.outputWeights.columns)"), ("threshold", "\(model.threshold)"),
     ]
     if case .classification(let names) = model.encoding {
-      rows.append(("classes", names.map(PredictionTable.quoted).joined(separator: ", ")))
+      rows.append(("classes", names.map(CSVField.quoted).joined(separator: ", ")))
     }
     if let constant = model.preprocessing.constant { rows.append(("constant coordinate", "\(constant)")) }
     rows.append(("unit norm", model.preprocessing.unitNorm ? "yes" : "no"))

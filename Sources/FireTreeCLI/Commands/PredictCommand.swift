@@ -40,9 +40,10 @@ struct PredictionTable {
   func write(_ line: (String) throws(FireTreeError) -> Void) throws(FireTreeError) {
     switch encoding.decode(outputs) {
     case .classes(let names, let indices):
-      let fields = names.map(Self.quoted)
+      let fields = names.map(CSVField.quoted)
       try line(
-        (["prediction"] + (withScores ? names.map { Self.quoted("score_\($0)") } : [])).joined(separator: ",")
+        (["prediction"] + (withScores ? names.map { CSVField.quoted("score_\($0)") } : [])).joined(
+          separator: ",")
           + "\n")
       for (point, index) in indices.enumerated() {
         try line(([fields[Int(index)]] + (withScores ? scores(point) : [])).joined(separator: ",") + "\n")
@@ -54,14 +55,4 @@ struct PredictionTable {
   }
 
   private func scores(_ point: Int) -> [String] { outputs.row(point).map { "\($0)" } }
-
-  /// A CSV field (RFC 4180).
-  static func quoted(_ text: String) -> String {
-    guard
-      text.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) || text.hasPrefix(" ")
-        || text.hasSuffix(" ")
-    else { return text }
-    return "\"" + text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"")
-      + "\""
-  }
 }

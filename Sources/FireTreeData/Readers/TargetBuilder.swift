@@ -59,7 +59,7 @@ struct TargetBuilder {
       values?.append(Float(number))
       return
     }
-    try append(spelling: string(text, count), number: number, row: row)
+    try append(spelling: String(text, count: count), number: number, row: row)
   }
 
   /// Appends a label that is stored as a number.
@@ -118,13 +118,9 @@ struct TargetBuilder {
     return ""
   }
 
-  private func string(_ text: UnsafePointer<CChar>, _ count: Int) -> String {
-    text.withMemoryRebound(to: UInt8.self, capacity: count) {
-      String(decoding: UnsafeBufferPointer(start: $0, count: count), as: UTF8.self)
-    }
+  private func label(_ text: UnsafePointer<CChar>, _ count: Int) -> String {
+    quoted(String(text, count: count))
   }
-
-  private func label(_ text: UnsafePointer<CChar>, _ count: Int) -> String { quoted(string(text, count)) }
 
   // MARK: The decision
 

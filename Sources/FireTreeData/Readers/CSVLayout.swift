@@ -2,15 +2,18 @@ import FireTreeCore
 
 /// What each column of a CSV file is for, decided when its first row is known.
 struct CSVLayout {
-  /// For each column the position of its feature, or one of the two roles below.
-  var roles: [Int]
+  enum Role: Equatable {
+    /// The position among the features.
+    case feature(Int)
+    case target, ignored
+  }
+
+  /// The role of each column.
+  var roles: [Role]
   var schema: FeatureSchema
   var targetColumn: Int?
   var header: [String]?
   var notes: [String] = []
-
-  static let target = -1
-  static let ignored = -2
 
   /// Names by which a target column is known when none is given, the likeliest first.
   static let targetNames = ["target", "label", "class", "y"]
@@ -25,7 +28,7 @@ struct CSVLayout {
   init(firstRow: [String], request: ReadRequest) throws(FireTreeError) {
     let hasHeader = request.options.header ?? Self.looksLikeHeader(firstRow, request)
     header = hasHeader ? firstRow : nil
-    roles = Array(repeating: Self.ignored, count: firstRow.count)
+    roles = Array(repeating: .ignored, count: firstRow.count)
     schema = FeatureSchema(count: 0)
     if let known = request.schema {
       schema = known
@@ -34,7 +37,7 @@ struct CSVLayout {
       try assignForTraining(request)
     }
     if request.options.header == nil { notes.append("header: \(hasHeader ? "first row" : "none")") }
-    if let targetColumn { roles[targetColumn] = Self.target }
+    if let targetColumn { roles[targetColumn] = .target }
   }
 
   /// A first row without any number is a header; so is one that holds the name of the target, or all the
@@ -60,7 +63,7 @@ struct CSVLayout {
     var names: [String] = []
     var count = 0
     for column in roles.indices where column != targetColumn {
-      roles[column] = count
+      roles[column] = .feature(count)
       if let header { names.append(header[column]) }
       count += 1
     }
@@ -116,7 +119,7 @@ struct CSVLayout {
     }
     var position = 0
     for column in roles.indices where column != targetColumn {
-      roles[column] = position
+      roles[column] = .feature(position)
       position += 1
     }
   }
@@ -134,7 +137,7 @@ struct CSVLayout {
         throw .data(file: path, "no column \(quoted(name)), which the model needs\(Self.near(name, header))")
       }
       if repeated.contains(name) { throw Self.notUnique(name, path) }
-      roles[column] = position
+      roles[column] = .feature(position)
     }
   }
 
@@ -144,7 +147,7 @@ struct CSVLayout {
     if request.hasLabelsFile { return nil }
     if let given = request.options.target {
       let column = try position(of: given, request.path)
-      guard roles[column] == Self.ignored else {
+      guard roles[column] == .ignored else {
         throw FireTreeError(
           .usage, file: request.path, "\(place(column)) is a feature of the model, not its target")
       }

@@ -81,7 +81,7 @@ struct LibSVMReader {
       return false
     }
     guard NumberText.double(token, count: length) != nil else {
-      throw error("expected a number as label, found \(quoted(string(token, length)))")
+      throw error("expected a number as label, found \(quoted(String(token, count: length)))")
     }
     // The token ends at a blank; the label is read as a C string of its own.
     let separator = token[length]
@@ -95,11 +95,11 @@ struct LibSVMReader {
     _ token: UnsafeMutablePointer<CChar>, _ length: Int, after previous: Int
   ) throws(FireTreeError) -> Int {
     guard let colon = memchr(token, 0x3A, length) else {
-      throw error("\(quoted(string(token, length))) is not an index:value pair")
+      throw error("\(quoted(String(token, count: length))) is not an index:value pair")
     }
     let digits = colon.assumingMemoryBound(to: CChar.self) - token
     guard let index = parseIndex(token, digits) else {
-      let text = string(token, digits)
+      let text = String(token, count: digits)
       if text == "qid" { throw error("query ids (qid) are not supported") }
       throw error("index \(quoted(text)) is not a whole number from 1 to \(Self.largestIndex)")
     }
@@ -113,10 +113,10 @@ struct LibSVMReader {
       throw error("index \(index) is beyond the model's \(counted(highestAllowed, "feature"))")
     }
     guard let value = NumberText.float(token + digits + 1, count: length - digits - 1) else {
-      throw error("\(quoted(string(token, length))) is not an index:value pair")
+      throw error("\(quoted(String(token, count: length))) is not an index:value pair")
     }
     guard value.isFinite else {
-      let text = quoted(string(token + digits + 1, length - digits - 1))
+      let text = quoted(String(token + digits + 1, count: length - digits - 1))
       throw error("the value \(text) of index \(index) is not a finite 32-bit number")
     }
     largest = max(largest, index)
@@ -137,12 +137,6 @@ struct LibSVMReader {
       if index > Self.largestIndex { return nil }
     }
     return index > 0 ? index : nil
-  }
-
-  private func string(_ token: UnsafeMutablePointer<CChar>, _ length: Int) -> String {
-    String(
-      decoding: UnsafeBufferPointer(start: token, count: length).lazy.map(UInt8.init(bitPattern:)),
-      as: UTF8.self)
   }
 
   private func error(_ reason: String) -> FireTreeError { .data(file: request.path, row: row, reason) }

@@ -1,56 +1,5 @@
 import FireTreeCore
 
-/// Reads a table of numbers, with or without a column of labels.
-struct CSVReader {
-  let request: ReadRequest
-  let stream: ByteStream
-
-  func read() throws(FireTreeError) -> Reading {
-    try CSVEncoding.skipMark(stream)
-    var notes: [String] = []
-    let delimiter: UInt8
-    if let given = request.options.delimiter?.asciiValue {
-      delimiter = given
-    } else {
-      delimiter = CSVEncoding.delimiter(of: try stream.peek())
-      notes.append("delimiter: \(delimiter == 0x09 ? "tab" : "'\(Character(UnicodeScalar(delimiter)))'")")
-    }
-    var table = CSVTable(request: request, delimiter: delimiter)
-    try fill(&table, delimiter)
-    if let failure = table.failure { throw failure }
-    guard let layout = table.layout else { throw .data(file: request.path, "there are no rows") }
-    guard table.store.rows > 0 else {
-      throw .data(file: request.path, "there are no rows after the header")
-    }
-    guard layout.schema.count > 0 else { throw .data(file: request.path, "there are no feature columns") }
-    let features = try table.store.matrix(for: request.path)
-    return Reading(
-      kind: .table, features: .dense(features), target: table.target, schema: layout.schema,
-      notes: notes + layout.notes)
-  }
-
-  private func fill(_ table: inout CSVTable, _ delimiter: UInt8) throws(FireTreeError) {
-    var failure: FireTreeError?
-    // The C callbacks reach the table through a pointer to it: a reference would be counted at every field.
-    withUnsafeMutablePointer(to: &table) { table in
-      do throws(FireTreeError) {
-        try CSVTokenizer.run(
-          stream, delimiter: delimiter, context: table,
-          field: { text, count, context in
-            guard let text, let context else { return }
-            context.assumingMemoryBound(to: CSVTable.self).pointee.field(
-              UnsafePointer(text.assumingMemoryBound(to: CChar.self)), count)
-          },
-          row: { terminator, context in
-            context?.assumingMemoryBound(to: CSVTable.self).pointee.endRow(terminator)
-          },
-          line: { table.pointee.lines.line }, isDone: { table.pointee.isDone })
-      } catch { failure = error }
-    }
-    if let failure { throw failure }
-  }
-}
-
 /// A table while it is read: fields go straight to the row of features or to the target.
 struct CSVTable {
   let request: ReadRequest
@@ -61,7 +10,7 @@ struct CSVTable {
   private(set) var isDone = false
   private(set) var lines = LineCounter()
 
-  private var roles: [Int] = []
+  private var roles: [CSVLayout.Role] = []
   private var row: [Float] = []
   private var firstRow: [String] = []
   private var fields = 0
@@ -81,20 +30,21 @@ struct CSVTable {
     fields += 1
     guard layout != nil else {
       lines.note(text, count: count)
-      firstRow.append(string(text, count))
+      firstRow.append(String(text, count: count))
       return
     }
     guard column < roles.count else { return }
-    let role = roles[column]
-    if role >= 0 {
+    switch roles[column] {
+    case .feature(let position):
       if let value = NumberText.float(text, count: count), value.isFinite {
-        row[role] = value
+        row[position] = value
       } else {
         reject(text, count, column)
       }
-    } else {
+    case .target:
       lines.note(text, count: count)
-      if role == CSVLayout.target && rowFailure == nil { appendTarget(text, count) }
+      if rowFailure == nil { appendTarget(text, count) }
+    case .ignored: lines.note(text, count: count)
     }
   }
 
@@ -153,17 +103,11 @@ struct CSVTable {
     if count == 0 {
       reason = "missing value"
     } else if NumberText.float(text, count: count) != nil {
-      reason = "\(quoted(string(text, count))) is not a finite 32-bit number"
+      reason = "\(quoted(String(text, count: count))) is not a finite 32-bit number"
     } else {
-      reason = "\(quoted(string(text, count))) is not a number"
+      reason = "\(quoted(String(text, count: count))) is not a number"
     }
     let place = layout?.place(column) ?? "column \(column + 1)"
     rowFailure = .data(file: request.path, row: lines.line, "\(place): \(reason)")
-  }
-
-  private func string(_ text: UnsafePointer<CChar>, _ count: Int) -> String {
-    text.withMemoryRebound(to: UInt8.self, capacity: count) {
-      String(decoding: UnsafeBufferPointer(start: $0, count: count), as: UTF8.self)
-    }
   }
 }

@@ -29,3 +29,8 @@ public enum Target: Sendable, Equatable {
     }
   }
 }
+
+/// What is learned: one of several classes, or a number.
+public enum LearningTask: String, CaseIterable, Sendable {
+  case classification, regression
+}

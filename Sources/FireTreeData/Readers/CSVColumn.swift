@@ -1,0 +1,60 @@
+import FireTreeCore
+
+/// A CSV file of one column, as text.
+struct CSVColumn {
+  private var labels: [(text: String, row: Int)] = []
+  private var lines = LineCounter()
+  private var fields = 0
+  private var tooWide: Int?
+  private let limit: Int
+
+  /// The first `limit` fields of the file, each with its row.
+  ///
+  /// Throws a data error when a row has several fields.
+  static func read(_ path: String, limit: Int) throws(FireTreeError) -> [(text: String, row: Int)] {
+    let stream = try ByteStream(path: path)
+    try CSVEncoding.skipMark(stream)
+    var column = CSVColumn(limit: limit)
+    var failure: FireTreeError?
+    withUnsafeMutablePointer(to: &column) { column in
+      do throws(FireTreeError) {
+        try CSVTokenizer.run(
+          stream, delimiter: 0x2C, context: column,
+          field: { text, count, context in
+            guard let text, let context else { return }
+            context.assumingMemoryBound(to: CSVColumn.self).pointee.field(
+              UnsafePointer(text.assumingMemoryBound(to: CChar.self)), count)
+          },
+          row: { terminator, context in
+            context?.assumingMemoryBound(to: CSVColumn.self).pointee.endRow(terminator)
+          },
+          line: { column.pointee.lines.line }, isDone: { column.pointee.isDone })
+      } catch { failure = error }
+    }
+    if let failure { throw failure }
+    if let row = column.tooWide {
+      throw .data(file: path, row: row, expected: "one label", found: "several fields")
+    }
+    return column.labels
+  }
+
+  private init(limit: Int) { self.limit = limit }
+
+  private var isDone: Bool { tooWide != nil || labels.count >= limit }
+
+  private mutating func field(_ text: UnsafePointer<CChar>, _ count: Int) {
+    if isDone { return }
+    fields += 1
+    lines.note(text, count: count)
+    guard fields == 1 else {
+      tooWide = lines.line
+      return
+    }
+    labels.append((String(text, count: count), lines.line))
+  }
+
+  private mutating func endRow(_ terminator: Int32) {
+    lines.endLine(terminator: terminator, isEmpty: fields == 0)
+    fields = 0
+  }
+}
