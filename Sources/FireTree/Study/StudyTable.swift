@@ -38,14 +38,7 @@ public struct StudyTable: Sendable, Equatable {
 extension StudyTable {
   /// The text of the CSV file: a header, then the rows, each ended by a line feed.
   public var csv: String {
-    ([columns] + rows).map { $0.map(Self.quoted).joined(separator: ",") + "\n" }.joined()
-  }
-
-  private static func quoted(_ text: String) -> String {
-    let needsQuotes = text.unicodeScalars.contains { [",", "\"", "\n", "\r"].contains($0) }
-    return needsQuotes
-      ? "\"" + text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
-      : text
+    ([columns] + rows).map { $0.map(CSVField.quoted).joined(separator: ",") + "\n" }.joined()
   }
 
   /// Reads what `csv` wrote. `file` is for messages.
