@@ -60,7 +60,9 @@ let package = Package(
 
     // Tests.
     .testTarget(name: "DocumentationTests", dependencies: ["FireTree", "FireTreeCLI", "TenLines"]),
-    .testTarget(name: "FireTreeDataTests", dependencies: ["FireTreeData", "FireTreeCore", "CZlib"]),
+    .testTarget(
+      name: "FireTreeDataTests", dependencies: ["FireTreeData", "FireTreeCore", "CZlib"],
+      exclude: ["Fixtures"]),
     .testTarget(name: "FireTreeTests", dependencies: ["FireTree", "TestSupport"]),
     .testTarget(
       name: "FireTreeCLITests", dependencies: ["FireTree", "FireTreeCLI", "CZlib"], exclude: ["Snapshots"]),

@@ -15,7 +15,7 @@ struct FireTreeCommand: ParsableCommand {
       Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 ran but failed (a \
       mismatch, a diverged loss, a full disk), 64 wrong usage, 65 bad data, 130 interrupted.
       """,
-    version: "0.1.0",
+    version: TrainingRun.libraryVersion,
     subcommands: [
       TrainCommand.self, PredictCommand.self, EvaluateCommand.self, VerifyCommand.self, InspectCommand.self,
       BenchmarkCommand.self, PlanCommand.self, StudyCommand.self,

@@ -13,6 +13,8 @@ enum Sample {
       for c in 0...features { hidden[r, c] = Float(r * 31 + c) / 7 - 3 }
       for c in classes.indices { output[r, c] = (r + c) % 2 == 0 ? 1 : -1 }
     }
+    var run = TrainingRun()
+    (run.seed, run.learningRate, run.stop) = (7, 0.25, "iterations")
     return Model(
       weights: .stored(hidden), outputWeights: output, threshold: 1.1,
       preprocessing: Preprocessing(
@@ -21,7 +23,7 @@ enum Sample {
       encoding: .classification(names: classes),
       schema: FeatureSchema(
         count: features, names: (0..<features).map { "f\($0)" }, targetName: "t", targetIndex: features),
-      kind: .table, training: ["seed": "7", "learning_rate": "0.25"])
+      kind: .table, training: run)
   }
 
   static func regression() -> Model {

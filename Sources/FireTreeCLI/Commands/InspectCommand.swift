@@ -34,7 +34,7 @@ struct InspectCommand: ParsableCommand {
     }
     if let constant = model.preprocessing.constant { rows.append(("constant coordinate", "\(constant)")) }
     rows.append(("unit norm", model.preprocessing.unitNorm ? "yes" : "no"))
-    for (key, value) in model.training.sorted(by: { $0.key < $1.key }) {
+    for (key, value) in model.training.facts.sorted(by: { $0.key < $1.key }) {
       rows.append(("training \(key)", value))
     }
     return rows

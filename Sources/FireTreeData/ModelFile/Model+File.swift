@@ -9,7 +9,7 @@ import FireTreeCore
 //     target_mean, target_scale                     (regression)
 //     threshold, preprocessing.constant, preprocessing.unit_norm
 //     features                 JSON object: the schema
-//     training.*               how the model was trained
+//     training.*               how the model was trained (`TrainingRun`)
 //
 // Its tensors, all F32: hidden.weight (m x d'), output.weight (m x C), preprocessing.offset (d),
 // preprocessing.scale (d). Numbers in metadata are the shortest decimals that read back as the same bits.
@@ -71,10 +71,10 @@ extension Model {
     encoding = try fields.encoding()
     schema = try fields.schema()
     kind = try fields.choice("kind", ["table": .table, "images": .images, "sparse": .sparse])
-    training = [:]
-    for (key, value) in file.metadata where key.hasPrefix(Self.trainingPrefix) {
-      training[String(key.dropFirst(Self.trainingPrefix.count))] = value
-    }
+    let facts = file.metadata.filter { $0.key.hasPrefix(Self.trainingPrefix) }
+    training = TrainingRun(
+      facts: Dictionary(
+        uniqueKeysWithValues: facts.map { (String($0.key.dropFirst(Self.trainingPrefix.count)), $0.value) }))
     var (others, tensors) = (file.metadata, self.tensors)
     others["checksum"] = nil
     switch weights {
@@ -122,7 +122,7 @@ extension Model {
       result["target_mean"] = "\(mean)"
       result["target_scale"] = "\(scale)"
     }
-    for (key, value) in training { result[Self.trainingPrefix + key] = value }
+    for (key, value) in training.facts { result[Self.trainingPrefix + key] = value }
     return result
   }
 

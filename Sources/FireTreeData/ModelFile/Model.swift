@@ -17,14 +17,13 @@ public struct Model: Sendable, Equatable {
   public var schema: FeatureSchema
   /// The kind of data that the model was trained on.
   public var kind: Dataset.Kind
-  /// How it was trained: the seed, the engine, hyper-parameters. For people and for reproduction; not
-  /// interpreted.
-  public var training: [String: String]
+  /// How it was trained.
+  public var training: TrainingRun
 
   /// Precondition: the shapes agree (see `shapeProblem`).
   public init(
     weights: HiddenWeights, outputWeights: Matrix, threshold: Float, preprocessing: Preprocessing,
-    encoding: TargetEncoding, schema: FeatureSchema, kind: Dataset.Kind, training: [String: String] = [:]
+    encoding: TargetEncoding, schema: FeatureSchema, kind: Dataset.Kind, training: TrainingRun = TrainingRun()
   ) {
     self.weights = weights
     self.outputWeights = outputWeights
