@@ -22,25 +22,28 @@ extension Model {
   public init(_ problem: TrainingProblem, engine: any TrainingEngine, last: TrainingRecord) {
     let network = engine.network
     let configuration = problem.configuration
-    let kind: String =
+    var run = TrainingRun()
+    run.engine = EngineKind(of: engine)?.rawValue ?? "\(Swift.type(of: engine))"
+    run.lossFunction = "squared"
+    run.finalLoss = last.loss
+    run.threshold = problem.threshold
+    run.learningRate = engine.optimizer.learningRate
+    run.momentum =
       switch configuration.momentum {
-      case .none: "none"
-      case .heavyBall: "heavy-ball"
-      case .nesterov: "nesterov"
+      case .none: TrainingRun.Momentum(kind: .none, coefficient: 0)
+      case .heavyBall(let mu): TrainingRun.Momentum(kind: .heavyBall, coefficient: mu)
+      case .nesterov(let mu): TrainingRun.Momentum(kind: .nesterov, coefficient: mu)
       }
+    run.seed = configuration.seed
+    run.iterations = last.iteration
+    run.points = problem.points.count
+    run.version = TrainingRun.libraryVersion
     self.init(
       weights: network.weights, outputWeights: network.outputWeights,
       threshold: network.threshold,
       preprocessing: problem.preprocessing, encoding: problem.encoding, schema: problem.schema,
       kind: problem.kind,
-      training: [
-        "engine": EngineKind(of: engine)?.rawValue ?? "\(Swift.type(of: engine))",
-        "iterations": "\(last.iteration)",
-        "learning_rate": "\(engine.optimizer.learningRate)", "loss": "\(last.loss)",
-        "loss_function": "squared",
-        "momentum": "\(configuration.momentum.coefficient)", "momentum_kind": kind,
-        "points": "\(problem.points.count)", "seed": "\(configuration.seed)",
-      ])
+      training: run)
   }
 
   /// The network of the model.

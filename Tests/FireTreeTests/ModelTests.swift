@@ -30,8 +30,8 @@ import Testing
     let truth = try #require(data.target)
     let evaluation = Evaluation(predictions: try model.predict(data.features), truth: truth)
     #expect(try #require(evaluation.accuracy) > 0.95)
-    #expect(model.training["engine"] == engine.rawValue && model.training["iterations"] == "80")
-    #expect(model.training["loss"] == "\(history.losses[80])" && model.training["points"] == "60")
+    #expect(model.training.engine == engine.rawValue && model.training.iterations == 80)
+    #expect(model.training.finalLoss == history.losses[80] && model.training.points == 60)
   }
 
   @Test func aFileGivesTheSamePredictions() throws {
@@ -119,7 +119,7 @@ import Testing
     let model = try Model.train(
       on: data, configuration: TrainingConfiguration(neurons: 50, threshold: .value(100), iterations: 3),
       observers: [history])
-    #expect(Set(history.losses).count == 1 && model.training["learning_rate"] == "1.0")
+    #expect(Set(history.losses).count == 1 && model.training.learningRate == 1)
     #expect(try model.predict(data.features) == .values([3, 3, 3]))
   }
 

@@ -54,7 +54,7 @@ import Testing
       let kind = try problem.chooseEngine().kind
       var engine = try problem.makeEngine(kind)
       let last = try TrainingLoop(iterations: 1).run(&engine, targets: problem.targets).last
-      #expect(Model(problem, engine: engine, last: last).training["engine"] == kind.rawValue)
+      #expect(Model(problem, engine: engine, last: last).training.engine == kind.rawValue)
       #expect((kind == .dense) == (share == 0.9))
     }
   }
