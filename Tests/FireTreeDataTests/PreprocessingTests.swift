@@ -55,6 +55,44 @@ import Testing
     #expect(try map.apply(to: data.features) == .dense(Matrix([[-1, 0], [1, 0]])))
   }
 
+  /// NaN and infinities are data errors with the number of the point, wherever they are and whatever is done to them.
+  @Test(arguments: [Float.nan, .infinity, -.infinity]) func notFinite(value: Float) throws {
+    let sound = table([[1, 5, 2], [3, 6, 1], [5, 4, 0], [2, 2, 2]])
+    let fits = try ColumnScaling.allCases.flatMap { columns in
+      try [(true, true), (true, false), (false, true), (false, false)].map { constant, unitNorm in
+        let options = PreprocessingOptions(columns: columns, appendsConstant: constant, unitNorm: unitNorm)
+        return (options, try Preprocessing.fit(to: sound, options: options).0)
+      }
+    }
+    for (row, column) in [(0, 0), (1, 2), (3, 1), (3, 2)] {
+      var rows = sound.rows
+      rows[row][column] = value
+      let data = table(rows)
+      let message = "data point \(row + 1): feature \(column + 1) is \(value), not a finite number"
+      let stored = (0..<4).flatMap { row in rows[row].map { $0 } }
+      let sparse = DataPoints.sparse(
+        SparseRows(
+          columns: 3, offsets: [0, 3, 6, 9, 12], columnIndices: (0..<12).map { Int32($0 % 3) }, values: stored
+        ))
+      for (options, map) in fits {
+        for points in [data.features, sparse] {
+          let error = #expect(throws: FireTreeError.self) { try map.apply(to: points) }
+          #expect(error?.kind == .data && error?.reason == message)
+        }
+        let error = #expect(throws: FireTreeError.self) {
+          let (map, _) = try Preprocessing.fit(to: data, options: options)
+          _ = try map.apply(to: data.features)
+        }
+        #expect(error?.kind == .data && error?.reason == message)
+      }
+      let target = #expect(throws: FireTreeError.self) {
+        _ = try TargetEncoding.fit(to: .values((0..<4).map { $0 == row ? value : 1 }))
+      }
+      #expect(target?.kind == .data)
+      #expect(target?.reason == "data point \(row + 1): the target is \(value), not a finite number")
+    }
+  }
+
   @Test func sparsePointsStaySparse() throws {
     let (map, note) = try Preprocessing.fit(to: sparse)
     let constant = Float((29.0 / 3).squareRoot())

@@ -6,7 +6,7 @@ extension Preprocessing {
   /// A zero point stays zero under the unit norm. Sparse points stay sparse unless the preprocessing centres
   /// columns, which was learned from dense data: then the result is dense.
   ///
-  /// Throws a data error for a point whose result is not finite in 32 bits, and a usage error when the result
+  /// Throws a data error with the number of a point that is or becomes not finite in 32 bits, and a usage error when the result
   /// does not fit the memory. Precondition: the points have `inputDimension` coordinates.
   /// Complexity: O(stored elements) of the result; no other copy is made.
   public func apply(to features: DataPoints) throws(FireTreeError) -> DataPoints {
@@ -33,12 +33,24 @@ extension Preprocessing {
         }
       }
     }
-    if let failed { throw Self.overflow(failed) }
+    if let failed { throw Self.notFinite(features, point: failed) }
     return .dense(result)
   }
 
-  private static func overflow(_ row: Int) -> FireTreeError {
-    FireTreeError(.data, "data point \(row + 1): preprocessing gives numbers that are not finite in 32 bits")
+  /// Why the result of a point is not finite: its first feature that is not, or else the preprocessing.
+  private static func notFinite(_ features: DataPoints, point: Int) -> FireTreeError {
+    let raw = features.point(point)
+    let reason =
+      raw.firstIndex { !$0.isFinite }.map { "feature \($0 + 1) is \(raw[$0]), not a finite number" }
+      ?? "preprocessing gives numbers that are not finite in 32 bits"
+    return FireTreeError(.data, "data point \(point + 1): \(reason)")
+  }
+
+  /// The error of the first point that is not finite, or nil when all are. Complexity: O(n d).
+  static func notFinite(in features: DataPoints) -> FireTreeError? {
+    (0..<features.count).first { !features.point($0).allSatisfy(\.isFinite) }.map {
+      notFinite(features, point: $0)
+    }
   }
 
   /// Returns false when a result is not finite.
@@ -56,7 +68,8 @@ extension Preprocessing {
       magnitude = max(magnitude, abs(result[column]))
     }
     if let constant { result[offsets.count] = Float(Double(constant) * factor) }
-    return magnitude.isFinite
+    // A maximum may hide a NaN; the sum of squares does not.
+    return magnitude.isFinite && squares.isFinite
   }
 
   private func apply(to rows: SparseRows) throws(FireTreeError) -> SparseRows {
@@ -78,7 +91,7 @@ extension Preprocessing {
       for position in elements {
         let column = rows.columnIndices[position]
         let value = Float(Double(rows.values[position]) * Double(scales[Int(column)]) * factor)
-        guard value.isFinite else { throw Self.overflow(row) }
+        guard value.isFinite else { throw Self.notFinite(.sparse(rows), point: row) }
         columns.append(column)
         values.append(value)
       }

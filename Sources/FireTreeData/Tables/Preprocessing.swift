@@ -61,8 +61,8 @@ public struct Preprocessing: Sendable, Equatable {
   /// left as they are, as anything else would fill them; the constant and the unit norm are as for tables. A
   /// constant column is only centred (scale 1). If all points are zero the constant is 1.
   ///
-  /// Throws a usage error for centring sparse data, a data error that names the column when a statistic is
-  /// not finite in 32 bits. Complexity: one pass over the data, O(d) memory.
+  /// Throws a usage error for centring sparse data, a data error that names the point for one that is not finite, and
+  /// the column when a statistic is not finite in 32 bits. Complexity: one pass over the data, O(d) memory.
   public static func fit(
     to dataset: Dataset, options: PreprocessingOptions = .init()
   ) throws(FireTreeError) -> (Preprocessing, note: String) {
@@ -93,6 +93,7 @@ public struct Preprocessing: Sendable, Equatable {
       let deviation = moments.variance(column).squareRoot()
       if scaling == .standardize && deviation > 0 { scales[column] = Float(1 / deviation) }
       guard offsets[column].isFinite, scales[column].isFinite, scales[column] > 0 else {
+        if let error = Self.notFinite(in: dataset.features) { throw error }
         let name = dataset.schema.names.map { " (\(quoted($0[column])))" } ?? ""
         throw .data(
           file: dataset.source,
@@ -111,6 +112,7 @@ public struct Preprocessing: Sendable, Equatable {
     }
     let norm = Float(sum.squareRoot())
     guard norm.isFinite else {
+      if let error = Self.notFinite(in: dataset.features) { throw error }
       throw .data(
         file: dataset.source, "the norm of the points is not a finite 32-bit number; standardise the columns")
     }

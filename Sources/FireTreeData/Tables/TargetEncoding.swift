@@ -11,11 +11,15 @@ public enum TargetEncoding: Sendable, Equatable {
   ///
   /// Numbers get mean 0 and standard deviation 1; where all are equal the scale is 1.
   ///
-  /// Throws a data error when the standard deviation cannot be scaled to 1 in 32 bits.
+  /// Throws a data error with the number of a point whose target is not finite, or when the standard deviation cannot be scaled to 1 in 32 bits.
   public static func fit(to target: Target) throws(FireTreeError) -> TargetEncoding {
     switch target {
     case .classes(let names, _): return .classification(names: names)
     case .values(let values):
+      if let point = values.firstIndex(where: { !$0.isFinite }) {
+        throw FireTreeError(
+          .data, "data point \(point + 1): the target is \(values[point]), not a finite number")
+      }
       let column = ColumnMoments(of: values)
       let deviation = column.variance(0).squareRoot()
       let scale = deviation > 0 ? Float(1 / deviation) : 1
