@@ -11,10 +11,10 @@ import FireTreeCore
 /// form of `GradientDescent` allows eta q lambda_max < (2 + 2 mu) / (1 + 2 mu), which is 1.36 at mu = 0.9 and above
 /// 4/3 for every mu, so the same rate serves both; heavy-ball momentum allows 2 (1 + mu).
 public struct TangentKernel {
-  let outputWeights: Matrix
-  let points: DataPoints
-  let firing: FiringSet
-  let workers: Workers
+  package let outputWeights: Matrix
+  package let points: DataPoints
+  package let firing: FiringSet
+  package let workers: Workers
 
   /// The network is given by its output weights (m x C) and the pairs that fire.
   public init(outputWeights: Matrix, points: DataPoints, firing: FiringSet, workers: Workers) {
