@@ -39,6 +39,11 @@ let package = Package(
         .product(name: "RealModule", package: "swift-numerics"),
       ]),
 
+    // The papers' claims, measured: not part of the library product.
+    .target(
+      name: "FireTreeStudy",
+      dependencies: ["FireTree", .product(name: "RealModule", package: "swift-numerics")]),
+
     .target(
       name: "TestSupport", dependencies: ["FireTreeCore", "CorrelationTrees", "FireTreeTraining"],
       path: "Tests/TestSupport"),
@@ -53,17 +58,21 @@ let package = Package(
     // The command.
     .executableTarget(
       name: "FireTreeCLI",
-      dependencies: ["FireTree", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      dependencies: [
+        "FireTree", "FireTreeStudy", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
 
     // Examples.
     .executableTarget(name: "TenLines", dependencies: ["FireTree"], path: "Examples/TenLines"),
 
     // Tests.
-    .testTarget(name: "DocumentationTests", dependencies: ["FireTree", "FireTreeCLI", "TenLines"]),
+    .testTarget(
+      name: "DocumentationTests", dependencies: ["FireTree", "FireTreeStudy", "FireTreeCLI", "TenLines"]),
     .testTarget(
       name: "FireTreeDataTests", dependencies: ["FireTreeData", "FireTreeCore", "CZlib"],
       exclude: ["Fixtures"]),
     .testTarget(name: "FireTreeTests", dependencies: ["FireTree", "TestSupport"]),
+    .testTarget(name: "FireTreeStudyTests", dependencies: ["FireTreeStudy", "FireTree", "TestSupport"]),
     .testTarget(
       name: "FireTreeCLITests", dependencies: ["FireTree", "FireTreeCLI", "CZlib"], exclude: ["Snapshots"]),
   ],

@@ -1,4 +1,5 @@
 import FireTree
+import FireTreeStudy
 import Testing
 
 /// The numbers of `Documentation/HalfSpace.md`, computed again.

@@ -34,7 +34,7 @@ import Testing
   @Test func everyDetectorDecides() {
     var changed = left
     changed[1, 3] = 0
-    for detector in DetectorBenchmark.detectors { decide(detector, changed: changed) }
+    for detector in DetectorKind.allCases.map(\.type) { decide(detector, changed: changed) }
   }
 
   private func decide<Detector: FiringDetector>(_: Detector.Type, changed: Matrix) {

@@ -34,6 +34,8 @@ import Testing
       ("FireTreeData", "@_exported import CorrelationTrees", "imports CorrelationTrees"),
       ("FireTreeTraining", "import FireTreeData", "imports FireTreeData"),
       ("FireTree", "import FireTreeCLI", "imports FireTreeCLI"),
+      ("FireTree", "import FireTreeStudy", "imports FireTreeStudy"),
+      ("FireTreeStudy", "import COpenBLAS", "imports COpenBLAS"),
       ("FireTreeCLI", "@preconcurrency import FireTreeCore", "imports FireTreeCore"),
       ("FireTreeData", "  import Foundation", "imports Foundation"),
       ("FireTreeCore", "import FoundationEssentials", "imports FoundationEssentials"),

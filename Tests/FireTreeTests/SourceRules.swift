@@ -14,7 +14,8 @@ enum SourceRules {
     "FireTreeTraining": ["FireTreeCore", "CorrelationTrees"],
     "FireTreeData": ["FireTreeCore", "CZlib", "CLibCSV"],
     "FireTree": ["FireTreeCore", "CorrelationTrees", "FireTreeTraining", "FireTreeData"],
-    "FireTreeCLI": ["FireTree"],
+    "FireTreeStudy": ["FireTree"],
+    "FireTreeCLI": ["FireTree", "FireTreeStudy"],
   ]
   private static let command = "FireTreeCLI"
   private static let ours = Set(allowed.keys).union(["COpenBLAS", "CKernels", "CZlib", "CLibCSV"])

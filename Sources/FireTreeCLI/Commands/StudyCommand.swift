@@ -1,5 +1,6 @@
 import ArgumentParser
 import FireTree
+import FireTreeStudy
 
 /// One study, or all of them.
 enum StudyChoice: ExpressibleByArgument, Equatable {

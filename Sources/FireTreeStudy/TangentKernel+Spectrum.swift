@@ -1,5 +1,4 @@
-import CorrelationTrees
-import FireTreeCore
+import FireTree
 
 /// The smallest and the largest eigenvalue of a kernel.
 public struct Spectrum: Sendable, Equatable {

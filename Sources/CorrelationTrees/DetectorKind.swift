@@ -1,4 +1,4 @@
-/// The detectors of firing neurons by name, as studies go through them.
+/// The detectors of firing neurons by name: the one list of them, the plain one first.
 public enum DetectorKind: String, CaseIterable, Sendable {
   case linearScan = "linear-scan"
   case dataTree = "data-tree"

@@ -1,3 +1,5 @@
+import FireTree
+
 /// Which engine is the fastest over n and m.
 struct RegimesStudy: Study {
   static let keyColumns = ["points", "neurons", "dimension"]

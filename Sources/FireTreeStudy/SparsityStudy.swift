@@ -1,3 +1,5 @@
+import FireTree
+
 /// Firing share and drift through training, at several widths.
 struct SparsityStudy: Study {
   static let keyColumns = ["points", "neurons", "dimension"]

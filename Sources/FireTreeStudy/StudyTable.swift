@@ -1,3 +1,5 @@
+import FireTree
+
 /// What a study has measured: named columns and rows of text, as CSV (RFC 4180) keeps them.
 public struct StudyTable: Sendable, Equatable {
   public let columns: [String]

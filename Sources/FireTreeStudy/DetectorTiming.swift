@@ -1,3 +1,5 @@
+import FireTree
+
 extension FiringAudit {
   /// Compares what a detector found with what `reference`, the dense pass, reports at `bound`. `weights` (m x d) are those
   /// of both.

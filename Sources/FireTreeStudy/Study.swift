@@ -1,3 +1,5 @@
+import FireTree
+
 /// The studies by name.
 public enum StudyKind: String, CaseIterable, Sendable {
   /// Preprocessing and step time of every engine in n, m and d.

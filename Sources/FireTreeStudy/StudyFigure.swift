@@ -1,3 +1,5 @@
+import FireTree
+
 /// The script that makes gnuplot draw the panels of a study.
 public enum StudyFigure {
   /// A gnuplot script that writes an SVG figure to standard output; nil when there is nothing to draw.

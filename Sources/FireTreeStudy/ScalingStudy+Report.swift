@@ -1,3 +1,5 @@
+import FireTree
+
 extension ScalingStudy {
   func report(_ table: StudyTable) -> StudyReport {
     let fits = fits(table)

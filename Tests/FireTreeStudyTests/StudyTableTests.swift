@@ -1,4 +1,5 @@
 import FireTree
+import FireTreeStudy
 import Testing
 
 @Suite struct StudyTableTests {

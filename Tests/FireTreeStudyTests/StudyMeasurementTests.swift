@@ -1,4 +1,5 @@
 import FireTree
+import FireTreeStudy
 import TestSupport
 import Testing
 

@@ -1,3 +1,4 @@
+import FireTree
 import RealModule
 
 /// e^x.

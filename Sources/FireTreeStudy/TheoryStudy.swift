@@ -1,3 +1,5 @@
+import FireTree
+
 /// What the convergence analysis predicts, beside what training does.
 struct TheoryStudy: Study {
   static let keyColumns = ["points", "neurons", "dimension"]

@@ -1,3 +1,5 @@
+import FireTree
+
 /// How preprocessing and step time of every engine grow with n, m and d.
 struct ScalingStudy: Study {
   static let keyColumns = ["sweep", "points", "neurons", "dimension"]

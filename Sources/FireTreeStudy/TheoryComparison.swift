@@ -1,3 +1,4 @@
+import FireTree
 import RealModule
 
 /// The analysis of one training, and the training itself.

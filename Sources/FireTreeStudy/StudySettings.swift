@@ -1,3 +1,5 @@
+import FireTree
+
 /// What a study is run with. Two runs with equal settings measure the same cells.
 public struct StudySettings: Sendable {
   /// How large the cells are.

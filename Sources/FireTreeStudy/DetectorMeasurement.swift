@@ -1,4 +1,4 @@
-import FireTreeCore
+import FireTree
 
 /// What one detector took for one instance: to be built, for a query of all pairs, for the move of weights, and for the
 /// query after it.
@@ -25,11 +25,6 @@ public struct DetectorMeasurement: Sendable {
 
 /// The detectors side by side on hard instances and on those of training.
 public enum DetectorBenchmark {
-  /// Every detector, the plain one first.
-  public static let detectors: [any FiringDetector.Type] = [
-    LinearScan.self, DataTree.self, WeightTree.self, HalfSpaceData.self, HalfSpaceWeights.self,
-  ]
-
   /// Families without an orthogonal pair, the same with one planted, and a training of the same sizes.
   ///
   /// N vectors of c log2 N dimensions (`factor`), two at the least. Complexity: O(N^2 d / 64).
@@ -49,7 +44,8 @@ public enum DetectorBenchmark {
   ///
   /// Complexity: that of the detectors, one after the other; one is held at a time, beside the pairs that fire.
   public static func run(
-    _ instance: DetectionInstance, detectors: [any FiringDetector.Type] = detectors, workers: Workers = .all
+    _ instance: DetectionInstance, detectors: [any FiringDetector.Type] = DetectorKind.allCases.map(\.type),
+    workers: Workers = .all
   ) -> [DetectorMeasurement] {
     let points = DataPoints.dense(instance.points)
     let expected = [instance.weights, instance.movedWeights].map {

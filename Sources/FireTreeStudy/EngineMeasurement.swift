@@ -1,3 +1,5 @@
+import FireTree
+
 /// What an engine took on one problem of a study.
 package struct EngineMeasurement: Sendable {
   package let kind: EngineKind

@@ -1,3 +1,5 @@
+import FireTree
+
 /// What detectors take on orthogonal vectors, to which deciding them reduces, beside training instances of equal sizes.
 package struct HardnessStudy: Study {
   package static let keyColumns = ["instance", "vectors", "dimension"]

@@ -1,3 +1,5 @@
+import FireTree
+
 /// How many pairs can fire while no weight is far from where it started.
 ///
 /// Lemma. Let w_r(0) ~ N(0, I_d) be independent and |w_r(t) - w_r(0)| <= R for every r. Pair (r, i) fires at t only if

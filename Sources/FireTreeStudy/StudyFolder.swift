@@ -1,3 +1,5 @@
+import FireTree
+
 /// A folder in which studies keep what they measure, and from which an interrupted one goes on.
 ///
 /// Each study has a CSV file there, which is written anew after every cell and appears only when complete: whatever

@@ -1,3 +1,5 @@
+import FireTree
+
 /// What detectors take over the dimension: structures over the geometry of the points against trees over correlations.
 struct DimensionsStudy: Study {
   static let keyColumns = ["dimension", "points", "neurons", "detector"]

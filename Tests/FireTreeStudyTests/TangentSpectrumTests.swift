@@ -1,6 +1,5 @@
-import CorrelationTrees
-import FireTreeCore
-import FireTreeTraining
+import FireTree
+import FireTreeStudy
 import TestSupport
 import Testing
 
