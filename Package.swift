@@ -25,7 +25,9 @@ let package = Package(
     .target(
       name: "FireTreeCore",
       dependencies: ["COpenBLAS", "CKernels", .product(name: "RealModule", package: "swift-numerics")]),
-    .target(name: "CorrelationTrees", dependencies: ["FireTreeCore"]),
+    .target(
+      name: "CorrelationTrees",
+      dependencies: ["FireTreeCore", .product(name: "RealModule", package: "swift-numerics")]),
     .target(
       name: "FireTreeTraining",
       dependencies: [
@@ -34,10 +36,7 @@ let package = Package(
     .target(name: "FireTreeData", dependencies: ["FireTreeCore", "CZlib", "CLibCSV"]),
     .target(
       name: "FireTree",
-      dependencies: [
-        "FireTreeCore", "CorrelationTrees", "FireTreeTraining", "FireTreeData",
-        .product(name: "RealModule", package: "swift-numerics"),
-      ]),
+      dependencies: ["FireTreeCore", "CorrelationTrees", "FireTreeTraining", "FireTreeData"]),
 
     // The papers' claims, measured: not part of the library product.
     .target(

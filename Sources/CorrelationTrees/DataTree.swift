@@ -215,8 +215,9 @@ extension DataTree {
   /// is O(k + w / 64) for k pairs and w neurons, and no counter a neuron is ever cleared.
   static func groupByNeuron(_ lists: [FiringList], neurons: Range<Int>) -> FiringSet.Shard {
     let ranges = lists.map { list in
-      lowerBound(
-        of: neurons.lowerBound, in: list.indices)..<lowerBound(of: neurons.upperBound, in: list.indices)
+      list.indices.firstPosition(
+        notBelow: neurons.lowerBound)..<list.indices.firstPosition(
+          notBelow: neurons.upperBound)
     }
     var fires = [UInt64](repeating: 0, count: (neurons.count + 63) / 64)
     for (list, range) in zip(lists, ranges) {
@@ -261,14 +262,4 @@ extension DataTree {
     }
     return shard
   }
-}
-
-/// The first position of `indices`, ascending, with a value of at least `value`.
-func lowerBound(of value: Int, in indices: [Int32]) -> Int {
-  var (low, high) = (0, indices.count)
-  while low < high {
-    let middle = (low + high) / 2
-    if Int(indices[middle]) < value { low = middle + 1 } else { high = middle }
-  }
-  return low
 }

@@ -102,7 +102,6 @@ public struct MaxTreeNode: Sendable, Equatable {
   @inlinable public var parent: MaxTreeNode { MaxTreeNode(index >> 1) }
   @inlinable public var leftChild: MaxTreeNode { MaxTreeNode(index << 1) }
   @inlinable public var rightChild: MaxTreeNode { MaxTreeNode(index << 1 | 1) }
-  @inlinable public var sibling: MaxTreeNode { MaxTreeNode(index ^ 1) }
   @inlinable public var isRoot: Bool { index == 1 }
 
   /// The node that follows this node's whole subtree in preorder; the root when there is none.

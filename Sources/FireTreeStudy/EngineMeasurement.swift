@@ -100,15 +100,9 @@ package struct EngineMeasurement: Sendable {
       times.append(time)
       total += time
     }
-    step = Self.median(Array(times.dropFirst()))
+    step = Array(times.dropFirst()).median
     steps = times.count - 1
     firingShare = Double(engine.firingPairs) / pairs
-  }
-
-  /// Precondition: there are values.
-  package static func median(_ values: [Double]) -> Double {
-    let sorted = values.sorted()
-    return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
   }
 
   package static let columns = [

@@ -17,8 +17,8 @@ package struct HardnessStudy: Study {
   /// c of d = c log2 N, the dimensions that the conjecture speaks of.
   static let factor = 4.0
 
-  /// The instances, in the order of `DetectorBenchmark.instances`.
-  enum Name: String, CaseIterable {
+  /// The instances.
+  package enum Name: String, CaseIterable {
     case noPair = "no pair"
     case planted = "planted pair"
     case training
@@ -29,9 +29,7 @@ package struct HardnessStudy: Study {
       Name.allCases.map { name in
         let dimension = BitFamilies.dimension(vectors: vectors, factor: Self.factor)
         return StudyCell(key: [name.rawValue, "\(vectors)", "\(dimension)"]) { [settings] in
-          let instances = DetectorBenchmark.instances(
-            vectors: vectors, factor: Self.factor, seed: settings.seed)
-          guard let instance = instances.first(where: { $0.name == name.rawValue }) else { return [] }
+          let instance = Self.instance(name, vectors: vectors, factor: Self.factor, seed: settings.seed)
           return try DetectorKind.allCases.map { kind in
             try DetectorTiming(
               kind, weights: instance.weights, changed: try instance.movedWeights.rows(0..<min(64, vectors)),
@@ -41,6 +39,21 @@ package struct HardnessStudy: Study {
         }
       }
     }
+  }
+
+  /// N vectors of c log2 N dimensions (`factor`), two at the least: families without an orthogonal pair, the same with one
+  /// planted, or a training of the same sizes. Complexity: O(N^2 d / 64).
+  package static func instance(
+    _ name: Name, vectors: Int, factor: Double, seed: UInt64
+  ) -> DetectionInstance {
+    let dimension = max(BitFamilies.dimension(vectors: vectors, factor: factor), 2)
+    guard name != .training else {
+      return .training(neurons: vectors, points: vectors, dimension: dimension, seed: seed)
+    }
+    var families = BitFamilies(vectors: vectors, dimension: dimension, expectedPairs: 1, seed: seed)
+    families.removePairs(seed: seed)
+    if name == .planted { families.plant(left: vectors / 3, right: vectors / 2, seed: seed) }
+    return families.instance(named: name.rawValue)
   }
 
   private func rows(_ table: StudyTable, _ name: Name, _ detector: String) -> [StudyTable.Record] {

@@ -1,4 +1,5 @@
 import FireTree
+import RealModule
 
 /// How many pairs can fire while no weight is far from where it started.
 ///
@@ -37,7 +38,7 @@ public enum SparsityLemma {
       1,
       norms.reduce(0.0) { sum, norm in
         let share = Self.share(threshold: threshold, norms: [norm], movement: movement)
-        return sum + exponential(-Double(neurons) * share / 3)
+        return sum + Double.exp(-Double(neurons) * share / 3)
       })
   }
 }

@@ -1,8 +1,4 @@
 import FireTree
-import RealModule
-
-/// e^x.
-package func exponential(_ x: Double) -> Double { Double.exp(x) }
 
 /// A training watched for what the analyses speak of: loss, firing and how far weights have moved.
 package struct TrainingCourse {

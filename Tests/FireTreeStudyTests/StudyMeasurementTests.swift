@@ -56,6 +56,24 @@ import Testing
     #expect(found.fields.count == DetectorTiming.columns.count)
   }
 
+  /// Every detector gives the answers of `LinearScan` on hard and on training instances, or `DetectorTiming` throws.
+  @Test(arguments: HardnessStudy.Name.allCases) func hardInstances(name: HardnessStudy.Name) throws {
+    let instance = HardnessStudy.instance(name, vectors: 300, factor: 3, seed: 1)
+    #expect(name == .training ? instance.moved.count > 250 : instance.moved.count == 300)
+    for kind in DetectorKind.allCases {
+      let found = try DetectorTiming(
+        kind, weights: instance.weights, changed: instance.movedWeights, points: .dense(instance.points),
+        bound: instance.bound, workers: workers)
+      let reported = found.counts.pairsReported
+      switch name {
+      case .noPair: #expect(reported == 0, "\(kind)")
+      case .planted: #expect(reported == 1, "\(kind)")
+      case .training: #expect(reported > 500, "\(kind)")
+      }
+      #expect(found.comparison.compared == 180_000 && found.counts.nodesVisited > 0, "\(kind)")
+    }
+  }
+
   /// A pair that is left out, one that is invented, and one on the bound.
   @Test func differencesAreSeen() {
     let weights = Matrix([[1, 0], [0, 1]]), points = DataPoints.dense(Matrix([[0.5, 0.25], [0.75, 1]]))

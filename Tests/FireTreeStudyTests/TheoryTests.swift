@@ -1,5 +1,6 @@
 import FireTree
 import FireTreeStudy
+import Foundation
 import TestSupport
 import Testing
 
@@ -17,7 +18,7 @@ import Testing
     #expect(SparsityLemma.share(threshold: -1, norms: [0], movement: 0) == 1)
     // exp(-m P / 3) for each of two points.
     let failure = SparsityLemma.failureProbability(threshold: 2, norms: [1, 1], movement: 0, neurons: 1000)
-    #expect(abs(failure - 2 * exponential(-1000 * share / 3)) < 1e-12)
+    #expect(abs(failure - 2 * exp(-1000 * share / 3)) < 1e-12)
     #expect(SparsityLemma.failureProbability(threshold: 2, norms: [1, 1], movement: 0, neurons: 1) == 1)
   }
 

@@ -18,7 +18,7 @@ struct OpenLeaves: Sendable {
 
   /// The queries that open a leaf. Complexity: O(log of the leaves).
   func queries(ofLeaf leaf: Int) -> ArraySlice<Int32> {
-    let k = lowerBound(of: leaf, in: leaves)
+    let k = leaves.firstPosition(notBelow: leaf)
     guard k < leaves.count, Int(leaves[k]) == leaf else { return [] }
     return queries[offsets[k]..<offsets[k + 1]]
   }

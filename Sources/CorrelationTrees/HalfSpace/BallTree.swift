@@ -139,7 +139,7 @@ extension BallTree {
       for level in 0...levels {
         written += workers.forEachNode(of: &self, level: level) { tree, node in
           let range = tree.range(of: node)
-          var position = lowerBound(of: range.lowerBound, in: places)
+          var position = places.firstPosition(notBelow: range.lowerBound)
           let center = tree.centers.row(node - 1), old = tree.radii[node]
           let square = tree.centerNorms[node] * tree.centerNorms[node]
           var largest = old

@@ -1,4 +1,5 @@
 import FireTreeCore
+import RealModule
 
 /// How much a search in a tree of balls is expected to leave open.
 ///
@@ -26,7 +27,7 @@ struct BallModel {
 
   /// P[a ball that holds this share of the items is open].
   func openShare(holding share: Double) -> Double {
-    let radius = min(1, Powers.power(share, 1 / dimension))
+    let radius = min(1, Double.pow(share, 1 / dimension))
     let spread = (1 - radius * radius).squareRoot()
     let distance = threshold - dimension.squareRoot() * radius
     return spread > 0 ? NormalDistribution.tail(distance / spread) : (distance > 0 ? 0 : 1)
@@ -81,7 +82,7 @@ extension HalfSpaceData {
     case .building:
       // Layers hold about n^(1/3) points each in the plane.
       return ExpectedProducts(
-        pairs: 0, pointVectors: dimension == 2 ? 8 * n * Powers.power(n, 2 / 3) : model.passes)
+        pairs: 0, pointVectors: dimension == 2 ? 8 * n * Double.pow(n, 2 / 3) : model.passes)
     case .querying:
       guard dimension != 2 else {
         return ExpectedProducts(pairs: 0, weightVectors: HalfSpaceCost.place * m * (1 + share * n))

@@ -1,4 +1,5 @@
 import FireTreeCore
+import RealModule
 
 /// A problem for a detector: points, weights, a bound, and weights that move.
 public struct DetectionInstance: Sendable {
@@ -42,14 +43,14 @@ public struct BitFamilies: Sendable, Equatable {
   public init(vectors: Int, dimension: Int, expectedPairs: Double, seed: UInt64) {
     precondition(vectors >= 1 && dimension >= 1 && expectedPairs > 0, "no vectors, or no pairs expected")
     let share = min(expectedPairs / (Double(vectors) * Double(vectors)), 1)
-    let density = (1 - Powers.power(share, 1 / Double(dimension))).squareRoot()
+    let density = (1 - Double.pow(share, 1 / Double(dimension))).squareRoot()
     left = Self.random(vectors, dimension, density, CounterGenerator(seed: seed, stream: 100))
     right = Self.random(vectors, dimension, density, CounterGenerator(seed: seed, stream: 101))
   }
 
   /// c log2 N, rounded up: the dimension in which the conjecture speaks.
   public static func dimension(vectors: Int, factor: Double) -> Int {
-    max(1, Int((factor * Powers.log2(Double(max(vectors, 2)))).rounded(.up)))
+    max(1, Int((factor * Double.log2(Double(max(vectors, 2)))).rounded(.up)))
   }
 
   private static func random(
