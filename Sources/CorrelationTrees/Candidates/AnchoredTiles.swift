@@ -46,16 +46,7 @@ struct AnchoredTiles {
 
   /// The positions in `neurons`, which ascend, of those in `range`.
   func positions(of range: Range<Int>) -> Range<Int> {
-    firstPosition(notBelow: range.lowerBound)..<firstPosition(notBelow: range.upperBound)
-  }
-
-  private func firstPosition(notBelow neuron: Int) -> Int {
-    var (low, high) = (0, neurons.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if Int(neurons[middle]) < neuron { low = middle + 1 } else { high = middle }
-    }
-    return low
+    neurons.firstPosition(notBelow: range.lowerBound)..<neurons.firstPosition(notBelow: range.upperBound)
   }
 
   func withCandidates(

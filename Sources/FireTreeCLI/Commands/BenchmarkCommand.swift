@@ -181,12 +181,3 @@ private final class BenchmarkHistory: TrainingObserver {
     for (name, count) in step.counts.byName { counters[name, default: []].append(Double(count)) }
   }
 }
-
-extension [Double] {
-  /// The median; 0 when there is none.
-  fileprivate var median: Double {
-    let values = sorted()
-    guard !values.isEmpty else { return 0 }
-    return (values[(values.count - 1) / 2] + values[values.count / 2]) / 2
-  }
-}
