@@ -63,7 +63,7 @@ public struct StudyReport: Sendable {
   public var method: String
   /// Markdown tables with a line above each.
   public var tables: [(caption: String, markdown: String)] = []
-  /// What it comes to, a line each, with what bounds a goal that is missed.
+  /// What was measured comes to this, a line each.
   public var findings: [String] = []
   public var panels: [StudyPanel] = []
   public var claims: [StudyClaim] = []
