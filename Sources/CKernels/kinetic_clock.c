@@ -1,8 +1,16 @@
 #include "CKernels.h"
 #include "Lanes.h"
 
-/// Eight words anywhere.
-typedef uint32_t HalfWords __attribute__((vector_size(32), aligned(4)));
+/// Eight words anywhere, of whatever type.
+typedef uint32_t HalfWords __attribute__((vector_size(32), aligned(4), may_alias));
+
+// `countdowns_of` reads records as three words each: slack, taken, and moment in the lower half of the third.
+_Static_assert(sizeof(firetree_countdown) == 12 && offsetof(firetree_countdown, slack) == 0 &&
+                   offsetof(firetree_countdown, taken) == 4 && offsetof(firetree_countdown, moment) == 8 &&
+                   offsetof(firetree_countdown, firing) == 10,
+               "a countdown is three words");
+// `gather_bounds` reads a bound as a pair.
+_Static_assert(sizeof(firetree_bound) == 8 && offsetof(firetree_bound, multiple) == 4, "a bound is two floats");
 
 /// Adds up the lanes.
 static inline __attribute__((always_inline)) uint32_t sum_words(const HalfWords *lanes) {
@@ -17,8 +25,8 @@ typedef struct {
   HalfWords moment, firing;
 } Countdowns;
 
-static inline __attribute__((always_inline)) Countdowns countdowns_of(const uint32_t *block) {
-  HalfWords x = *(const HalfWords *)block, y = *(const HalfWords *)(block + 8), z = *(const HalfWords *)(block + 16);
+static inline __attribute__((always_inline)) Countdowns countdowns_of(const firetree_countdown *block) {
+  const HalfWords *words = (const HalfWords *)block, x = words[0], y = words[1], z = words[2];
   HalfWords w0 = __builtin_shufflevector(x, y, 0, 3, 6, 9, 12, 15, -1, -1);
   HalfWords w1 = __builtin_shufflevector(x, y, 1, 4, 7, 10, 13, -1, -1, -1);
   HalfWords w2 = __builtin_shufflevector(x, y, 2, 5, 8, 11, 14, -1, -1, -1);
@@ -44,12 +52,12 @@ static inline __attribute__((always_inline)) void gather_bounds(const firetree_b
   *multiples = __builtin_shufflevector(even, odd, 1, 3, 9, 11, 5, 7, 13, 15);
 }
 
-CLONES size_t firetree_select_late(const firetree_clock *clock, void *countdowns, size_t count, int32_t *positions,
-                                   size_t *moving) {
+CLONES size_t firetree_select_late(const firetree_clock *clock, firetree_countdown *countdowns, size_t count,
+                                   int32_t *positions, size_t *moving) {
   const uint32_t classes = (uint32_t)clock->classes, now = clock->now & 0xFFFFu;
   const LooseLanes scale = (LooseLanes){0} + clock->scale, ease = (LooseLanes){0} + clock->ease;
   const HalfMask eases = (HalfMask){0} - (clock->growth != NULL);
-  uint32_t *records = countdowns, rest[24];
+  firetree_countdown rest[8];
   float left[64];
   size_t found = 0;
   HalfWords moved = {0};
@@ -57,13 +65,13 @@ CLONES size_t firetree_select_late(const firetree_clock *clock, void *countdowns
     const size_t end = count - base < 64 ? count - base : 64;
     uint64_t late = 0, set = 0;
     for (size_t q = 0; q < end; q += 8) {
-      const uint32_t *block = records + 3 * (base + q);
+      const firetree_countdown *block = countdowns + base + q;
       // The processor asks ahead for too little by itself.
-      if (base + q + 136 <= count) firetree_prefetch(block + 3 * 128, 96);
+      if (base + q + 136 <= count) firetree_prefetch(block + 128, 96);
       if (end - q < 8) {
         // The others are countdowns of an infinity that were set just now.
-        for (size_t k = 0; k < 8; k++) rest[3 * k] = 0x7F800000u, rest[3 * k + 1] = 0, rest[3 * k + 2] = now;
-        memcpy(rest, block, 12 * (end - q));
+        for (size_t k = 0; k < 8; k++) rest[k] = (firetree_countdown){__builtin_inff(), 0, (uint16_t)now, 0};
+        memcpy(rest, block, (end - q) * sizeof *rest);
         block = rest;
       }
       const Countdowns old = countdowns_of(block);
@@ -86,14 +94,12 @@ CLONES size_t firetree_select_late(const firetree_clock *clock, void *countdowns
     if (end < 64) late &= ((uint64_t)1 << end) - 1, set &= ((uint64_t)1 << end) - 1;
     for (; set; set &= set - 1) {
       size_t k = (size_t)__builtin_ctzll(set);
-      uint32_t *record = records + 3 * (base + k), firing = record[2] >> 16;
-      float step;
-      memcpy(&step, record + 1, 4);
-      float growth = clock->growth[firing < classes ? firing : classes - 1];
-      step = (clock->ratio * step + clock->scale * growth) * ((float)firing * clock->rounding + clock->factor);
-      memcpy(record, left + k, 4);
-      memcpy(record + 1, &step, 4);
-      record[2] = firing << 16 | now;
+      firetree_countdown *record = countdowns + base + k;
+      float growth = clock->growth[record->firing < classes ? record->firing : classes - 1];
+      float step = clock->ratio * record->taken + clock->scale * growth;
+      record->slack = left[k];
+      record->taken = step * ((float)record->firing * clock->rounding + clock->factor);
+      record->moment = (uint16_t)now;
     }
     for (; late; late &= late - 1) positions[found++] = (int32_t)(base + (size_t)__builtin_ctzll(late));
   }

@@ -1,6 +1,6 @@
 import CKernels
 
-/// Inner loops for which C is at least 1.3 times faster than Swift: see `CKernels.h`.
+/// Inner loops for which C is at least 1.3 times faster than Swift. Their contracts are here, and not in `CKernels.h`.
 ///
 /// These are the only places of relaxed arithmetic beside OpenBLAS: sums are reassociated and multiplications fused
 /// with additions. Rows come from `Matrix`: aligned to 64 bytes and padded with zeros.
@@ -18,7 +18,8 @@ public enum Kernels {
       matrix.base, matrix.stride, rows, count, columns, coefficients, terms, result)
   }
 
-  /// `result[q] = sum_t coefficients[t] matrix[indices[t], indices[q]]` for a symmetric matrix and `count` indices.
+  /// `result[q] = sum_t coefficients[t] matrix[indices[t], indices[q]]` for a symmetric matrix and `count` indices, each
+  /// element of which is read once for its two places.
   ///
   /// Complexity: 2 `count`^2 flops, `count`^2 / 2 elements of the matrix.
   @inline(__always)
@@ -55,7 +56,8 @@ public enum Kernels {
 
   /// `result[t] = scale <vector, matrix[rows[t]]>` for short rows such as those of outputs.
   ///
-  /// `vector` is a row of a `Matrix` too; a matrix of one column may also be kept without padding, `vector` then a number.
+  /// `vector` is a row of a `Matrix` too; a matrix of one column may also be kept without padding (stride 1), `vector` then a
+  /// number.
   /// Complexity: 2 `count` columns flops.
   @inline(__always)
   public static func shortProducts(
@@ -69,7 +71,8 @@ public enum Kernels {
   /// `sums[points[q]] += weights (values[q] - threshold)`, rounded to `Float`, wherever a value exceeds the threshold;
   /// returns how many do.
   ///
-  /// Rows of `sums` have `stride` elements; `weights` (`columns`) is a row of a `Matrix`.
+  /// Rows of `sums` have `stride` elements, of which the first `columns` are added to when `stride` is no multiple of 8, and
+  /// all otherwise; `weights` (`columns`) is a row of a `Matrix`.
   @inline(__always)
   public static func addExcess(
     to sums: UnsafeMutablePointer<Double>, stride: Int, weights: UnsafePointer<Float>, columns: Int,

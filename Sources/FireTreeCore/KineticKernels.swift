@@ -1,6 +1,6 @@
 import CKernels
 
-/// Inner loops of kinetic training; see `CKernels.h`.
+/// Inner loops of kinetic training. What their structs say stands with the fields, in `CKernels.h`.
 extension Kernels {
   /// Asks for the cache lines of `count` elements that are about to be read.
   @inlinable @inline(__always)
@@ -17,7 +17,7 @@ extension Kernels {
     firetree_prefetch_three(first, second, third, count * MemoryLayout<Element>.stride)
   }
 
-  /// Asks for the entries of the rows of some of a list's points in the columns of its first `terms`.
+  /// Asks for the entries of a matrix in the rows `points[positions[q]]` and the columns of the first `terms` points.
   @inlinable @inline(__always)
   public static func prefetchEntries(
     of matrix: MatrixView, _ points: UnsafePointer<UInt16>, _ positions: UnsafePointer<UInt16>, count: Int,
@@ -26,18 +26,18 @@ extension Kernels {
     firetree_prefetch_entries(matrix.base, matrix.stride, points, positions, count, terms)
   }
 
-  /// How far neurons may have moved since their countdowns were set; see `CKernels.h`.
+  /// When a neuron is to be looked at, and how far neurons may have moved since that was set.
+  public typealias Countdown = firetree_countdown
   public typealias Clock = firetree_clock
   public typealias Bound = firetree_bound
 
-  /// Stores the positions of the countdowns that may have run out, or would be forgotten, ascending; returns how many they
-  /// are, and how many neurons fire on any point.
+  /// Stores, ascending, the positions of the countdowns that may have run out, or that are one step from the greatest age and
+  /// were not set anew; returns how many they are, and how many countdowns have points that fire.
   ///
-  /// `countdowns` are records of three words: what is left and what a step takes, as floats, and in the third the step it
-  /// was set at, modulo 2^16, and the number of points, 16 bits each. Complexity: 12 bytes a neuron, eight at a time.
+  /// Complexity: 12 bytes a neuron, eight at a time.
   @inlinable @inline(__always)
   public static func selectLate(
-    _ clock: Clock, countdowns: UnsafeMutableRawPointer, count: Int,
+    _ clock: Clock, countdowns: UnsafeMutablePointer<Countdown>, count: Int,
     into positions: UnsafeMutablePointer<Int32>
   ) -> (count: Int, moving: Int) {
     var moving = 0
@@ -59,11 +59,14 @@ extension Kernels {
     return result
   }
 
-  /// What measures of steps are made of; see `CKernels.h`.
+  /// What measures of steps are made of, beside sums.
   public typealias Scales = firetree_scales
 
-  /// How long eight steps are, which multiples of one of them they are, and what they turn from these, into `measures` (3 x 8),
-  /// from their squares and their products with that one; see `CKernels.h`.
+  /// Eight steps beside one of them, r (`reference`), from their `squares` x and `products` y with it (8 each).
+  ///
+  /// `measures` (3 x 8) become the length of each at most, `factor * sqrt(x)`; the multiple of r that is nearest to it,
+  /// `y / squares[r]` if that is positive; and what it turns from that at most, `factor * sqrt(x - multiple * y + rounding * x)`.
+  /// To lengths and turns margins are added.
   @inlinable @inline(__always)
   public static func measureProducts(
     squares: UnsafePointer<Float>, products: UnsafePointer<Float>, reference: Int, _ scales: Scales,
@@ -84,10 +87,11 @@ extension Kernels {
     }
   }
 
-  /// What some of the steps take that were measured; see `CKernels.h`.
+  /// What some of the steps take that were measured.
   public typealias Progress = firetree_progress
 
-  /// What the last `age` steps up to `now` take, from their measures; see `CKernels.h`.
+  /// The last `age` steps up to step `now`, the measures of each at its number modulo 8. Of a countdown that takes `taken` for
+  /// the step that they were measured beside, each takes its multiple of that and its turn, but no more than its length.
   @inlinable @inline(__always)
   public static func sumSteps(
     _ measures: UnsafePointer<Float>, taken: Float, now: Int, age: Int
@@ -105,7 +109,7 @@ extension Kernels {
     firetree_sum_coefficients(alpha, shares, firing, support, coefficients)
   }
 
-  /// What a pair's state depends on, of all pairs; see `CKernels.h`.
+  /// What a pair's state depends on, of all pairs.
   public typealias Pairs = firetree_pairs
   /// A neuron's candidates, those that were chosen of them, where the neuron is headed, and what a look found.
   public typealias List = firetree_list
@@ -113,8 +117,10 @@ extension Kernels {
   public typealias Heading = firetree_heading
   public typealias Look = firetree_look
 
-  /// Chooses the candidates whose limits do not exceed `path + ahead`, or a part of them if these are more than `enough`; see
-  /// `CKernels.h`. Complexity: a comparison a candidate, eight at a time.
+  /// Chooses the candidates whose limits do not exceed `path + ahead`, neither of which is negative; if these are more than
+  /// `enough`, those whose limits do not exceed `path + ahead * enough / count`.
+  ///
+  /// Their positions are stored, ascending; there is room for `count`. Complexity: a comparison a candidate, eight at a time.
   @inlinable @inline(__always)
   public static func chooseDue(
     _ limits: UnsafePointer<Float>, count: Int, path: Double, ahead: Float, enough: Int,
@@ -123,7 +129,17 @@ extension Kernels {
     firetree_choose_due(limits, count, path, ahead, enough, positions)
   }
 
-  /// Computes the chosen candidates of a neuron, and gives each a new limit; see `CKernels.h`.
+  /// Computes the chosen candidates of a neuron, and gives each a new limit.
+  ///
+  /// The correlations `s = anchored[q] + sum_t coefficients[t] G[points[q], points[t]]` over the first `terms` candidates go to
+  /// `values`, of which the first `firing` are taken to fire; the same products with the heading, or 0, go to `speeds`. Both
+  /// have room for three more.
+  ///
+  /// With `r = error * norms[points[q]] + rounding` and the distance `max(|s - threshold| - r, min(r, tie))` the limit is
+  /// `path + distance / reaches[q]`, rounded down; -infinity without a distance. The share that a step takes is `(v /
+  /// reaches[q] + margin) / (distance / reaches[q])`, where v is how fast the heading brings the correlation towards the
+  /// threshold, or 0; of candidates that are not computed it is `length / (limit - path)`, and of all without coefficients.
+  /// Where a limit is -infinity, `pace` says nothing.
   ///
   /// Complexity: `terms` multiply-adds for each, twice as many with a heading, four at a time.
   @inlinable @inline(__always)
@@ -154,8 +170,10 @@ extension Kernels {
     }
   }
 
-  /// The pace of a neuron after its heading has turned; see `CKernels.h`. Of the computed candidates, at these positions now, the
-  /// speeds were these, and are lost.
+  /// The pace of a neuron after its heading has turned by `turns`; `heading` says how long it is now, and its margin.
+  ///
+  /// The candidates at `positions`, `computed` of the list's `count`, had these `speeds` before, which are lost; the first
+  /// `firing` of the list fire now.
   ///
   /// Complexity: a product for each turn and each candidate that was computed, and a comparison a candidate.
   @inlinable @inline(__always)
@@ -174,8 +192,10 @@ extension Kernels {
     }
   }
 
-  /// `shares[k] = weight * sums[points[k]]`, and `coefficients[k] = alpha[k] + shares[k]` for the first `firing`, `alpha[k]`
-  /// for the rest of the `support`; returns the sum of the magnitudes of what was added.
+  /// `shares[k] = weight * sums[points[k]]` for the first `firing`, 0 for the rest of the `support`, and
+  /// `coefficients[k] = alpha[k] + shares[k]`; returns the sum of the magnitudes of all that was added.
+  ///
+  /// `alpha` goes on to a multiple of 8, with zeros; so do the shares and the coefficients then.
   @inlinable @inline(__always)
   public static func settle(
     sums: UnsafePointer<Float>, weight: Float, points: UnsafePointer<UInt16>, alpha: UnsafePointer<Float>,
@@ -195,7 +215,7 @@ extension Kernels {
   }
 
   /// `reaches[q] = sqrt(reaches[q]^2 + row[points[q]]^2)`, and what is left of every limit beyond `path` shrinks by as
-  /// much, both on the safe side of rounding; returns the least limit.
+  /// much, both on the safe side of rounding; returns the least limit. Reaches are positive.
   @inline(__always)
   public static func widenReaches(
     by row: UnsafePointer<Float>, points: UnsafePointer<UInt16>, count: Int, path: Float,
@@ -217,7 +237,8 @@ extension Kernels {
     }
   }
 
-  /// For i < count, with t = gram[i] weights[i]: `result[i] += t x`; returns the sum of t values[i].
+  /// One row of a symmetric product with a matrix of single elements: for i < count, with t = gram[i] weights[i],
+  /// `result[i] += t x`; returns the sum of t values[i].
   @inline(__always)
   public static func tensorRow(
     gram: UnsafePointer<Float>, weights: UnsafePointer<Float>, values: UnsafePointer<Double>, count: Int,
@@ -226,7 +247,9 @@ extension Kernels {
     firetree_tensor_row(gram, weights, values, count, x, result)
   }
 
-  /// The same with blocks of `width` elements, `stride` apart; see `CKernels.h`.
+  /// The same with blocks of `width` elements, a multiple of 8, `stride` apart: with t = gram[i] * block i,
+  /// `own[0..<width] += t * first[i]`, `own[width..<2 width] += t * second[i]`, and `others[i]` (2 width) `+= t * (x_first,
+  /// x_second)`. `first` and `second` are the halves of rows of 2 width.
   @inline(__always)
   public static func tensorBlocks(
     gram: UnsafePointer<Float>, blocks: UnsafePointer<Float>, stride: Int, values: UnsafePointer<Double>,

@@ -49,22 +49,11 @@ extension PlainKernels {
     Double(terms + 1) * Double(terms + 4) * 0x1p-24 * largest
   }
 
-  /// A countdown as kinetic training keeps it.
-  public struct Countdown: Equatable {
-    public var slack: Float
-    public var taken: Float
-    public var moment: UInt16
-    public var firing: UInt16
-
-    public init(slack: Float, taken: Float, moment: UInt16, firing: UInt16) {
-      (self.slack, self.taken, self.moment, self.firing) = (slack, taken, moment, firing)
-    }
-  }
-
   /// What a countdown has taken at most, the bound's part of that which is in doubt, and what its last step took at most.
   /// `excess` and `growth` are those of its age and number of points.
   public static func taken(
-    by countdown: Countdown, multiple: Float, excess: Float, ratio: Float, growth: Float, scale: Float,
+    by countdown: Kernels.Countdown, multiple: Float, excess: Float, ratio: Float, growth: Float,
+    scale: Float,
     slowness: Float, rounding: Float
   ) -> (path: Double, doubt: Double, last: Double) {
     let factor = 1 + Double(slowness) + Double(rounding) * Double(countdown.firing)

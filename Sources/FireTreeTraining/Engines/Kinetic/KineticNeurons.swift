@@ -36,17 +36,8 @@ package struct KineticNeuron: Sendable {
   }
 }
 
-/// What says whether a neuron has to be looked at: all that is read of most neurons in a step. See `KineticStep.schedule` and
-/// `StepHistory`.
-package struct KineticCountdown: Sendable {
-  /// What was left of the room of the neuron's candidates when its clock was last moved or this was set anew.
-  package var slack: Float = -.infinity
-  /// What one more step like the last would have taken of that at most.
-  package var taken: Float = 0
-  /// That step, modulo 2^16, and the number of points on which the neuron fires.
-  package var moment: UInt16 = 0
-  package var firing: UInt16 = 0
-}
+/// What says whether a neuron has to be looked at. See `KineticStep.schedule` and `StepHistory`.
+package typealias KineticCountdown = Kernels.Countdown
 
 /// All neurons, and their countdowns.
 ///
@@ -63,7 +54,8 @@ package struct KineticNeurons: Sendable {
       MemoryLayout<KineticNeuron>.offset(of: \.decay) == Line.still
         && MemoryLayout<KineticNeuron>.size == Line.moving, "a neuron is kept as it is")
     lines = Memory.demand(try AlignedBuffer(count: count * Line.size / MemoryLayout<Float>.stride))
-    countdowns = [KineticCountdown](repeating: KineticCountdown(), count: count)
+    let late = KineticCountdown(slack: -.infinity, taken: 0, moment: 0, firing: 0)
+    countdowns = [KineticCountdown](repeating: late, count: count)
     self.usesVelocity = usesVelocity
   }
 
