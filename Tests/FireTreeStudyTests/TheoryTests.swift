@@ -117,10 +117,8 @@ import Testing
     #expect(course.stages.map(\.iteration) == [0, 1, 2, 4, 5] && course.losses.count == 6)
     #expect(course.stages[0].largestMovement == 0)
     // Dense training, watched plainly.
-    var dense: any TrainingEngine = DenseEngine(
-      network: instance.network(workers: workers), points: instance.points,
-      optimizer: GradientDescent(learningRate: rate, momentum: .none), workers: workers)
-    _ = try TrainingLoop(iterations: 5).run(&dense, targets: instance.targets)
+    var dense = EngineKind.dense.make(instance.network(workers: workers), instance.points, rate: rate)
+    try dense.run(TrainingLoop(iterations: 5), targets: instance.targets)
     let start = instance.network(workers: workers).hiddenWeights, end = dense.network.hiddenWeights
     let distances = (0..<300).map { r in
       zip(start.row(r), end.row(r)).reduce(0.0) {

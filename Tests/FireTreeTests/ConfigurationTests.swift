@@ -54,7 +54,7 @@ import Testing
   /// The refusal names the bytes, and comes before anything of that size is made.
   @Test(arguments: EngineKind.allCases) func aWidthBeyondTheMemory(engine: EngineKind) throws {
     let problem = try TrainingProblem(data, configuration: .init(neurons: Int(Int32.max)))
-    let error = #expect(throws: FireTreeError.self) { try problem.makeEngine(engine) }
+    let error = #expect(throws: FireTreeError.self) { try problem.trainee(engine) }
     let needed = engine.type.requiredMemory(for: try problem.shape(for: engine))
     #expect(error?.kind == .usage && needed > ByteCount(100_000_000_000))
     #expect(

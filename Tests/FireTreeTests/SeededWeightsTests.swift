@@ -28,7 +28,7 @@ import Testing
       if engine.type.supportsSeededWeights {
         #expect(try seeded.weights(for: engine).form == .seeded && seeded.shape(for: engine).isSeeded)
       } else {
-        let error = #expect(throws: FireTreeError.self) { try seeded.makeEngine(engine) }
+        let error = #expect(throws: FireTreeError.self) { try seeded.trainee(engine) }
         #expect(
           error == .usage("the engine \(engine.rawValue) does not train seeded weights; use gram or kinetic"))
       }
@@ -79,9 +79,9 @@ import Testing
   /// A seeded model from its file, one written in full, and one whose weights are stored give the same bits.
   @Test(arguments: [30, 2000]) func predictionsHaveTheSameBits(neurons: Int) throws {
     let problem = try Self.problem(.init(neurons: neurons, iterations: 2))
-    var engine = try problem.makeEngine(.dense)
-    let (last, _) = try TrainingLoop(iterations: 2).run(&engine, targets: problem.targets)
-    var model = Model(problem, engine: engine, last: last)
+    var engine = try problem.trainee(.dense)
+    let (last, _) = try engine.run(TrainingLoop(iterations: 2), targets: problem.targets)
+    var model = Model(problem, engine: engine.engine, last: last)
     var random = SeededGenerator(seed: 2)
     model.weights =
       random.seededNetwork(neurons: neurons, points: problem.points, outputs: 1, threshold: 0).weights

@@ -16,10 +16,10 @@ import Testing
         labels: examples.appending(path: "t10k-labels-idx1-ubyte.gz").path, points: 300))
     let problem = try TrainingProblem(
       digits, configuration: TrainingConfiguration(neurons: neurons, momentum: momentum))
-    let rate = try problem.makeEngine(.gram).optimizer.learningRate
-    let chosen = price(problem, rate: rate, skin: nil)
+    let rule = try problem.trainee(.gram).rule
+    let chosen = price(problem, rule, skin: nil)
     let fixed = (0..<6).map {
-      price(problem, rate: rate, skin: 0.12 * (0..<$0).reduce(1) { x, _ in 1.6 * x })
+      price(problem, rule, skin: 0.12 * (0..<$0).reduce(1) { x, _ in 1.6 * x })
     }
     let best = fixed.filter { $0.candidates <= chosen.candidates }.map(\.cost).min() ?? 0
     #expect(best > 0 && chosen.cost <= 1.5 * best, "\(chosen) against \(fixed)")
@@ -29,20 +29,17 @@ import Testing
 
   /// The default number of steps: what they cost by the model's prices, in nanoseconds, and the most candidates held.
   private func price(
-    _ problem: TrainingProblem, rate: Float, skin: Float?
+    _ problem: TrainingProblem, _ rule: GradientDescent, skin: Float?
   ) -> (cost: Double, candidates: Int) {
     let model = SkinModel(points: problem.points, threshold: problem.threshold)
-    var engine = GramEngine(
-      network: problem.initialNetwork(), points: problem.points,
-      optimizer: GradientDescent(learningRate: rate, momentum: problem.configuration.momentum), workers: .all,
-      fixedSkin: skin)
+    var engine = Trainee.gram(problem.initialNetwork(), problem.points, rule, fixedSkin: skin)
     var (cost, most) = (0.0, 0)
     for _ in 0..<60 {
-      let gradient = SquaredLoss().gradient(outputs: engine.outputs, targets: problem.targets)
-      let anchored = engine.advance(outputGradient: gradient).counts.nodesWritten
-      cost += Double(engine.candidateCount) * Double(model.candidateCost)
+      let anchored = engine.step(towards: problem.targets).counts.nodesWritten
+      let candidates = (engine.engine as? GramEngine)?.candidateCount ?? 0
+      cost += Double(candidates) * Double(model.candidateCost)
       cost += Double(anchored) * Double(model.anchorCost)
-      most = max(most, engine.candidateCount)
+      most = max(most, candidates)
     }
     return (cost, most)
   }

@@ -24,15 +24,15 @@ import Testing
         labels: examples.appending(path: "t10k-labels-idx1-ubyte.gz").path, points: Self.points))
     let problem = try TrainingProblem(
       digits, configuration: TrainingConfiguration(neurons: Self.neurons, momentum: momentum))
-    let dense = try problem.makeEngine(.dense)
-    let rate = dense.optimizer.learningRate
+    let dense = try problem.trainee(.dense)
+    let rate = dense.rule.learningRate
     for kind in [EngineKind.dataTree, .weightTree] {
-      var (engine, other) = (try problem.makeEngine(kind, learningRate: rate), dense)
-      let first = SquaredLoss().value(outputs: dense.outputs, targets: problem.targets)
+      var (engine, other) = (try problem.trainee(kind, rate: rate), dense)
+      let first = dense.loss(problem.targets)
       let run = Companions(
         &engine, beside: &other, targets: problem.targets, threshold: problem.threshold,
         steps: Self.iterations)
-      let last = SquaredLoss().value(outputs: other.outputs, targets: problem.targets)
+      let last = other.loss(problem.targets)
       #expect(last < first / 2)
       #expect(run.together >= 5 && run.largestDifference <= 1e-5, "\(kind) \(momentum) \(run)")
       #expect(run.ties.allSatisfy { abs($0) <= 1e-5 }, "\(kind) \(momentum) \(run)")

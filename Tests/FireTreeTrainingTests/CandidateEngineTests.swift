@@ -37,13 +37,12 @@ import Testing
       let network = Network(
         neurons: m, dimension: d, outputs: outputs, threshold: Float(seed % 4) * 0.4, seed: seed)
       var engine = kind.make(network, points, rate: 0, momentum: momentum)
-      let kernel = TangentKernel(
-        outputWeights: network.outputWeights, points: points, firing: engine.firingSet, workers: .all)
-      engine.optimizer.learningRate = rateFactor / Float(max(kernel.largestEigenvalue(), 0.1))
+      let kernel = engine.kernel
+      engine.rule.learningRate = rateFactor / Float(max(kernel.largestEigenvalue(), 0.1))
       var (path, before) = (Float(0), engine.outputs)
       for step in 0..<40 {
-        _ = engine.advance(outputGradient: SquaredLoss().gradient(outputs: engine.outputs, targets: targets))
-        let audit = FiringAudit(of: engine, workers: Workers(threads: 1))
+        engine.step(towards: targets)
+        let audit = engine.audit(threads: 1)
         #expect(audit.missed == 0 && audit.extra == 0, "seed \(seed) step \(step)")
         audited += audit
         let moved = engine.network
@@ -69,12 +68,10 @@ import Testing
     let points = DataPoints.dense(random.unitRows(40, columns: 10)),
       targets = random.matrix(rows: 40, columns: 2)
     let network = Network(neurons: 100, dimension: 10, outputs: 2, threshold: 0.9, seed: 2)
-    var engine = GramEngine(
-      network: network, points: points, optimizer: GradientDescent(learningRate: 0.5), workers: .all,
-      fixedSkin: skin)
+    var engine = Trainee.gram(network, points, GradientDescent(learningRate: 0.5), fixedSkin: skin)
     for step in 0..<60 {
-      _ = engine.advance(outputGradient: SquaredLoss().gradient(outputs: engine.outputs, targets: targets))
-      let audit = FiringAudit(of: engine, workers: .all)
+      engine.step(towards: targets)
+      let audit = engine.audit()
       #expect(audit.missed == 0 && audit.extra == 0, "step \(step)")
     }
   }
@@ -94,18 +91,16 @@ import Testing
 
   /// The bound on the drift holds: the distance of the weight from its anchor, computed from the weights.
   @Test(arguments: momenta)
-  func stepsAreNoLongerThanTheirBound(momentum: GradientDescent.Momentum) {
+  func stepsAreNoLongerThanTheirBound(momentum: GradientDescent.Momentum) throws {
     var random = SeededGenerator(seed: 77)
     let points = DataPoints.dense(random.unitRows(30, columns: 12)),
       targets = random.matrix(rows: 30, columns: 2)
     let network = Network(neurons: 60, dimension: 12, outputs: 2, threshold: 0.8, seed: 1)
-    var engine = GramEngine(
-      network: network, points: points, optimizer: GradientDescent(learningRate: 0.3, momentum: momentum),
-      workers: .all)
+    var engine = EngineKind.gram.make(network, points, rate: 0.3, momentum: momentum)
     var before = network.hiddenWeights
     var moved = 0
     for _ in 0..<50 {
-      _ = engine.advance(outputGradient: SquaredLoss().gradient(outputs: engine.outputs, targets: targets))
+      engine.step(towards: targets)
       let after = engine.network.hiddenWeights
       for neuron in 0..<60 {
         let length = zip(before.row(neuron), after.row(neuron)).reduce(0.0) {
@@ -114,8 +109,8 @@ import Testing
         // Computing the weights rounds them by about 1e-6.
         if length > 1e-5 {
           moved += 1
-          #expect(Double(engine.stepLength(of: neuron)) > length - 3e-6)
-          #expect(Double(engine.stepLength(of: neuron)) < 1.01 * length + 1e-3)
+          let bound = Double(try #require(engine.engine as? GramEngine).stepLength(of: neuron))
+          #expect(bound > length - 3e-6 && bound < 1.01 * length + 1e-3)
         }
       }
       before = after

@@ -22,14 +22,13 @@ import Testing
 
     func make(
       _ network: Network, _ points: DataPoints, rate: Float, threads: Int = 2
-    ) -> any TrainingEngine {
+    ) -> Trainee {
       guard let pointsPerBlock else {
         return kind.make(network, points, rate: rate, momentum: momentum, threads: threads)
       }
-      return WeightEngine(
-        network: network, points: points,
-        optimizer: GradientDescent(learningRate: rate, momentum: momentum),
-        workers: Workers(threads: threads), pointsPerBlock: pointsPerBlock)
+      return .weights(
+        network, points, GradientDescent(learningRate: rate, momentum: momentum),
+        pointsPerBlock: pointsPerBlock, threads: threads)
     }
   }
 
@@ -74,13 +73,13 @@ import Testing
     var engine = mode.make(network, problem.points, rate: problem.rate)
     var audited = FiringAudit()
     for step in 0..<40 {
-      let audit = FiringAudit(of: engine, workers: Workers(threads: 1))
+      let audit = engine.audit(threads: 1)
       #expect(
         audit.missed == 0 && audit.extra == 0,
         "seed \(seed), \(problem.layout), \(problem.drive), step \(step)")
       audited += audit
       let gradient = problem.nextGradient(outputs: engine.outputs)
-      _ = engine.advance(outputGradient: gradient)
+      engine.step(gradient)
     }
     return audited
   }
@@ -95,9 +94,8 @@ import Testing
     let targets = random.matrix(rows: count, columns: 2)
     var (audited, anchored) = (FiringAudit(), 0)
     for _ in 0..<12 {
-      let gradient = SquaredLoss().gradient(outputs: engine.outputs, targets: targets)
-      anchored += engine.advance(outputGradient: gradient).counts.nodesWritten
-      audited += FiringAudit(of: engine, workers: .all)
+      anchored += engine.step(towards: targets).counts.nodesWritten
+      audited += engine.audit()
     }
     #expect(audited.missed == 0 && audited.extra == 0)
     #expect(audited.firing > 100_000 && anchored > 5)
@@ -122,8 +120,7 @@ import Testing
       var engine = mode.make(network, points, rate: 0.3, threads: threads)
       var anchored = 0
       for _ in 0..<30 {
-        let gradient = SquaredLoss().gradient(outputs: engine.outputs, targets: targets)
-        anchored += engine.advance(outputGradient: gradient).counts.nodesWritten
+        anchored += engine.step(towards: targets).counts.nodesWritten
       }
       #expect(anchored > 400)
       results.append(engine.network.hiddenWeights)

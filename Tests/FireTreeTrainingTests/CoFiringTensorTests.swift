@@ -207,7 +207,7 @@ import Testing
 
   /// The tensor of a running engine, every step: rates from tiny to the edge of divergence.
   @Test(arguments: KineticProblem.momenta, [0.01, 0.5, 1.9] as [Float])
-  func theTensorOfARunningEngine(momentum: GradientDescent.Momentum, rate: Float) {
+  func theTensorOfARunningEngine(momentum: GradientDescent.Momentum, rate: Float) throws {
     var changed = 0
     for seed in 1...40 as ClosedRange<UInt64> {
       let problem = KineticProblem(seed: seed)
@@ -220,18 +220,23 @@ import Testing
         let plain = Pattern(outputWeights: signs, firing: engine.firingLists)
         let expected = plain.plain(points: points).map { $0.map { $0.map { $0.map { $0 * (unit * unit) } } } }
         #expect(
-          Self.entries(engine.tensor, points: points, outputs: outputs) == expected,
+          try Self.entries(Self.tensor(of: engine), points: points, outputs: outputs) == expected,
           "seed \(seed) step \(step)")
         #expect(engine.firingPairs == plain.firing.reduce(0) { $0 + $1.count })
-        let report = engine.advance(outputGradient: problem.gradient(engine.outputs))
+        let report = engine.step(problem.gradient(engine.outputs))
         changed += report.counts.nodesWritten
         guard engine.outputs.isModerate else { break }
       }
     }
     #expect(changed > 100)
   }
+
+  private static func tensor(of engine: Trainee) throws -> CoFiringTensor {
+    try #require(engine.engine as? KineticEngine).tensor
+  }
+
   /// On the first of two points more neurons come to fire in a step than numbers of 16 bits can count.
-  @Test func aRunningEngineWidensItsTensor() {
+  @Test func aRunningEngineWidensItsTensor() throws {
     let (neurons, beginning) = (32_900, 300)
     let points = DataPoints.dense(Matrix([[1, 0], [0.6, 0.8]]))
     var weights = Matrix(rows: neurons, columns: 2)
@@ -242,13 +247,11 @@ import Testing
     let network = Network(
       hiddenWeights: weights, outputWeights: Matrix([[Float]](repeating: [1, 1], count: neurons)),
       threshold: 1)
-    var engine = KineticEngine(
-      network: network, points: points, optimizer: GradientDescent(learningRate: 0.01, momentum: .none),
-      workers: Workers(threads: 2))
-    #expect(engine.tensor.isNarrow && engine.firingPairs == neurons)
-    let report = engine.advance(outputGradient: Matrix([[-500, -500], [-500, -500]]))
-    #expect(report.counts.nodesWritten == beginning && !engine.tensor.isNarrow)
-    let entries = Self.entries(engine.tensor, points: 2, outputs: 2)
+    var engine = EngineKind.kinetic.make(network, points, rate: 0.01)
+    #expect(try Self.tensor(of: engine).isNarrow && engine.firingPairs == neurons)
+    let report = engine.step(Matrix([[-500, -500], [-500, -500]]))
+    #expect(try report.counts.nodesWritten == beginning && !Self.tensor(of: engine).isNarrow)
+    let entries = try Self.entries(Self.tensor(of: engine), points: 2, outputs: 2)
     for (i, j, count) in [(0, 0, neurons), (0, 1, beginning), (1, 1, beginning)] {
       #expect(entries[i][j].joined().allSatisfy { $0 == Float(count) }, "points \(i) and \(j)")
     }

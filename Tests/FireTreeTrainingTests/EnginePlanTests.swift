@@ -1,5 +1,6 @@
 import FireTreeCore
 import FireTreeTraining
+import TestSupport
 import Testing
 
 /// The choice of an engine, on a machine that is written down: a function of sizes alone.
@@ -169,9 +170,7 @@ import Testing
     let network = Network(neurons: 3, dimension: 2, outputs: 1, threshold: 0, seed: 1)
     let points = DataPoints.dense(Matrix([[1, 0]]))
     for kind in EngineKind.allCases {
-      let engine = kind.type.init(
-        network: network, points: points, optimizer: GradientDescent(learningRate: 0), workers: .all)
-      #expect(EngineKind(of: engine) == kind)
+      #expect(EngineKind(of: kind.make(network, points, rate: 0).engine) == kind)
     }
   }
 }

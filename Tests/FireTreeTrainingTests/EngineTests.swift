@@ -24,14 +24,14 @@ import Testing
     let targets = Matrix([[0.5], [1]])
     var engine = kind.make(network, .dense(Matrix([[1, 0], [0, 1]])), rate: 1)
     #expect(engine.outputs == Matrix([[1.5], [0]]) && engine.firingPairs == 4)
-    #expect(SquaredLoss().value(outputs: engine.outputs, targets: targets) == 1)
+    #expect(engine.loss(targets) == 1)
     let gradient = SquaredLoss().gradient(outputs: engine.outputs, targets: targets)
     #expect(gradient == Matrix([[1], [-1]]))
-    let report = engine.advance(outputGradient: gradient)
+    let report = engine.step(gradient)
     #expect(engine.network.hiddenWeights == Matrix([[2.5, 0], [0, 1.5], [1.5, 2.5], [1, 1]]))
     #expect(engine.outputs == Matrix([[1], [0.5]]))
     #expect(report.firingPairs == 4 && report.neuronsMoved == 3 && engine.firingPairs == 4)
-    #expect(SquaredLoss().value(outputs: engine.outputs, targets: targets) == 0.25)
+    #expect(engine.loss(targets) == 0.25)
     var pairs: [[Int]] = []
     engine.firingSet.forEachPair { r, i, _ in pairs.append([r, i]) }
     #expect(pairs == [[0, 0], [1, 1], [2, 0], [2, 1]])
@@ -48,7 +48,7 @@ import Testing
       .distanceToThreshold(0.3)
     #expect(margin > 0.005)
     var engine = kind.make(network, points, rate: 1)
-    _ = engine.advance(outputGradient: SquaredLoss().gradient(outputs: engine.outputs, targets: targets))
+    engine.step(towards: targets)
     let step = 0.004 as Float
     for neuron in 0..<10 {
       for column in 0..<4 {
@@ -99,7 +99,7 @@ import Testing
         }
       var engine = kind.make(
         network, isSparse ? .sparse(x.sparse) : .dense(x), rate: golden.learning_rate, momentum: momentum)
-      let found = try losses(of: &engine, targets: Matrix(golden.targets), iterations: 10)
+      let found = try engine.losses(targets: Matrix(golden.targets), iterations: 10)
       #expect(found.count == 11)
       for (found, expected) in zip(found, run.losses) { #expect(abs(found - expected) < 3e-6 * expected) }
       #expect(engine.network.hiddenWeights.distance(to: Matrix(run.hidden_weights)) < 5e-6)
@@ -117,14 +117,14 @@ import Testing
       let network = Network(neurons: neurons, dimension: 7, outputs: 3, threshold: 0.4, seed: 2)
       let rate = Float(0.3 / Double(points))
       var dense = EngineKind.dense.make(network, .dense(x), rate: rate, momentum: momentum)
-      let reference = try losses(of: &dense, targets: targets, iterations: 12)
+      let reference = try dense.losses(targets: targets, iterations: 12)
       for kind in EngineKind.allCases where kind != .dense {
         var engine = kind.make(network, .dense(x), rate: rate, momentum: momentum)
-        let found = try losses(of: &engine, targets: targets, iterations: 12)
+        let found = try engine.losses(targets: targets, iterations: 12)
         for (found, expected) in zip(found, reference) {
           #expect(abs(found - expected) <= 1e-5 * expected + 1e-12)
         }
-        let audit = FiringAudit(of: engine, workers: .all)
+        let audit = engine.audit()
         #expect(audit.compared == neurons * points && audit.missed == 0 && audit.extra == 0)
       }
     }
@@ -140,7 +140,7 @@ import Testing
     var results: [Matrix] = []
     for threads in [1, 2, 3] {
       var engine = kind.make(network, points, rate: 0.05, momentum: momentum, threads: threads)
-      _ = try losses(of: &engine, targets: targets, iterations: 5)
+      _ = try engine.losses(targets: targets, iterations: 5)
       results.append(engine.network.hiddenWeights)
     }
     #expect(results[0] == results[1] && results[0] == results[2] && results[0] != network.hiddenWeights)

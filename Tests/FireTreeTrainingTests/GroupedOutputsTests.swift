@@ -59,14 +59,14 @@ import Testing
         neurons: neurons, dimension: 7, outputs: outputs, threshold: 0.4, seed: 2, layout: .grouped)
       let rate = 1 / Float(points)
       var dense = EngineKind.dense.make(network, .dense(x), rate: rate, momentum: momentum)
-      let reference = try losses(of: &dense, targets: targets, iterations: 20)
+      let reference = try dense.losses(targets: targets, iterations: 20)
       var engine = kind.make(network, .dense(x), rate: rate, momentum: momentum)
-      let found = try losses(of: &engine, targets: targets, iterations: 20)
+      let found = try engine.losses(targets: targets, iterations: 20)
       for (found, expected) in zip(found, reference) {
         #expect(abs(found - expected) <= 1e-5 * expected + 1e-12, "\(neurons) neurons")
       }
       if points > 5 { #expect(reference[20] < reference[0]) }
-      let audit = FiringAudit(of: engine, workers: .all)
+      let audit = engine.audit()
       #expect(audit.compared == neurons * points && audit.missed == 0 && audit.extra == 0)
       #expect(engine.outputWeights == network.outputWeights)
     }

@@ -93,16 +93,16 @@ import Testing
 
   /// Follows `engine` for some steps; `rate` is asked for the learning rate of each step.
   private func follow(
-    _ engine: inout KineticEngine, _ problem: KineticProblem, steps: Int, _ tally: inout Tally,
+    _ engine: inout Trainee, _ problem: KineticProblem, steps: Int, _ tally: inout Tally,
     sourceLocation: SourceLocation = #_sourceLocation, rate: (Int, Float) -> Float = { $1 }
   ) {
     var truth = PlainDescent(network: problem.network, points: problem.points)
     var bounds = Bounds(problem)
     for step in 0..<steps {
-      engine.optimizer.learningRate = rate(step, engine.optimizer.learningRate)
-      let (gradient, optimizer) = (problem.gradient(engine.outputs), engine.optimizer)
+      engine.rule.learningRate = rate(step, engine.rule.learningRate)
+      let (gradient, optimizer) = (problem.gradient(engine.outputs), engine.rule)
       truth.advance(gradient, firing: engine.firingLists, optimizer)
-      let report = engine.advance(outputGradient: gradient)
+      let report = engine.step(gradient)
       bounds.note(gradient, optimizer, report)
       tally.changed += report.counts.nodesWritten
       tally.anchored += report.counts.innerProducts / max(problem.points.count, 1)
@@ -119,7 +119,7 @@ import Testing
         }
       }
       #expect(wrong == 0, "seed \(problem.seed) step \(step)", sourceLocation: sourceLocation)
-      let audit = FiringAudit(of: engine, workers: Workers(threads: 1))
+      let audit = engine.audit(threads: 1)
       #expect(
         audit.missed == 0 && audit.extra == 0, "seed \(problem.seed) step \(step)",
         sourceLocation: sourceLocation)
@@ -161,7 +161,7 @@ import Testing
       let problem = KineticProblem(seed: seed)
       var random = SeededGenerator(seed: seed)
       var engine = problem.engine(momentum: momentum, rate: 0.5)
-      let rate = engine.optimizer.learningRate
+      let rate = engine.rule.learningRate
       follow(&engine, problem, steps: 40, &tally) { step, current in
         switch Int.random(in: 0..<5, using: &random) {
         case 0: current * 0.97
@@ -183,12 +183,12 @@ import Testing
     var engine = EngineKind.kinetic.make(network, points, rate: 1)
     #expect(engine.firingLists == [[1], [0, 2], [], [0, 1, 2]])
     // Neuron 1 comes to 2 - 1/2 (1 + 1) = 1 on points 0 and 2, exactly the threshold; neuron 3 too.
-    _ = engine.advance(outputGradient: Matrix([[1], [0], [1]]))
+    engine.step(Matrix([[1], [0], [1]]))
     #expect(engine.firingLists == [[1], [], [], [1]])
     #expect(engine.outputs == Matrix([[0], [1], [0]]) && engine.firingPairs == 2)
     #expect(engine.network.hiddenWeights == Matrix([[1, 2], [1, 1], [1, 1], [1, 2]]))
     // Nothing fires on point 0 any more, so that nothing moves along it; neurons 0 and 3 move along point 1, to 5/2.
-    _ = engine.advance(outputGradient: Matrix([[9], [-1], [9]]))
+    engine.step(Matrix([[9], [-1], [9]]))
     #expect(engine.outputs == Matrix([[0], [1.5], [0]]))
     #expect(engine.network.hiddenWeights == Matrix([[1, 2.5], [1, 1], [1, 1], [1, 2.5]]))
   }
@@ -217,20 +217,20 @@ import Testing
     for i in 0..<9 { for c in 0..<outputs { ones[i, c] = 1 } }
     var steps = 0
     while engine.firingPairs > 0, steps < 3000 {
-      _ = engine.advance(outputGradient: ones)
+      engine.step(ones)
       steps += 1
     }
     #expect(steps > 5 && engine.firingPairs == 0 && engine.firingSet.pairCount == 0)
     let weights = engine.network.hiddenWeights
     for _ in 0..<80 {
-      let report = engine.advance(outputGradient: ones)
+      let report = engine.step(ones)
       #expect(report.neuronsMoved == 0 && engine.firingPairs == 0)
       // Events of 35 x 9 pairs, each with a rounding of a correlation of at most 4: a part of 1e-6 over sqrt(35).
       #expect(engine.outputs.distance(to: Matrix(rows: 9, columns: outputs)) < 1e-4)
     }
     let moved = engine.network.hiddenWeights.distance(to: weights)
     #expect(momentum == .none ? moved == 0 : moved > 0.01)
-    let audit = FiringAudit(of: engine, workers: .all)
+    let audit = engine.audit()
     #expect(audit.firing == 0 && audit.missed == 0 && audit.extra == 0)
   }
 
@@ -244,8 +244,8 @@ import Testing
     var seen: [[[Int]]] = []
     let gradients = [Matrix([[1.5], [0]])] + [Matrix](repeating: Matrix(rows: 2, columns: 1), count: 8)
     for gradient in gradients {
-      truth.advance(gradient, firing: engine.firingLists, engine.optimizer)
-      _ = engine.advance(outputGradient: gradient)
+      truth.advance(gradient, firing: engine.firingLists, engine.rule)
+      engine.step(gradient)
       seen.append(engine.firingLists)
       #expect(Double(engine.network.hiddenWeights[0, 0]) == truth.weights[0][0])
       #expect(truth.outputs(firing: engine.firingLists).map { [Float($0[0])] } == engine.outputs.elements)
@@ -253,9 +253,9 @@ import Testing
     // 2 - 1.5 - 0.75 - ... comes to -1: not beyond the threshold on point 1. A stronger push does.
     #expect(seen.allSatisfy { $0 == [[]] })
     engine = EngineKind.kinetic.make(network, points, rate: 1, momentum: .heavyBall(0.5))
-    _ = engine.advance(outputGradient: Matrix([[1.75], [0]]))
+    engine.step(Matrix([[1.75], [0]]))
     #expect(engine.firingLists == [[]])
-    for _ in 0..<3 { _ = engine.advance(outputGradient: Matrix(rows: 2, columns: 1)) }
+    for _ in 0..<3 { engine.step(Matrix(rows: 2, columns: 1)) }
     // 2 - 1.75 - 0.875 - 0.4375 - 0.21875.
     #expect(engine.firingLists == [[1]] && engine.network.hiddenWeights[0, 0] == -1.28125)
     #expect(engine.outputs == Matrix([[0], [0.28125]]))
@@ -277,11 +277,11 @@ import Testing
     var (stored, seeded) = (engines[0], engines[1])
     for step in 0..<60 {
       let gradient = SquaredLoss().gradient(outputs: seeded.outputs, targets: targets)
-      _ = stored.advance(outputGradient: gradient)
-      _ = seeded.advance(outputGradient: gradient)
+      stored.step(gradient)
+      seeded.step(gradient)
       let exact = seeded.network.outputs(for: points)
       #expect(seeded.outputs.distance(to: exact) < 2e-5, "step \(step)")
-      let audit = FiringAudit(of: seeded, workers: .all)
+      let audit = seeded.audit()
       #expect(audit.firing > 1000 && audit.missed == 0 && audit.extra == 0, "step \(step)")
       // The first anchor is the same for both.
       if step < 1 { #expect(seeded.firingPairs == stored.firingPairs) }
@@ -291,7 +291,7 @@ import Testing
 
   /// The same bits of outputs, weights and tensor on any number of threads, with output weights whose sums do round.
   @Test(arguments: KineticProblem.momenta, Network.OutputLayout.allCases)
-  func threadsDoNotChangeBits(momentum: GradientDescent.Momentum, layout: Network.OutputLayout) {
+  func threadsDoNotChangeBits(momentum: GradientDescent.Momentum, layout: Network.OutputLayout) throws {
     var random = SeededGenerator(seed: 14)
     let points = DataPoints.dense(random.unitRows(90, columns: 20))
     let targets = random.matrix(rows: 90, columns: 3)
@@ -301,19 +301,16 @@ import Testing
     for r in 0..<1500 { for c in 0..<3 { outputWeights[r, c] *= Float.random(in: 0.5...1, using: &random) } }
     let network = Network(
       hiddenWeights: initial.hiddenWeights, outputWeights: outputWeights, threshold: initial.threshold)
-    let runs = [1, 2, 3, 7].map { threads in
-      var engine = KineticEngine(
-        network: network, points: points, optimizer: GradientDescent(learningRate: 0.1, momentum: momentum),
-        workers: Workers(threads: threads))
+    let runs = try [1, 2, 3, 7].map { threads in
+      var engine = EngineKind.kinetic.make(network, points, rate: 0.1, momentum: momentum, threads: threads)
       var changed = 0
       for _ in 0..<40 {
         changed +=
-          engine.advance(
-            outputGradient: SquaredLoss().gradient(outputs: engine.outputs, targets: targets)
-          ).counts.nodesWritten
+          engine.step(towards: targets).counts.nodesWritten
       }
+      let tensor = try #require(engine.engine as? KineticEngine).tensor
       let entries = (0..<90).flatMap { i in
-        (0...i).flatMap { j in engine.tensor.entries.map { engine.tensor.entry(i, j, $0.0, $0.1) } }
+        (0...i).flatMap { j in tensor.entries.map { tensor.entry(i, j, $0.0, $0.1) } }
       }
       return (engine.outputs, engine.network.hiddenWeights, engine.firingSet, entries, changed)
     }
@@ -335,17 +332,13 @@ import Testing
     let points = DataPoints.dense(x)
     let targets = random.matrix(rows: 120, columns: outputs)
     let network = Network(neurons: 400, dimension: 8, outputs: outputs, threshold: 1, seed: 3)
-    var engine = KineticEngine(
-      network: network, points: points, optimizer: GradientDescent(learningRate: 0, momentum: .none),
-      workers: .all)
-    let kernel = TangentKernel(
-      outputWeights: network.outputWeights, points: points, firing: engine.firingSet, workers: .all)
-    engine.optimizer.learningRate = rate / Float(kernel.largestEigenvalue())
+    var engine = EngineKind.kinetic.make(network, points, rate: 0)
+    let kernel = engine.kernel
+    engine.rule.learningRate = rate / Float(kernel.largestEigenvalue())
     var late = (looks: 0, moved: 0, changed: 0)
     for step in 0..<150 {
-      let report = engine.advance(
-        outputGradient: SquaredLoss().gradient(outputs: engine.outputs, targets: targets))
-      let audit = FiringAudit(of: engine, workers: .all)
+      let report = engine.step(towards: targets)
+      let audit = engine.audit()
       #expect(audit.missed == 0 && audit.extra == 0, "step \(step)")
       guard step >= 100 else { continue }
       late.looks += report.counts.nodesVisited
@@ -370,10 +363,8 @@ import Testing
     let points = DataPoints.dense(x)
     let network = Network(neurons: 400, dimension: 6, outputs: outputs, threshold: 1, seed: 5)
     // Made with a learning rate that is not known yet: skins are wide.
-    var engine = KineticEngine(
-      network: network, points: points,
-      optimizer: GradientDescent(learningRate: 0, momentum: optimizer.momentum), workers: .all)
-    engine.optimizer.learningRate = optimizer.rate
+    var engine = EngineKind.kinetic.make(network, points, rate: 0, momentum: optimizer.momentum)
+    engine.rule.learningRate = optimizer.rate
     var truth = PlainDescent(network: network, points: points)
     var supports = engine.firingLists.map { Set($0) }
     var growths = [Int](repeating: 0, count: 400)
@@ -385,11 +376,11 @@ import Testing
         let phase = (step + 4 * (i % 3)) % 24
         gradient[i, 0] = Float(abs(phase - 12) - 6) / 6 * (1 + Float(step) / 20)
       }
-      truth.advance(gradient, firing: engine.firingLists, engine.optimizer)
-      let report = engine.advance(outputGradient: gradient)
+      truth.advance(gradient, firing: engine.firingLists, engine.rule)
+      let report = engine.step(gradient)
       changed += report.counts.nodesWritten
       #expect(report.counts.innerProducts == 0, "no neuron is anchored anew")
-      let audit = FiringAudit(of: engine, workers: .all)
+      let audit = engine.audit()
       #expect(audit.missed == 0 && audit.extra == 0, "step \(step)")
       let weights = Matrix(truth.weights.map { $0.map { Float($0) } })
       #expect(engine.network.hiddenWeights.distance(to: weights) < 1e-5, "step \(step)")
@@ -418,16 +409,16 @@ import Testing
     let targets = random.matrix(rows: 60, columns: outputs)
     let network = Network(
       neurons: 500, dimension: 12, outputs: outputs, threshold: 1, seed: 12, layout: layout)
-    var dense: any TrainingEngine = EngineKind.dense.make(network, points, rate: rate, momentum: momentum)
-    var engine: any TrainingEngine = EngineKind.kinetic.make(network, points, rate: rate, momentum: momentum)
-    let first = SquaredLoss().value(outputs: dense.outputs, targets: targets)
+    var dense = EngineKind.dense.make(network, points, rate: rate, momentum: momentum)
+    var engine = EngineKind.kinetic.make(network, points, rate: rate, momentum: momentum)
+    let first = dense.loss(targets)
     let run = Companions(&engine, beside: &dense, targets: targets, threshold: 1, steps: 300) {
       step, loss, engine in
       #expect(loss < 1.01 * first && loss > 0.01 * first, "step \(step)")
       guard step % 10 == 0 else { return }
       let own = SquaredLoss().value(outputs: engine.network.outputs(for: points), targets: targets)
       #expect(abs(loss - own) <= 1e-5 * own, "step \(step)")
-      let audit = FiringAudit(of: engine, workers: .all)
+      let audit = engine.audit()
       #expect(audit.compared == 30_000 && audit.missed == 0 && audit.extra == 0, "step \(step)")
     }
     #expect(run.together >= 30 && run.largestDifference <= 1e-5, "\(run)")

@@ -45,9 +45,9 @@ import Testing
     var engine = kind.make(seeded, points, rate: 0.1)
     #expect(engine.firingSet == expected.firingSet)
     #expect(
-      try losses(of: &engine, targets: targets, iterations: 5)
-        == losses(of: &expected, targets: targets, iterations: 5))
-    let audit = FiringAudit(of: engine, workers: .all)
+      try engine.losses(targets: targets, iterations: 5)
+        == expected.losses(targets: targets, iterations: 5))
+    let audit = engine.audit()
     #expect(audit.firing > 1000 && audit.missed == 0 && audit.extra == 0)
   }
 
@@ -55,10 +55,13 @@ import Testing
   @Test func auditsOfASeededNetwork() {
     let (seeded, stored, points) = Self.problem(600, isSparse: false)
     let dense = EngineKind.dense.make(stored, points, rate: 0.1)
-    let found = FiringAudit(of: Echo(network: seeded, firing: dense.firingSet, points: points), workers: .all)
-    #expect(found == FiringAudit(of: dense, workers: .all) && found.firing > 1000)
+    func audit(claiming pairs: FiringSet) -> FiringAudit {
+      Trainee(FalseEngine(dense, network: seeded, firing: { $0 = pairs })).audit()
+    }
+    let found = audit(claiming: dense.firingSet)
+    #expect(found == dense.audit() && found.firing > 1000)
     let none = FiringSet(shards: dense.firingSet.shards.map { _ in FiringSet.Shard() })
-    let nothing = FiringAudit(of: Echo(network: seeded, firing: none, points: points), workers: .all)
+    let nothing = audit(claiming: none)
     #expect(nothing.missed + nothing.ties == found.firing)
   }
 
@@ -70,31 +73,5 @@ import Testing
     }
     #expect(network(.seeded).storing() == network(.stored) && network(.seeded) != network(.stored))
     #expect(network(.seeded).weights.memoryBytes == 0)
-  }
-}
-
-/// An engine that claims what it is told.
-private struct Echo: TrainingEngine {
-  let network: Network
-  let firingSet: FiringSet
-  let points: DataPoints
-  var optimizer = GradientDescent(learningRate: 0)
-
-  init(network: Network, firing: FiringSet, points: DataPoints) {
-    self.network = network
-    self.firingSet = firing
-    self.points = points
-  }
-
-  init(network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers) {
-    self.init(network: network, firing: FiringSet(shards: []), points: points)
-  }
-
-  var outputs: Matrix { network.outputs(for: points) }
-  var firingPairs: Int { firingSet.pairCount }
-  mutating func advance(outputGradient: Matrix) -> StepReport { StepReport(firingPairs: 0, neuronsMoved: 0) }
-  static func requiredMemory(for shape: ProblemShape) -> ByteCount { ByteCount(0) }
-  static func predictedCost(for shape: ProblemShape, machine: MachineProfile) -> PredictedCost {
-    PredictedCost(preprocessing: 0, step: 0)
   }
 }

@@ -15,7 +15,7 @@ import FireTreeTraining
     targets = random.matrix(rows: 20, columns: 2)
   }
 
-  private func engine(rate: Float = 0.2, threshold: Float = 0.5) -> any TrainingEngine {
+  private func engine(rate: Float = 0.2, threshold: Float = 0.5) -> Trainee {
     let network = Network(neurons: 200, dimension: 10, outputs: 2, threshold: threshold, seed: 1)
     return EngineKind.weightTree.make(network, points, rate: rate)
   }
@@ -23,7 +23,8 @@ import FireTreeTraining
   @Test func stopsAtTheIterationCount() throws {
     var engine = engine()
     let history = History()
-    let (last, reason) = try TrainingLoop(iterations: 4).run(&engine, targets: targets, observers: [history])
+    let (last, reason) = try engine.run(
+      TrainingLoop(iterations: 4), targets: targets, observers: [history])
     #expect(
       reason == .iterations && last.iteration == 4 && history.records.map(\.iteration) == [0, 1, 2, 3, 4])
     #expect(history.records[0].step == nil && last == history.records[4])
@@ -35,22 +36,24 @@ import FireTreeTraining
 
   @Test func stopsAtTheTargetLossOrWhenAnObserverAsks() throws {
     var first = engine()
-    let losses = try losses(of: &first, targets: targets, iterations: 6)
+    let losses = try first.losses(targets: targets, iterations: 6)
     var second = engine()
-    let (last, reason) = try TrainingLoop(iterations: 6, targetLoss: losses[3]).run(&second, targets: targets)
+    let (last, reason) = try second.run(
+      TrainingLoop(iterations: 6, targetLoss: losses[3]), targets: targets)
     #expect(reason == .targetLoss && last.iteration == 3)
     var third = engine()
     let history = History()
     history.stopsAfter = 2
     #expect(
-      try TrainingLoop(iterations: 6).run(&third, targets: targets, observers: [history]).reason == .observer)
+      try third.run(TrainingLoop(iterations: 6), targets: targets, observers: [history]).reason
+        == .observer)
     #expect(history.records.count == 3)
   }
 
   @Test func divergenceNamesTheLearningRate() throws {
     var engine = engine(rate: 5000)
     let error = #expect(throws: FireTreeError.self) {
-      try TrainingLoop(iterations: 100).run(&engine, targets: targets)
+      try engine.run(TrainingLoop(iterations: 100), targets: targets)
     }
     #expect(
       error?.kind == .failure && error?.reason.contains("the learning rate 5000.0 is too large") == true)
@@ -60,9 +63,7 @@ import FireTreeTraining
   /// lambda_max against power iteration on the kernel written out entry by entry.
   @Test func largestEigenvalueEqualsThatOfTheWrittenOutKernel() {
     let engine = engine()
-    let kernel = TangentKernel(
-      outputWeights: engine.outputWeights, points: engine.points, firing: engine.firingSet,
-      workers: .all)
+    let kernel = engine.kernel
     let network = engine.network
     var fires = [[Bool]](repeating: [Bool](repeating: false, count: 20), count: 200)
     engine.firingSet.forEachPair { r, i, _ in fires[r][i] = true }
@@ -93,11 +94,10 @@ import FireTreeTraining
 
   @Test func aNetworkThatDoesNotFireStaysAsItIs() throws {
     var engine = engine(threshold: 1000)
-    let kernel = TangentKernel(
-      outputWeights: engine.outputWeights, points: points, firing: engine.firingSet, workers: .all)
+    let kernel = engine.kernel
     #expect(kernel.largestEigenvalue() == 0)
     let before = engine.network
-    let losses = try losses(of: &engine, targets: targets, iterations: 3)
+    let losses = try engine.losses(targets: targets, iterations: 3)
     #expect(engine.network == before && Set(losses).count == 1)
   }
 
@@ -117,9 +117,8 @@ import FireTreeTraining
     let network = Network(neurons: 700, dimension: 10, outputs: 2, threshold: 0.5, seed: 3)
     let optimizer = GradientDescent(learningRate: 0.2, momentum: momentum)
     let results = try [ByteCount(1 << 30), ByteCount(0)].map { budget in
-      var engine: any TrainingEngine = DenseEngine(
-        network: network, points: points, optimizer: optimizer, workers: .all, bitBudget: budget)
-      return (try losses(of: &engine, targets: targets, iterations: 5), engine.network)
+      var engine = Trainee.dense(network, points, optimizer, bitBudget: budget)
+      return (try engine.losses(targets: targets, iterations: 5), engine.network)
     }
     #expect(results[0].0 == results[1].0 && results[0].1 == results[1].1)
   }
@@ -185,17 +184,15 @@ import FireTreeTraining
       hiddenWeights: Matrix([[2, 2], [0, 0], [0, Float(1).nextUp]]), outputWeights: Matrix([[1], [1], [1]]),
       threshold: 1)
     let points = DataPoints.dense(Matrix([[1, 0], [0, 1]]))
-    let optimizer = GradientDescent(learningRate: 0, momentum: .none)
-    let sound = TreeEngine<LinearScan>(network: network, points: points, optimizer: optimizer, workers: .all)
-    var audit = FiringAudit(of: sound, workers: .all)
+    var audit = TreeEngine<LinearScan>.make(network, points, rate: 0).audit()
     #expect((audit.compared, audit.firing, audit.missed, audit.extra, audit.ties) == (6, 3, 0, 0, 0))
-    let faulty = TreeEngine<Faulty>(network: network, points: points, optimizer: optimizer, workers: .all)
-    audit = FiringAudit(of: faulty, workers: .all)
+    let faulty = TreeEngine<Faulty>.make(network, points, rate: 0)
+    audit = faulty.audit()
     let observer = AuditObserver(every: 2, workers: .all)
     var record = TrainingRecord(iteration: 1, loss: 0, firingShare: 0)
-    #expect(throws: Never.self) { try observer.observe(record, engine: faulty) }
+    #expect(throws: Never.self) { try observer.observe(record, engine: faulty.engine) }
     record.iteration = 2
-    let error = #expect(throws: FireTreeError.self) { try observer.observe(record, engine: faulty) }
+    let error = #expect(throws: FireTreeError.self) { try observer.observe(record, engine: faulty.engine) }
     #expect(
       error?.reason
         == "audit at iteration 2: of 3 pairs that fire, 2 were missed, and 1 others were taken to fire")

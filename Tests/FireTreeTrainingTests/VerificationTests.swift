@@ -19,17 +19,16 @@ import Testing
       targets = random.matrix(rows: 12, columns: 2)
       network = Network(neurons: 4000, dimension: 40, outputs: 2, threshold: 1, seed: 8)
       let dense = EngineKind.dense.make(network, points, rate: 0)
-      let kernel = TangentKernel(
-        outputWeights: network.outputWeights, points: points, firing: dense.firingSet, workers: .all)
-      rate = Float(1.5 / kernel.largestEigenvalue())
+      rate = Float(1.5 / dense.kernel.largestEigenvalue())
     }
 
     func verify(_ kind: EngineKind, falseFrom: Int = .max, by error: Float = 0) throws -> Verification {
-      var engine: any TrainingEngine = FalseOutputs(
-        kind.make(network, points, rate: rate), from: falseFrom, by: error)
+      var engine: any TrainingEngine = FalseEngine(
+        kind.make(network, points, rate: rate),
+        outputs: { outputs, steps in if steps >= falseFrom { outputs[0, 0] += error } })
       var dense = EngineKind.dense.make(network, points, rate: rate)
       return try Verification.run(
-        &engine, against: &dense, targets: targets, iterations: Self.iterations, workers: .all)
+        &engine, against: &dense.engine, targets: targets, iterations: Self.iterations, workers: .all)
     }
 
     static let iterations = 40
@@ -40,7 +39,7 @@ import Testing
   func roundingIsNoError(kind: EngineKind) throws {
     let problem = Problem()
     var engine = kind.make(problem.network, problem.points, rate: problem.rate)
-    let history = try losses(of: &engine, targets: problem.targets, iterations: Problem.iterations)
+    let history = try engine.losses(targets: problem.targets, iterations: Problem.iterations)
     #expect(history[Problem.iterations] < 1e-9 * history[0])
     let result = try problem.verify(kind)
     #expect(result.audit.missed == 0 && result.audit.extra == 0)
@@ -59,45 +58,5 @@ import Testing
     #expect(result.audit.missed == 0 && result.audit.extra == 0)
     #expect(result.lossErrorBeyondRounding > 1e-5)
     #expect(try problem.verify(kind, falseFrom: iteration, by: 0).lossErrorBeyondRounding <= 1e-5)
-  }
-}
-
-/// An engine that from some iteration on reports an output that is off.
-private struct FalseOutputs: TrainingEngine {
-  private var engine: any TrainingEngine
-  private var iteration = 0
-  private let first: Int
-  private let error: Float
-
-  init(_ engine: any TrainingEngine, from first: Int, by error: Float) {
-    (self.engine, self.first, self.error) = (engine, first, error)
-  }
-
-  init(network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers) {
-    preconditionFailure("made from another engine")
-  }
-
-  var points: DataPoints { engine.points }
-  var optimizer: GradientDescent {
-    get { engine.optimizer }
-    set { engine.optimizer = newValue }
-  }
-  var outputs: Matrix {
-    var result = engine.outputs
-    if iteration >= first { result[0, 0] += error }
-    return result
-  }
-  var network: Network { engine.network }
-  var firingSet: FiringSet { engine.firingSet }
-  var firingPairs: Int { engine.firingPairs }
-
-  mutating func advance(outputGradient: Matrix) -> StepReport {
-    iteration += 1
-    return engine.advance(outputGradient: outputGradient)
-  }
-
-  static func requiredMemory(for shape: ProblemShape) -> ByteCount { ByteCount(0) }
-  static func predictedCost(for shape: ProblemShape, machine: MachineProfile) -> PredictedCost {
-    PredictedCost(preprocessing: 0, step: 0)
   }
 }

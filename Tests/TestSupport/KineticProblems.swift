@@ -47,23 +47,10 @@ public struct KineticProblem {
   /// a standing pattern diverges from 2 on.
   public func engine(
     momentum: GradientDescent.Momentum, rate: Float, threads: Int = 2
-  ) -> KineticEngine {
-    var engine = KineticEngine(
-      network: network, points: points, optimizer: GradientDescent(learningRate: 0, momentum: momentum),
-      workers: Workers(threads: threads))
-    let kernel = TangentKernel(
-      outputWeights: network.outputWeights, points: points, firing: engine.firingSet, workers: .all)
-    engine.optimizer.learningRate = rate / Float(max(kernel.largestEigenvalue(), 0.1))
+  ) -> Trainee {
+    var engine = EngineKind.kinetic.make(network, points, rate: 0, momentum: momentum, threads: threads)
+    engine.rule.learningRate = rate / Float(max(engine.kernel.largestEigenvalue(), 0.1))
     return engine
-  }
-}
-
-extension TrainingEngine {
-  /// The points on which each neuron fires, ascending.
-  public var firingLists: [[Int]] {
-    var lists = [[Int]](repeating: [], count: neuronCount)
-    firingSet.forEachPair { neuron, point, _ in lists[neuron].append(point) }
-    return lists
   }
 }
 
