@@ -66,7 +66,8 @@ let package = Package(
 
     // Tests.
     .testTarget(
-      name: "DocumentationTests", dependencies: ["FireTree", "FireTreeStudy", "FireTreeCLI", "TenLines"]),
+      name: "DocumentationTests",
+      dependencies: ["FireTree", "FireTreeStudy", "FireTreeCLI", "TenLines", "TestSupport"]),
     .testTarget(
       name: "FireTreeDataTests", dependencies: ["FireTreeData", "FireTreeCore", "CZlib"],
       exclude: ["Fixtures"]),

@@ -11,41 +11,52 @@ extension Model {
     on dataset: Dataset, configuration: TrainingConfiguration = TrainingConfiguration(),
     observers: [any TrainingObserver] = []
   ) throws -> Model {
-    let problem = try TrainingProblem(dataset, configuration: configuration)
-    var engine = try problem.makeEngine(try problem.chooseEngine().kind)
-    let loop = TrainingLoop(iterations: configuration.iterations, targetLoss: configuration.targetLoss)
-    let (last, _) = try loop.run(&engine, targets: problem.targets, observers: observers)
-    return Model(problem, engine: engine, last: last)
+    let session = try TrainingSession(TrainingProblem(dataset, configuration: configuration))
+    try session.run(observers: observers)
+    return session.finish()
+  }
+}
+
+extension TrainingSession {
+  /// The model that the session has reached. The session cannot go on after that.
+  ///
+  /// Precondition: it has not been finished before, and its problem comes from a data set.
+  public func finish() -> Model {
+    guard let reading = problem.reading else {
+      preconditionFailure("a model needs to know how data are read: the points were handed over as they are")
+    }
+    let facts = facts
+    let network = finishState().network
+    return Model(
+      weights: network.weights, outputWeights: network.outputWeights, threshold: network.threshold,
+      preprocessing: reading.preprocessing, encoding: reading.encoding, schema: reading.schema,
+      kind: reading.kind, training: facts)
   }
 
-  /// The model that `engine` has reached on `problem`.
-  public init(_ problem: TrainingProblem, engine: any TrainingEngine, last: TrainingRecord) {
-    let network = engine.network
-    let configuration = problem.configuration
+  /// The facts of the run, as a model keeps them.
+  public var facts: TrainingRun {
     var run = TrainingRun()
-    run.engine = EngineKind(of: engine)?.rawValue ?? "\(Swift.type(of: engine))"
-    run.lossFunction = "squared"
-    run.finalLoss = last.loss
+    run.engine = kind.rawValue
+    run.lossFunction = problem.loss.name
+    run.finalLoss = record.loss
     run.threshold = problem.threshold
-    run.learningRate = engine.optimizer.learningRate
+    run.learningRate = rule.rate
     run.momentum =
-      switch configuration.momentum {
+      switch rule.momentum {
       case .none: TrainingRun.Momentum(kind: .none, coefficient: 0)
       case .heavyBall(let mu): TrainingRun.Momentum(kind: .heavyBall, coefficient: mu)
       case .nesterov(let mu): TrainingRun.Momentum(kind: .nesterov, coefficient: mu)
       }
-    run.seed = configuration.seed
-    run.iterations = last.iteration
+    run.seed = problem.configuration.seed
+    run.iterations = record.iteration
     run.points = problem.points.count
     run.version = TrainingRun.libraryVersion
-    self.init(
-      weights: network.weights, outputWeights: network.outputWeights,
-      threshold: network.threshold,
-      preprocessing: problem.preprocessing, encoding: problem.encoding, schema: problem.schema,
-      kind: problem.kind,
-      training: run)
+    run.stop = stopReason?.rawValue
+    return run
   }
+}
 
+extension Model {
   /// The network of the model.
   public var network: Network {
     Network(weights: weights, outputWeights: outputWeights, threshold: threshold)

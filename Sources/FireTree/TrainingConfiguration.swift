@@ -43,10 +43,12 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var outputs: Network.OutputLayout
   public var threshold: Threshold
   public var learningRate: LearningRate
-  public var momentum: GradientDescent.Momentum
+  public var momentum: UpdateRule.Momentum
   public var iterations: Int
   /// Training stops early at this loss.
   public var targetLoss: Double?
+  /// Whether training goes back to the lowest loss that it has marked, when the last one is higher.
+  public var keepsBest: Bool
   public var seed: UInt64
   public var weights: Weights
   public var preprocessing: PreprocessingOptions
@@ -55,8 +57,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public init(
     neurons: Int = 5000, engine: Engine = .automatic, outputs: Network.OutputLayout = .full,
     threshold: Threshold = .automatic,
-    learningRate: LearningRate = .automatic, momentum: GradientDescent.Momentum = .nesterov(0.9),
-    iterations: Int = 60, targetLoss: Double? = nil, seed: UInt64 = 0,
+    learningRate: LearningRate = .automatic, momentum: UpdateRule.Momentum = .nesterov(0.9),
+    iterations: Int = 60, targetLoss: Double? = nil, keepsBest: Bool = true, seed: UInt64 = 0,
     weights: Weights = .automatic,
     preprocessing: PreprocessingOptions = PreprocessingOptions(), workers: Workers = .all
   ) {
@@ -68,6 +70,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
     self.momentum = momentum
     self.iterations = iterations
     self.targetLoss = targetLoss
+    self.keepsBest = keepsBest
     self.seed = seed
     self.weights = weights
     self.preprocessing = preprocessing

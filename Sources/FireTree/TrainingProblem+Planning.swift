@@ -50,4 +50,19 @@ extension TrainingProblem {
       return (try plan.requireChoice(), plan.reason)
     }
   }
+
+  /// Throws a usage error when `kind` cannot train this problem, or needs more memory than this machine has: then with
+  /// the number of bytes.
+  public func requireFit(of kind: EngineKind) throws(FireTreeError) {
+    if let limitation = kind.type.limitation(for: shape) {
+      throw .usage("the engine \(kind.rawValue) does not fit: \(limitation)")
+    }
+    try memory(of: kind).most.requireAvailable(
+      for: "the engine \(kind.rawValue) with \(configuration.neurons) neurons")
+  }
+
+  /// What training with `kind` takes. Throws as `weights(for:)` does.
+  public func memory(of kind: EngineKind) throws(FireTreeError) -> EngineMemory {
+    kind.type.memory(for: try shape(for: kind))
+  }
 }

@@ -33,7 +33,7 @@ extension TrainingProblem {
   ) -> (form: HiddenWeights.Form, note: String?) {
     let stored = shape.weightsMemory
     guard Self.seededProblem(of: kind, points: points.count) == nil,
-      stored * 2 > available || kind.type.requiredMemory(for: shape) > available
+      stored * 2 > available || kind.type.memory(for: shape).most > available
     else { return (.stored, nil) }
     return (
       .seeded, "weights: seeded (stored ones would take \(stored), this machine has \(available) available)"

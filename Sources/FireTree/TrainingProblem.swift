@@ -1,18 +1,25 @@
-/// A data set made ready for training: preprocessed points, encoded targets, and the threshold.
+/// A data set made ready for training: points, what their outputs should be, and the threshold.
 ///
-/// From a problem engines are made, of any kind, all starting from the same network.
+/// `TrainingSession` trains it, with any engine, always from the same network.
 public struct TrainingProblem: Sendable {
+  /// How data became points, and outputs become predictions: what a model needs to read other data.
+  public struct Reading: Sendable {
+    public let preprocessing: Preprocessing
+    public let encoding: TargetEncoding
+    public let schema: FeatureSchema
+    public let kind: Dataset.Kind
+  }
+
   public let configuration: TrainingConfiguration
   /// The points that the network sees (n x d').
   public let points: DataPoints
-  /// The outputs that it should give (n x C).
-  public let targets: Matrix
+  /// The outputs that it should give (n x C), and how much each point counts.
+  public let truth: Supervision
+  public let loss: any Loss
   /// b.
   public let threshold: Float
-  public let preprocessing: Preprocessing
-  public let encoding: TargetEncoding
-  public let schema: FeatureSchema
-  public let kind: Dataset.Kind
+  /// nil for points that were handed over as the network sees them.
+  public let reading: Reading?
   /// Share of all pairs that is expected to fire in the initial network.
   public let firingShare: Double
   /// What this machine could give when the problem was made.
@@ -30,86 +37,110 @@ public struct TrainingProblem: Sendable {
       throw .data(file: dataset.source, "training needs a target")
     }
     let (preprocessing, note) = try Preprocessing.fit(to: dataset, options: configuration.preprocessing)
-    notes = dataset.notes + [note]
-    self.configuration = configuration
-    self.preprocessing = preprocessing
-    encoding = try TargetEncoding.fit(to: target)
-    schema = dataset.schema
-    kind = dataset.kind
-    points = try preprocessing.apply(to: dataset.features)
-    targets = try encoding.encode(target)
+    let encoding = try TargetEncoding.fit(to: target)
+    self.init(
+      points: try preprocessing.apply(to: dataset.features),
+      truth: Supervision(targets: try encoding.encode(target)), configuration: configuration,
+      reading: Reading(
+        preprocessing: preprocessing, encoding: encoding, schema: dataset.schema, kind: dataset.kind),
+      notes: dataset.notes + [note])
     if case .classification(let names) = encoding, names.count > 20, 2 * names.count > points.count {
       notes.append(
         "there are \(names.count) classes for \(points.count) points: is the target the right column?")
     }
+  }
+
+  /// Points as the network sees them (n x d), with their targets (n x C). A model of it cannot be made.
+  ///
+  /// Precondition: a target for every point. Throws a usage error for a configuration out of range, a data error for
+  /// points or targets that are not finite.
+  public init(
+    points: DataPoints, truth: Supervision, configuration: TrainingConfiguration
+  ) throws(FireTreeError) {
+    precondition(points.count == truth.targets.rows, "a target for every point")
+    try configuration.check()
+    guard points.isFinite && truth.targets.isFinite else {
+      throw FireTreeError(.data, "points and targets must be finite numbers")
+    }
+    self.init(points: points, truth: truth, configuration: configuration, reading: nil, notes: [])
+  }
+
+  private init(
+    points: DataPoints, truth: Supervision, configuration: TrainingConfiguration, reading: Reading?,
+    notes: [String]
+  ) {
+    (self.points, self.truth, self.configuration, self.reading) = (points, truth, configuration, reading)
+    (self.notes, loss) = (notes, SquaredLoss())
     let norms = points.norms()
     switch configuration.threshold {
     case .automatic:
       threshold = Network.paperThreshold(neurons: configuration.neurons)
-      notes.append("threshold: \(threshold) (sqrt(0.4 ln \(configuration.neurons)))")
+      self.notes.append("threshold: \(threshold) (sqrt(0.4 ln \(configuration.neurons)))")
     case .value(let value): threshold = value
     case .firingShare(let share):
       threshold = Float(NormalDistribution.threshold(firingShare: share, norms: norms))
-      notes.append("threshold: \(threshold) (a firing share of \(share))")
+      self.notes.append("threshold: \(threshold) (a firing share of \(share))")
     }
     firingShare = NormalDistribution.firingShare(threshold: Double(threshold), norms: norms)
     availableMemory = ByteCount.available
   }
 
+  public var targets: Matrix { truth.targets }
+  /// C.
+  public var outputs: Int { truth.targets.columns }
+
   /// n, d, m, C as the engines plan their memory with them, weights stored, as if pairs fired independently.
   public var shape: ProblemShape {
     var shape = ProblemShape(
-      points: points, neurons: configuration.neurons, outputs: encoding.outputs,
+      points: points, neurons: configuration.neurons, outputs: outputs,
       usesVelocity: configuration.momentum.coefficient > 0,
       firing: FiringProfile(independent: firingShare, points: points.count))
     shape.layout = configuration.outputs
+    shape.threads = configuration.workers.threads
     return shape
-  }
-
-  /// Throws a usage error when `kind` cannot train this problem, or needs more memory than this machine has: then with
-  /// the number of bytes.
-  public func requireFit(of kind: EngineKind) throws(FireTreeError) {
-    if let limitation = kind.type.limitation(for: shape) {
-      throw .usage("the engine \(kind.rawValue) does not fit: \(limitation)")
-    }
-    try kind.type.requiredMemory(for: try shape(for: kind)).requireAvailable(
-      for: "the engine \(kind.rawValue) with \(configuration.neurons) neurons")
   }
 
   /// The initial network. Complexity: O(m d), for seeded weights O(m C).
   public func initialNetwork(form: HiddenWeights.Form = .stored) -> Network {
     Network(
-      neurons: configuration.neurons, dimension: points.dimension, outputs: encoding.outputs,
+      neurons: configuration.neurons, dimension: points.dimension, outputs: outputs,
       threshold: threshold, seed: configuration.seed, layout: configuration.outputs, form: form,
       workers: configuration.workers)
   }
 
-  /// An engine at iteration 0, with `learningRate` or, when that is nil, the configured or automatic one.
+  /// The configured rule of a step, with the configured learning rate or, when that is automatic, 1 / (curvature of the
+  /// loss times lambda_max) of the tangent kernel of `network`; 1 when nothing fires.
   ///
-  /// Throws a usage error when the engine does not fit this machine. Complexity: that of the engine's `init`, and for
-  /// an automatic learning rate a power iteration over the firing pairs.
-  public func makeEngine(
-    _ kind: EngineKind, learningRate: Float? = nil
-  ) throws(FireTreeError) -> any TrainingEngine {
-    try requireFit(of: kind)
-    var engine = kind.type.init(
-      network: initialNetwork(form: try weights(for: kind).form), points: points,
-      optimizer: GradientDescent(learningRate: learningRate ?? 0, momentum: configuration.momentum),
-      workers: configuration.workers)
-    if learningRate == nil { engine.optimizer.learningRate = self.learningRate(for: engine) }
-    return engine
-  }
-
-  /// The configured learning rate, or 1 / lambda_max of the tangent kernel of `engine`; 1 when nothing fires.
-  public func learningRate(for engine: any TrainingEngine) -> Float {
+  /// The same for every engine: the pairs that fire are those of a dense pass. Complexity: 2 n m d flops and a power
+  /// iteration over the firing pairs, for an automatic rate.
+  public func rule(for network: Network) -> UpdateRule {
+    let rate: Float
     switch configuration.learningRate {
-    case .value(let rate): return rate
+    case .value(let value): rate = value
     case .automatic:
       let kernel = TangentKernel(
-        outputWeights: engine.outputWeights, points: points, firing: engine.firingSet,
-        workers: configuration.workers)
-      let rate = Float(1 / (SquaredLoss().curvature * kernel.largestEigenvalue()))
-      return rate.isFinite ? rate : 1
+        of: network, points: points, team: LocalTeam(workers: configuration.workers))
+      let inverse = Float(1 / (loss.curvature(truth: truth) * kernel.largestEigenvalue()))
+      rate = inverse.isFinite && inverse > 0 ? inverse : 1
+    }
+    return UpdateRule(rate: rate, momentum: configuration.momentum)
+  }
+}
+
+extension DataPoints {
+  /// Whether every element is a finite number. Complexity: O(stored elements).
+  fileprivate var isFinite: Bool {
+    switch self {
+    case .dense(let matrix): matrix.isFinite
+    case .sparse(let rows): rows.values.allSatisfy(\.isFinite)
+    }
+  }
+}
+
+extension Matrix {
+  fileprivate var isFinite: Bool {
+    withView { view in
+      (0..<view.rows).allSatisfy { r in (0..<view.columns).allSatisfy { view[r, $0].isFinite } }
     }
   }
 }

@@ -16,7 +16,7 @@ final class ProgressLine: TrainingObserver {
   /// Takes the line away, so that the next message starts on an empty one.
   func clear() { if isShown { Message.write("\r\u{1B}[K") } }
 
-  func observe(_ record: TrainingRecord, engine: any TrainingEngine) {
+  func observe(_ record: TrainingRecord, session: TrainingSession) {
     guard isShown else { return }
     var line = "iteration \(record.iteration)/\(iterations)  loss \(Format.significant(record.loss))  "
     line += "firing \(Format.percent(record.firingShare))"
@@ -49,7 +49,7 @@ final class StepLog: TrainingObserver {
 
   init(path: String) throws { file = try AtomicFile(path: path) }
 
-  func observe(_ record: TrainingRecord, engine: any TrainingEngine) throws {
+  func observe(_ record: TrainingRecord, session: TrainingSession) throws {
     let line = Line(
       iteration: record.iteration, loss: record.loss, firing_share: record.firingShare,
       seconds: record.seconds,

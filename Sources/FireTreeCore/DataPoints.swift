@@ -107,7 +107,7 @@ public enum DataPoints: Sendable, Equatable {
   /// product, small enough that a tile of correlations stays in the second-level cache.
   public var tiles: Tiles { Tiles(of: count, size: Self.pointsPerTile) }
 
-  static let pointsPerTile = 256
+  public static let pointsPerTile = 256
 
   /// Number of weights that go into one product with a tile of points.
   public static var weightsPerTile: Int { 256 }

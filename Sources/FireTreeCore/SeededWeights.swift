@@ -94,6 +94,27 @@ public struct SeededWeights: Sendable, Equatable {
   }
 }
 
+extension PointCombinations {
+  /// Every row, sum_i alpha_ri x_i (m x d). Throws a usage error when there is no memory for it. Complexity: O(m d) and 2
+  /// nnz(x_i) flops for each entry.
+  public func materialized(points: DataPoints) throws(FireTreeError) -> Matrix {
+    var result = try Matrix(allocating: rows, by: points.dimension)
+    let size = Tiles.neuronShards(of: rows).size
+    result.withMutableView { result in
+      points.withView { points in
+        for row in 0..<rows {
+          let shard = shards[row / size]
+          for position in shard.entries(of: row % size) {
+            points.addRounded(
+              shard.coefficients[position], timesPoint: Int(shard.points[position]), to: result.row(row))
+          }
+        }
+      }
+    }
+    return result
+  }
+}
+
 extension DataPoints {
   /// The largest |x_ij|; infinite or not a number when one of them is.
   var largestMagnitude: Float {

@@ -23,20 +23,26 @@ public struct Workers: Sendable, Equatable {
   ///
   /// Shards are handed out in ascending order as threads become free.
   public func forEachShard(of count: Int, _ body: (Int) -> Void) {
+    forEachShard(of: count) { shard, _ in body(shard) }
+  }
+
+  /// The same, with the number of the thread, below `threads`, that has taken the shard: for working memory that no
+  /// two shards use at a time.
+  public func forEachShard(of count: Int, _ body: (_ shard: Int, _ thread: Int) -> Void) {
     let threads = min(self.threads, count)
     guard threads > 1 else {
-      for shard in 0..<max(count, 0) { body(shard) }
+      for shard in 0..<max(count, 0) { body(shard, 0) }
       return
     }
     let next = Atomic<Int>(0)
     withoutActuallyEscaping(body) { body in
       // The closure ends with this call, and its shards write to places of their own.
       nonisolated(unsafe) let body = body
-      DispatchQueue.concurrentPerform(iterations: threads) { _ in
+      DispatchQueue.concurrentPerform(iterations: threads) { thread in
         while true {
           let shard = next.wrappingAdd(1, ordering: .relaxed).oldValue
           guard shard < count else { return }
-          body(shard)
+          body(shard, thread)
         }
       }
     }
@@ -44,10 +50,17 @@ public struct Workers: Sendable, Equatable {
 
   /// The results of `body(shard)` for every shard in `0..<count`, in shard order.
   public func map<Element>(shards count: Int, _ body: (Int) -> Element) -> [Element] {
+    map(shards: count) { shard, _ in body(shard) }
+  }
+
+  /// The same, with the number of the thread that has taken the shard.
+  public func map<Element>(shards count: Int, _ body: (_ shard: Int, _ thread: Int) -> Element) -> [Element] {
     Array(unsafeUninitializedCapacity: max(count, 0)) { slots, initialized in
       // Each shard initialises the slot of its own.
       nonisolated(unsafe) let base = slots.baseAddress
-      forEachShard(of: count) { shard in (base.unsafelyUnwrapped + shard).initialize(to: body(shard)) }
+      forEachShard(of: count) { shard, thread in
+        (base.unsafelyUnwrapped + shard).initialize(to: body(shard, thread))
+      }
       initialized = max(count, 0)
     }
   }

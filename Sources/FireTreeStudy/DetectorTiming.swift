@@ -1,40 +1,5 @@
 import FireTree
 
-extension FiringAudit {
-  /// Compares what a detector found with what `reference`, the dense pass, reports at `bound`. `weights` (m x d) are those
-  /// of both.
-  /// Complexity: O(n m), and O(d) for each pair that differs.
-  package init(
-    of found: FiringSet, with reference: LinearScan, weights: Matrix, bound: Float, workers: Workers
-  ) {
-    self.init()
-    let pointNorms = reference.points.norms()
-    let u = 0x1p-24 * Float(weights.columns)
-    let unit = 2 * u / (1 - u)
-    let scan = reference.firingSet(atLeast: bound, workers: workers).set
-    var claimed = Set<UInt64>(minimumCapacity: found.pairCount)
-    found.forEachPair { neuron, point, _ in claimed.insert(Self.key(neuron, point)) }
-    compared = reference.pointCount * reference.neuronCount
-    firing = scan.pairCount
-    let isTie = { (neuron: Int, point: Int) -> Bool in
-      let norm = weights.row(neuron).reduce(0) { $0 + $1 * $1 }.squareRoot()
-      return abs(reference.correlation(neuron: neuron, point: point) - bound) <= unit * norm
-        * pointNorms[point]
-    }
-    scan.forEachPair { neuron, point, _ in
-      guard claimed.remove(Self.key(neuron, point)) == nil else { return }
-      if isTie(neuron, point) { ties += 1 } else { missed += 1 }
-    }
-    for key in claimed {
-      if isTie(Int(key >> 32), Int(key & 0xFFFF_FFFF)) { ties += 1 } else { extra += 1 }
-    }
-  }
-
-  private static func key(_ neuron: Int, _ point: Int) -> UInt64 {
-    UInt64(UInt32(neuron)) << 32 | UInt64(UInt32(point))
-  }
-}
-
 /// What a detector took on one instance of a study.
 package struct DetectorTiming: Sendable {
   package let kind: DetectorKind
@@ -53,7 +18,7 @@ package struct DetectorTiming: Sendable {
   package var memory = 0
   package var comparison = FiringAudit()
 
-  /// Measures `kind` on one instance and compares all its pairs with those of `LinearScan`, before and after updates.
+  /// Measures `kind` on one instance and compares all its pairs with those of a dense pass, before and after updates.
   ///
   /// `changed` are weights that neurons get in turn. Throws a failure when they differ beyond rounding.
   package init(
@@ -67,11 +32,13 @@ package struct DetectorTiming: Sendable {
     var answer = detector.firingSet(atLeast: bound, workers: workers)
     query = Self.least { detector.firingSet(atLeast: bound, workers: workers) }
     counts = answer.counts
-    var reference = LinearScan(weights: weights, points: points, workers: workers)
-    let compare = { (found: FiringSet, reference: LinearScan, weights: Matrix) in
-      FiringAudit(of: found, with: reference, weights: weights, bound: bound, workers: workers)
+    // What reaches the bound exceeds the number before it.
+    let compare = { (found: FiringSet, weights: Matrix) in
+      FiringAudit(
+        of: found, neurons: weights.rows, points: points, threshold: bound.nextDown, workers: workers
+      ) { neurons, body in weights.withView { body($0.rows(neurons)) } }
     }
-    comparison += compare(answer.set, reference, weights)
+    comparison += compare(answer.set, weights)
     let single = min(32, points.count, weights.rows)
     pointQuery =
       clock.measure { for i in 0..<single { _ = detector.neurons(of: i, atLeast: bound) } }.seconds
@@ -85,11 +52,10 @@ package struct DetectorTiming: Sendable {
       clock.measure { for (r, row) in rows.enumerated() { detector.update(r, to: row) } }.seconds
       / Double(max(rows.count, 1))
     for (r, row) in rows.enumerated() {
-      reference.update(r, to: row)
       for (column, value) in row.enumerated() { moved[r, column] = value }
     }
     answer = detector.firingSet(atLeast: bound, workers: workers)
-    comparison += compare(answer.set, reference, moved)
+    comparison += compare(answer.set, moved)
     guard comparison.missed == 0 && comparison.extra == 0 else {
       throw FireTreeError.failure(
         "detector \(kind.rawValue) with n = \(points.count), m = \(weights.rows), d = \(points.dimension): "

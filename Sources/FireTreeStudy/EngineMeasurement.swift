@@ -42,14 +42,10 @@ package struct EngineMeasurement: Sendable {
     self.kind = kind
     reason = Self.obstacle(kind, instance.shape, budget)
     guard reason == nil else { return }
-    let optimizer = GradientDescent(learningRate: rate, momentum: .none)
-    var engine = Self.build(&preprocessing) { network in
-      kind.type.init(network: network, points: instance.points, optimizer: optimizer, workers: workers)
-    } network: {
-      instance.network(workers: workers)
-    }
-    takeSteps(&engine, targets: instance.targets, budget: budget)
-    audit = FiringAudit(of: engine, workers: workers)
+    let problem = try instance.problem(rate: rate, iterations: budget.steps + 1, workers: workers)
+    let session = try Self.build(kind, problem, &preprocessing)
+    try takeSteps(session, budget: budget)
+    audit = FiringAudit(of: session.engine)
     guard audit.missed == 0 && audit.extra == 0 else {
       throw FireTreeError.failure(
         "engine \(kind.rawValue) with n = \(instance.points.count), m = \(instance.neurons), "
@@ -57,52 +53,44 @@ package struct EngineMeasurement: Sendable {
     }
   }
 
-  /// An engine on a network that nothing else holds, so that no step copies it, and the least time of building it.
-  /// The first time memory is had from the system for the first time, so it is built at least three times, unless that
-  /// takes long, and short times are taken more often.
+  /// A session, and the least time that its engine was built in. At first memory comes from the system anew, which takes
+  /// longer: so it is built at least three times, if that can be waited for, and more often when it takes little time.
   private static func build(
-    _ seconds: inout Double, _ make: (Network) -> any TrainingEngine, network: () -> Network
-  ) -> any TrainingEngine {
-    let network = network(), clock = ContinuousClock()
-    var (times, engine): ([Double], (any TrainingEngine)?) = ([], nil)
-    // At first memory comes from the system anew, which takes longer: so at least three times, if that can be waited for.
+    _ kind: EngineKind, _ problem: TrainingProblem, _ seconds: inout Double
+  ) throws -> TrainingSession {
+    var (times, session): ([Double], TrainingSession?) = ([], nil)
     while times.isEmpty || times.count < 5 && times.reduce(0, +) < (times.count < 3 ? 1.5 : 0.3) {
-      engine = nil  // so that its memory is given back outside the measurement
-      times.append(clock.measure { engine = make(network) }.seconds)
+      session = nil  // so that its memory is given back outside the measurement
+      let made = try TrainingSession(problem, engine: kind)
+      times.append(made.preparation["engine"])
+      session = made
     }
     seconds = times.min() ?? .nan
-    guard let engine else { preconditionFailure("the loop runs once") }
-    return engine
+    guard let session else { preconditionFailure("the loop runs once") }
+    return session
   }
 
   /// Why `kind` is not measured on a problem of this shape.
   private static func obstacle(_ kind: EngineKind, _ shape: ProblemShape, _ budget: Budget) -> String? {
     if let limitation = kind.type.limitation(for: shape) { return limitation }
-    guard kind.type.requiredMemory(for: shape) * 2 <= ByteCount.available else { return "memory" }
+    guard kind.type.memory(for: shape).most * 2 <= ByteCount.available else { return "memory" }
     let cost = kind.type.predictedCost(for: shape, machine: .standard(for: shape))
     return cost.total(iterations: 3) > budget.predictedSeconds ? "predicted to take too long" : nil
   }
 
   /// The first step is not timed: it writes memory for the first time.
-  private mutating func takeSteps(
-    _ engine: inout any TrainingEngine, targets: Matrix, budget: Budget
-  ) {
-    let loss = SquaredLoss(), clock = ContinuousClock()
-    let pairs = Double(engine.points.count) * Double(engine.neuronCount)
+  private mutating func takeSteps(_ session: TrainingSession, budget: Budget) throws {
     var times: [Double] = []
     var total = 0.0
     while times.count < budget.steps + 1 && (total < budget.seconds || times.count < 3) {
-      let time = clock.measure {
-        let report = engine.advance(
-          outputGradient: loss.gradient(outputs: engine.outputs, targets: targets))
-        movedShare = Double(report.neuronsMoved) / Double(engine.neuronCount)
-      }.seconds
-      times.append(time)
-      total += time
+      let record = try session.step()
+      movedShare = Double(record.step?.neuronsMoved ?? 0) / Double(session.problem.configuration.neurons)
+      times.append(record.seconds ?? 0)
+      total += times.last ?? 0
     }
     step = Array(times.dropFirst()).median
     steps = times.count - 1
-    firingShare = Double(engine.firingPairs) / pairs
+    firingShare = session.record.firingShare
   }
 
   package static let columns = [

@@ -131,6 +131,17 @@ package struct StudyInstance: Sendable {
       seed: seed, workers: workers)
   }
 
+  /// The instance as a problem of plain gradient descent at this rate. Throws as `TrainingProblem`.
+  package func problem(rate: Float, iterations: Int, workers: Workers) throws(FireTreeError)
+    -> TrainingProblem
+  {
+    try TrainingProblem(
+      points: points, truth: Supervision(targets: targets),
+      configuration: TrainingConfiguration(
+        neurons: neurons, threshold: .value(threshold), learningRate: .value(rate), momentum: .none,
+        iterations: iterations, keepsBest: false, seed: seed, weights: .value(.stored), workers: workers))
+  }
+
   var shape: ProblemShape {
     let share = NormalDistribution.firingShare(threshold: Double(threshold), norms: points.norms())
     return ProblemShape(
@@ -142,10 +153,7 @@ package struct StudyInstance: Sendable {
   /// this seed is stable at.
   package func learningRate(workers: Workers) -> Float {
     let network = network(first: min(neurons, 8192), workers: workers)
-    let firing = FiringSet(
-      scanning: network.weights, points: points, atLeast: threshold.nextUp, workers: workers)
-    let kernel = TangentKernel(
-      outputWeights: network.outputWeights, points: points, firing: firing, workers: workers)
+    let kernel = TangentKernel(of: network, points: points, team: LocalTeam(workers: workers))
     let rate = Float(0.5 / kernel.largestEigenvalue(tolerance: 0.03, maximumIterations: 12))
     return rate.isFinite ? rate : 1
   }

@@ -37,12 +37,7 @@ package struct TheoryComparison {
   /// Complexity: that of the training, and O((nC)^3).
   package init(_ instance: StudyInstance, iterations: Int, workers: Workers) throws {
     let network = instance.network(workers: workers)
-    let kernel = TangentKernel(
-      outputWeights: network.outputWeights, points: instance.points,
-      firing: FiringSet(
-        scanning: network.weights, points: instance.points, atLeast: network.threshold.nextUp,
-        workers: workers),
-      workers: workers)
+    let kernel = TangentKernel(of: network, points: instance.points, team: LocalTeam(workers: workers))
     threshold = network.threshold
     outputs = network.outputCount
     spectrum = try Spectrum(of: kernel.matrix())

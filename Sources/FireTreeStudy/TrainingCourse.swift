@@ -28,19 +28,17 @@ package struct TrainingCourse {
     let shape = instance.shape
     let plan = EnginePlan(for: shape, iterations: iterations, machine: .standard(for: shape))
     engine = try plan.requireChoice()
-    var trained: any TrainingEngine = engine.type.init(
-      network: instance.network(workers: workers), points: instance.points,
-      optimizer: GradientDescent(learningRate: learningRate, momentum: .none), workers: workers)
+    let session = try TrainingSession(
+      instance.problem(rate: learningRate, iterations: iterations, workers: workers), engine: engine)
     let observer = Observer(
-      initial: instance.network(workers: workers).hiddenWeights, iterations: iterations, workers: workers)
-    _ = try TrainingLoop(iterations: iterations).run(
-      &trained, targets: instance.targets, observers: [observer])
+      initial: instance.network(workers: workers).weights, iterations: iterations, workers: workers)
+    try session.run(observers: [observer])
     (stages, losses, audit) = (observer.stages, observer.losses, observer.audit)
     largestShare = observer.largestShare
   }
 
   private final class Observer: TrainingObserver {
-    private let initial: Matrix
+    private let initial: HiddenWeights
     private let iterations: Int
     private let workers: Workers
     var stages: [Stage] = []
@@ -48,46 +46,49 @@ package struct TrainingCourse {
     var largestShare = 0.0
     var audit = FiringAudit()
 
-    init(initial: Matrix, iterations: Int, workers: Workers) {
+    init(initial: HiddenWeights, iterations: Int, workers: Workers) {
       self.initial = initial
       self.iterations = iterations
       self.workers = workers
     }
 
-    func observe(_ record: TrainingRecord, engine: any TrainingEngine) throws {
+    func observe(_ record: TrainingRecord, session: TrainingSession) throws {
       losses.append(record.loss)
       largestShare = max(largestShare, record.firingShare)
       let t = record.iteration
       guard t & (t - 1) == 0 || t == iterations else { return }
-      let movement = Self.movement(from: initial, to: engine.network.hiddenWeights, workers: workers)
+      let movement = movement(of: session.engine)
       stages.append(
         Stage(
           iteration: t, loss: record.loss, firingShare: record.firingShare,
           largestMovement: movement.max() ?? 0,
           meanMovement: movement.reduce(0, +) / Double(max(movement.count, 1))))
-      let found = FiringAudit(of: engine, workers: workers)
+      let found = FiringAudit(of: session.engine)
       audit += found
       guard found.missed == 0 && found.extra == 0 else {
         throw FireTreeError.failure(
-          "iteration \(t): \(found.missed) pairs missed, \(found.extra) extra, with \(engine.neuronCount) neurons"
+          "iteration \(t): \(found.missed) pairs missed, \(found.extra) extra, with \(movement.count) neurons"
         )
       }
     }
 
-    /// |w_r - v_r| for every row (m).
-    static func movement(from v: Matrix, to w: Matrix, workers: Workers) -> [Double] {
-      let shards = Tiles.neuronShards(of: v.rows)
-      let parts = Matrix.withViews(v, w) { v, w in
-        workers.map(shards: shards.count) { shard in
-          shards[shard].map { r in
-            var sum = 0.0
-            for j in 0..<v.columns {
-              let difference = Double(w[r, j]) - Double(v[r, j])
-              sum += difference * difference
+    /// |w_r(t) - w_r(0)| for every neuron (m), a tile of neurons at a time.
+    private func movement(of engine: any TrainingEngine) -> [Double] {
+      let tiles = Tiles(of: initial.rows, size: DataPoints.weightsPerTile)
+      let initial = initial
+      let parts = workers.map(shards: tiles.count) { tile in
+        var lengths: [Double] = []
+        engine.withWeights(tiles[tile]) { now in
+          initial.withTile(tiles[tile]) { start in
+            lengths = (0..<now.rows).map { r in
+              (0..<now.columns).reduce(0.0) {
+                let difference = Double(now[r, $1]) - Double(start[r, $1])
+                return $0 + difference * difference
+              }.squareRoot()
             }
-            return sum.squareRoot()
           }
         }
+        return lengths
       }
       return Array(parts.joined())
     }

@@ -1,4 +1,5 @@
 import FireTree
+import TestSupport
 import Testing
 
 /// The four points of `Documentation/CertifiedCandidates.md`, computed again: the guide must contain the table and the
@@ -71,20 +72,17 @@ import Testing
     // One neuron, a = 1 and 1/sqrt(m) = 1, eta = 1: a gradient of -0.1 at points 1 and 2 makes these steps.
     let network = Network(
       hiddenWeights: Matrix([[1, 0]]), outputWeights: Matrix([[1]]), threshold: Self.threshold)
-    var engine = GramEngine(
-      network: network, points: .dense(Self.points),
-      optimizer: GradientDescent(learningRate: 1, momentum: .none),
-      workers: Workers(threads: 1), fixedSkin: Self.skin)
+    var engine = Trainee.gram(network, .dense(Self.points), UpdateRule(rate: 1), fixedSkin: Self.skin)
     let gradient = Matrix([[-0.1], [-0.1], [0], [0]])
-    let first = engine.advance(outputGradient: gradient).counts
+    let first = engine.step(gradient).counts
     #expect(first.nodesVisited == 2 && first.nodesWritten == 0)
     #expect(fires(engine) == [0, 1])
-    let second = engine.advance(outputGradient: gradient).counts
+    let second = engine.step(gradient).counts
     #expect(second.nodesWritten == 1 && second.innerProducts == 4)
     #expect(fires(engine) == [0, 1, 2])
   }
 
-  private func fires(_ engine: GramEngine) -> [Int] {
+  private func fires(_ engine: Trainee) -> [Int] {
     var points: [Int] = []
     engine.firingSet.forEachPair { _, i, _ in points.append(i) }
     return points

@@ -1,4 +1,5 @@
 import FireTree
+import TestSupport
 import Testing
 
 /// The worked example of `Documentation/CorrelationTrees.md`, computed again: the guide must contain, as they stand,
@@ -86,18 +87,18 @@ import Testing
     let network = Network(
       hiddenWeights: Self.weights, outputWeights: Matrix([[1], [-1], [1]]), threshold: Self.threshold)
     let targets = Matrix([[0], [0], [3 / root], [1 / root]])
-    var engine = kind.type.init(
-      network: network, points: Self.points,
-      optimizer: GradientDescent(learningRate: 1.5, momentum: .none), workers: Self.workers)
+    var engine = kind.make(network, Self.points, rate: 1.5)
 
     func describe() -> String {
       "| \((0..<4).map { number((engine.outputs[$0, 0] * root * 1000).rounded() / 1000) }.joined(separator: " | ")) |"
     }
-    func loss() -> Double { SquaredLoss().value(outputs: engine.outputs, targets: targets) }
+    func loss() -> Double {
+      SquaredLoss().value(outputs: engine.outputs, truth: Supervision(targets: targets))
+    }
     expectGuide(contains: "| sqrt(3) f before " + describe())
     #expect(abs(loss() - 0.5) < 1e-6)
     let report = engine.advance(
-      outputGradient: SquaredLoss().gradient(outputs: engine.outputs, targets: targets))
+      outputGradient: SquaredLoss().gradient(outputs: engine.outputs, truth: Supervision(targets: targets)))
     expectGuide(contains: "| sqrt(3) f after " + describe())
     #expect(abs(loss() - 0.25) < 1e-6)
     #expect(report.firingPairs == 3 && report.neuronsMoved == 2)

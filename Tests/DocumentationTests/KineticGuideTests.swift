@@ -1,4 +1,5 @@
 import FireTree
+import TestSupport
 import Testing
 
 /// The worked example of `Documentation/KineticTraining.md`, computed again: by the engine, and by the formulas.
@@ -28,19 +29,18 @@ import Testing
   }
 
   /// Gamma after each step, of training by an engine; `body` sees the engine after each, and the report of its step.
-  private func train(_ kind: EngineKind, steps: Int, _ body: (Int, any TrainingEngine, StepReport?) -> Void)
+  private func train(_ kind: EngineKind, steps: Int, _ body: (Int, Trainee, StepReport?) -> Void)
     -> [[Double]]
   {
-    var engine = kind.type.init(
-      network: Network(hiddenWeights: Self.weights, outputWeights: Self.outputWeights, threshold: 0.5),
-      points: Self.points, optimizer: GradientDescent(learningRate: 0.5, momentum: .none),
-      workers: Workers(threads: 1))
+    var engine = kind.make(
+      Network(hiddenWeights: Self.weights, outputWeights: Self.outputWeights, threshold: 0.5), Self.points,
+      rate: 0.5, threads: 1)
     var sums = [[Double](repeating: 0, count: 4)]
     body(0, engine, nil)
     for t in 1...steps {
       let gradient = SquaredLoss().gradient(outputs: engine.outputs, targets: Self.targets)
       sums.append((0..<4).map { sums[t - 1][$0] + 0.5 * Double(gradient[$0, 0]) })
-      let report = engine.advance(outputGradient: gradient)
+      let report = engine.step(gradient)
       body(t, engine, report)
     }
     return sums

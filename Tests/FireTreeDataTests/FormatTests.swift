@@ -11,7 +11,7 @@ import Testing
   /// The outputs of a model by the formula, in Double.
   private static func outputs(_ model: Model, _ features: DataPoints) throws -> [[Double]] {
     let points = try model.preprocessing.apply(to: features)
-    let hidden = model.weights.materialized()
+    let hidden = try model.weights.materialized()
     return (0..<points.count).map { i in
       var sums = [Double](repeating: 0, count: model.outputWeights.columns)
       for r in 0..<hidden.rows {

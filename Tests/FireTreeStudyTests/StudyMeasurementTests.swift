@@ -77,7 +77,6 @@ import Testing
   /// A pair that is left out, one that is invented, and one on the bound.
   @Test func differencesAreSeen() {
     let weights = Matrix([[1, 0], [0, 1]]), points = DataPoints.dense(Matrix([[0.5, 0.25], [0.75, 1]]))
-    let scan = LinearScan(weights: weights, points: points, workers: workers)
     func compare(_ pairs: [(Int, Int, Float)], bound: Float) -> FiringAudit {
       var shard = FiringSet.Shard()
       for neuron in 0..<2 {
@@ -85,7 +84,9 @@ import Testing
         shard.endRow(of: neuron)
       }
       return FiringAudit(
-        of: FiringSet(shards: [shard]), with: scan, weights: weights, bound: bound, workers: workers)
+        of: FiringSet(shards: [shard]), neurons: 2, points: points, threshold: bound.nextDown,
+        workers: workers
+      ) { neurons, body in weights.withView { body($0.rows(neurons)) } }
     }
     let right = compare([(0, 0, 0.5), (0, 1, 0.75), (1, 1, 1)], bound: 0.4)
     #expect(

@@ -7,11 +7,7 @@ import Testing
   private let workers = Workers(threads: 2)
 
   private func kernel(_ network: Network, _ points: DataPoints) -> TangentKernel {
-    TangentKernel(
-      outputWeights: network.outputWeights, points: points,
-      firing: FiringSet(
-        scanning: network.weights, points: points, atLeast: network.threshold.nextUp, workers: workers),
-      workers: workers)
+    TangentKernel(of: network, points: points, team: LocalTeam(workers: workers))
   }
 
   /// Three neurons on two points: the first fires on both, the second on the first, the third nowhere.

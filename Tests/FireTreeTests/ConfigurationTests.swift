@@ -42,7 +42,7 @@ import Testing
   }
 
   @Test(arguments: [1, -0.1, .nan, .infinity] as [Float]) func momenta(value: Float) {
-    for momentum in [GradientDescent.Momentum.nesterov(value), .heavyBall(value)] {
+    for momentum in [UpdateRule.Momentum.nesterov(value), .heavyBall(value)] {
       #expect(reason(.init(momentum: momentum)) == "the momentum must be from 0 to below 1, not \(value)")
     }
   }
@@ -55,7 +55,7 @@ import Testing
   @Test(arguments: EngineKind.allCases) func aWidthBeyondTheMemory(engine: EngineKind) throws {
     let problem = try TrainingProblem(data, configuration: .init(neurons: Int(Int32.max)))
     let error = #expect(throws: FireTreeError.self) { try problem.trainee(engine) }
-    let needed = engine.type.requiredMemory(for: try problem.shape(for: engine))
+    let needed = try problem.memory(of: engine).most
     #expect(error?.kind == .usage && needed > ByteCount(100_000_000_000))
     #expect(
       error?.reason.hasPrefix(

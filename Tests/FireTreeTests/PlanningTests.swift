@@ -52,9 +52,9 @@ import Testing
     for share in [0.02, 0.9] {
       let problem = try problem(points: 16, dimension: 500, share: share)
       let kind = try problem.chooseEngine().kind
-      var engine = try problem.trainee(kind)
-      let last = try engine.run(TrainingLoop(iterations: 1), targets: problem.targets).last
-      #expect(Model(problem, engine: engine.engine, last: last).training["engine"] == kind.rawValue)
+      let session = try TrainingSession(problem)
+      try session.step()
+      #expect(session.kind == kind && session.finish().training.engine == kind.rawValue)
       #expect((kind == .dense) == (share == 0.9))
     }
   }

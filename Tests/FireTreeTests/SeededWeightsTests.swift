@@ -43,7 +43,7 @@ import Testing
       .init(neurons: 10_000, momentum: .nesterov(momentum)), columns: columns)
     #expect(problem.shape.weightsMemory.bytes == stored)
     for engine in EngineKind.allCases {
-      let whole = engine.type.requiredMemory(for: problem.shape).bytes
+      let whole = engine.type.memory(for: problem.shape).most.bytes
       let least = max(whole, 2 * stored)
       #expect(problem.automaticWeights(for: engine, available: ByteCount(least)).form == .stored)
       #expect(problem.automaticWeights(for: engine, available: ByteCount(least)).note == nil)
@@ -73,15 +73,15 @@ import Testing
   @Test func theInitialNetworkOfAProblem() throws {
     let problem = try Self.problem(.init(neurons: 300))
     #expect(problem.initialNetwork(form: .seeded).weights.form == .seeded)
-    #expect(problem.initialNetwork(form: .seeded).storing() == problem.initialNetwork())
+    #expect(try problem.initialNetwork(form: .seeded).storing() == problem.initialNetwork())
   }
 
   /// A seeded model from its file, one written in full, and one whose weights are stored give the same bits.
   @Test(arguments: [30, 2000]) func predictionsHaveTheSameBits(neurons: Int) throws {
     let problem = try Self.problem(.init(neurons: neurons, iterations: 2))
-    var engine = try problem.trainee(.dense)
-    let (last, _) = try engine.run(TrainingLoop(iterations: 2), targets: problem.targets)
-    var model = Model(problem, engine: engine.engine, last: last)
+    let session = try TrainingSession(problem, engine: .dense)
+    try session.run()
+    var model = session.finish()
     var random = SeededGenerator(seed: 2)
     model.weights =
       random.seededNetwork(neurons: neurons, points: problem.points, outputs: 1, threshold: 0).weights

@@ -7,8 +7,8 @@ import Testing
 @Suite struct SkinTests {
   /// Skins that the model chooses cost at most half more than the best fixed one that makes no more candidates: wider
   /// skins than the model allows are cheaper still, but lists are kept to about four times the firing points.
-  @Test(arguments: [GradientDescent.Momentum.none, .nesterov(0.9)], [1000, 4000])
-  func chosenSkinsAreNearTheBestFixedOne(momentum: GradientDescent.Momentum, neurons: Int) throws {
+  @Test(arguments: [UpdateRule.Momentum.none, .nesterov(0.9)], [1000, 4000])
+  func chosenSkinsAreNearTheBestFixedOne(momentum: UpdateRule.Momentum, neurons: Int) throws {
     let examples = URL(fileURLWithPath: #filePath).appending(path: "../../../Examples/data").standardized
     let digits = try Dataset(
       contentsOf: examples.appending(path: "t10k-images-idx3-ubyte.gz").path,
@@ -29,7 +29,7 @@ import Testing
 
   /// The default number of steps: what they cost by the model's prices, in nanoseconds, and the most candidates held.
   private func price(
-    _ problem: TrainingProblem, _ rule: GradientDescent, skin: Float?
+    _ problem: TrainingProblem, _ rule: UpdateRule, skin: Float?
   ) -> (cost: Double, candidates: Int) {
     let model = SkinModel(points: problem.points, threshold: problem.threshold)
     var engine = Trainee.gram(problem.initialNetwork(), problem.points, rule, fixedSkin: skin)

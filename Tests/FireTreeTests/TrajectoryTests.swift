@@ -15,8 +15,8 @@ import Testing
     private static let (points, neurons, iterations) = (1000, 2000, 100)
   #endif
 
-  @Test(arguments: [GradientDescent.Momentum.none, .nesterov(0.9)])
-  func lossesOfTheTreesAreThoseOfDense(momentum: GradientDescent.Momentum) throws {
+  @Test(arguments: [UpdateRule.Momentum.none, .nesterov(0.9)])
+  func lossesOfTheTreesAreThoseOfDense(momentum: UpdateRule.Momentum) throws {
     let examples = URL(fileURLWithPath: #filePath).appending(path: "../../../Examples/data").standardized
     let digits = try Dataset(
       contentsOf: examples.appending(path: "t10k-images-idx3-ubyte.gz").path,
@@ -25,7 +25,7 @@ import Testing
     let problem = try TrainingProblem(
       digits, configuration: TrainingConfiguration(neurons: Self.neurons, momentum: momentum))
     let dense = try problem.trainee(.dense)
-    let rate = dense.rule.learningRate
+    let rate = dense.rule.rate
     for kind in [EngineKind.dataTree, .weightTree] {
       var (engine, other) = (try problem.trainee(kind, rate: rate), dense)
       let first = dense.loss(problem.targets)

@@ -7,12 +7,12 @@ import Testing
 /// Engines with certificates, on many small problems: every step, every pair.
 @Suite struct CandidateEngineTests {
   static let kinds: [EngineKind] = [.gram, .weights, .kinetic]
-  static let momenta: [GradientDescent.Momentum] = [.none, .heavyBall(0.8), .nesterov(0.9)]
+  static let momenta: [UpdateRule.Momentum] = [.none, .heavyBall(0.8), .nesterov(0.9)]
 
   /// Learning rates from tiny to the edge of divergence, so that few or many pairs change state in a step; data with
   /// duplicates, zero points, whole numbers that meet the threshold, and very different norms.
   @Test(arguments: kinds, momenta)
-  func noPairIsMissed(kind: EngineKind, momentum: GradientDescent.Momentum) {
+  func noPairIsMissed(kind: EngineKind, momentum: UpdateRule.Momentum) {
     var audited = FiringAudit()
     for rateFactor in [0.01, 0.3, 1.2] as [Float] {
       audited += audit(kind, momentum, rateFactor: rateFactor)
@@ -21,7 +21,7 @@ import Testing
   }
 
   private func audit(
-    _ kind: EngineKind, _ momentum: GradientDescent.Momentum, rateFactor: Float
+    _ kind: EngineKind, _ momentum: UpdateRule.Momentum, rateFactor: Float
   ) -> FiringAudit {
     var audited = FiringAudit()
     for seed in 1...40 as ClosedRange<UInt64> {
@@ -38,11 +38,11 @@ import Testing
         neurons: m, dimension: d, outputs: outputs, threshold: Float(seed % 4) * 0.4, seed: seed)
       var engine = kind.make(network, points, rate: 0, momentum: momentum)
       let kernel = engine.kernel
-      engine.rule.learningRate = rateFactor / Float(max(kernel.largestEigenvalue(), 0.1))
+      engine.rule.rate = rateFactor / Float(max(kernel.largestEigenvalue(), 0.1))
       var (path, before) = (Float(0), engine.outputs)
       for step in 0..<40 {
         engine.step(towards: targets)
-        let audit = engine.audit(threads: 1)
+        let audit = engine.audit()
         #expect(audit.missed == 0 && audit.extra == 0, "seed \(seed) step \(step)")
         audited += audit
         let moved = engine.network
@@ -68,7 +68,7 @@ import Testing
     let points = DataPoints.dense(random.unitRows(40, columns: 10)),
       targets = random.matrix(rows: 40, columns: 2)
     let network = Network(neurons: 100, dimension: 10, outputs: 2, threshold: 0.9, seed: 2)
-    var engine = Trainee.gram(network, points, GradientDescent(learningRate: 0.5), fixedSkin: skin)
+    var engine = Trainee.gram(network, points, UpdateRule(rate: 0.5), fixedSkin: skin)
     for step in 0..<60 {
       engine.step(towards: targets)
       let audit = engine.audit()
@@ -91,7 +91,7 @@ import Testing
 
   /// The bound on the drift holds: the distance of the weight from its anchor, computed from the weights.
   @Test(arguments: momenta)
-  func stepsAreNoLongerThanTheirBound(momentum: GradientDescent.Momentum) throws {
+  func stepsAreNoLongerThanTheirBound(momentum: UpdateRule.Momentum) throws {
     var random = SeededGenerator(seed: 77)
     let points = DataPoints.dense(random.unitRows(30, columns: 12)),
       targets = random.matrix(rows: 30, columns: 2)

@@ -12,7 +12,7 @@ import Testing
   /// An engine with certificates, in one of its modes.
   struct Mode: Sendable, CustomTestStringConvertible {
     let kind: EngineKind
-    let momentum: GradientDescent.Momentum
+    let momentum: UpdateRule.Momentum
     var pointsPerBlock: Int?
     var isSeeded = false
 
@@ -27,7 +27,7 @@ import Testing
         return kind.make(network, points, rate: rate, momentum: momentum, threads: threads)
       }
       return .weights(
-        network, points, GradientDescent(learningRate: rate, momentum: momentum),
+        network, points, UpdateRule(rate: rate, momentum: momentum),
         pointsPerBlock: pointsPerBlock, threads: threads)
     }
   }
@@ -73,7 +73,7 @@ import Testing
     var engine = mode.make(network, problem.points, rate: problem.rate)
     var audited = FiringAudit()
     for step in 0..<40 {
-      let audit = engine.audit(threads: 1)
+      let audit = engine.audit()
       #expect(
         audit.missed == 0 && audit.extra == 0,
         "seed \(seed), \(problem.layout), \(problem.drive), step \(step)")

@@ -207,7 +207,7 @@ import Testing
 
   /// The tensor of a running engine, every step: rates from tiny to the edge of divergence.
   @Test(arguments: KineticProblem.momenta, [0.01, 0.5, 1.9] as [Float])
-  func theTensorOfARunningEngine(momentum: GradientDescent.Momentum, rate: Float) throws {
+  func theTensorOfARunningEngine(momentum: UpdateRule.Momentum, rate: Float) throws {
     var changed = 0
     for seed in 1...40 as ClosedRange<UInt64> {
       let problem = KineticProblem(seed: seed)

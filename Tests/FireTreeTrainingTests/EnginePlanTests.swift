@@ -84,7 +84,7 @@ import Testing
     let all = Self.plan(shape)
     let chosen = try #require(all.choice)
     #expect(chosen != .dense && all.candidates.allSatisfy { $0.verdict == .fits })
-    let dense = DenseEngine.requiredMemory(for: shape)
+    let dense = DenseEngine.memory(for: shape).most
     let least = Self.plan(shape, memory: dense)
     #expect(least.choice == .dense && least[.dense].verdict == .fits)
     #expect(least[chosen].verdict == .needsMoreMemory && least[chosen].memory == all[chosen].memory)

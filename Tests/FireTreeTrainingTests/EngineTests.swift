@@ -25,7 +25,7 @@ import Testing
     var engine = kind.make(network, .dense(Matrix([[1, 0], [0, 1]])), rate: 1)
     #expect(engine.outputs == Matrix([[1.5], [0]]) && engine.firingPairs == 4)
     #expect(engine.loss(targets) == 1)
-    let gradient = SquaredLoss().gradient(outputs: engine.outputs, targets: targets)
+    let gradient = SquaredLoss().gradient(outputs: engine.outputs, truth: Supervision(targets: targets))
     #expect(gradient == Matrix([[1], [-1]]))
     let report = engine.step(gradient)
     #expect(engine.network.hiddenWeights == Matrix([[2.5, 0], [0, 1.5], [1.5, 2.5], [1, 1]]))
@@ -56,7 +56,7 @@ import Testing
         above.hiddenWeights[neuron, column] += step
         below.hiddenWeights[neuron, column] -= step
         let difference = [above, below].map {
-          SquaredLoss().value(outputs: $0.outputs(for: points), targets: targets)
+          SquaredLoss().value(outputs: $0.outputs(for: points), truth: Supervision(targets: targets))
         }
         // Within the pattern the loss is quadratic in a weight, so central differences are exact up to rounding.
         let numeric = Float(difference[0] - difference[1]) / (2 * step)
@@ -91,7 +91,7 @@ import Testing
     let x = Matrix(golden.points)
     #expect(golden.runs.count == 3)
     for run in golden.runs {
-      let momentum: GradientDescent.Momentum =
+      let momentum: UpdateRule.Momentum =
         switch run.momentum {
         case "nesterov": .nesterov(run.mu)
         case "heavy-ball": .heavyBall(run.mu)
@@ -99,7 +99,7 @@ import Testing
         }
       var engine = kind.make(
         network, isSparse ? .sparse(x.sparse) : .dense(x), rate: golden.learning_rate, momentum: momentum)
-      let found = try engine.losses(targets: Matrix(golden.targets), iterations: 10)
+      let found = engine.losses(targets: Matrix(golden.targets), iterations: 10)
       #expect(found.count == 11)
       for (found, expected) in zip(found, run.losses) { #expect(abs(found - expected) < 3e-6 * expected) }
       #expect(engine.network.hiddenWeights.distance(to: Matrix(run.hidden_weights)) < 5e-6)
@@ -113,14 +113,14 @@ import Testing
     var x = random.unitRows(points, columns: 7)
     if points > 2 { for c in 0..<7 { x[1, c] = x[0, c]; x[2, c] = 0 } }
     let targets = random.matrix(rows: points, columns: 3)
-    for momentum in [GradientDescent.Momentum.none, .heavyBall(0.7), .nesterov(0.9)] {
+    for momentum in [UpdateRule.Momentum.none, .heavyBall(0.7), .nesterov(0.9)] {
       let network = Network(neurons: neurons, dimension: 7, outputs: 3, threshold: 0.4, seed: 2)
       let rate = Float(0.3 / Double(points))
       var dense = EngineKind.dense.make(network, .dense(x), rate: rate, momentum: momentum)
-      let reference = try dense.losses(targets: targets, iterations: 12)
+      let reference = dense.losses(targets: targets, iterations: 12)
       for kind in EngineKind.allCases where kind != .dense {
         var engine = kind.make(network, .dense(x), rate: rate, momentum: momentum)
-        let found = try engine.losses(targets: targets, iterations: 12)
+        let found = engine.losses(targets: targets, iterations: 12)
         for (found, expected) in zip(found, reference) {
           #expect(abs(found - expected) <= 1e-5 * expected + 1e-12)
         }
@@ -131,8 +131,8 @@ import Testing
   }
 
   /// The same bits on any number of threads.
-  @Test(arguments: EngineKind.allCases, [GradientDescent.Momentum.none, .nesterov(0.9)])
-  func threadsDoNotChangeBits(kind: EngineKind, momentum: GradientDescent.Momentum) throws {
+  @Test(arguments: EngineKind.allCases, [UpdateRule.Momentum.none, .nesterov(0.9)])
+  func threadsDoNotChangeBits(kind: EngineKind, momentum: UpdateRule.Momentum) throws {
     var random = SeededGenerator(seed: 4)
     let points = DataPoints.dense(random.unitRows(90, columns: 30)),
       targets = random.matrix(rows: 90, columns: 4)
@@ -140,7 +140,7 @@ import Testing
     var results: [Matrix] = []
     for threads in [1, 2, 3] {
       var engine = kind.make(network, points, rate: 0.05, momentum: momentum, threads: threads)
-      _ = try engine.losses(targets: targets, iterations: 5)
+      _ = engine.losses(targets: targets, iterations: 5)
       results.append(engine.network.hiddenWeights)
     }
     #expect(results[0] == results[1] && results[0] == results[2] && results[0] != network.hiddenWeights)

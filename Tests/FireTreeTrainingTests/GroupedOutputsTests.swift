@@ -48,8 +48,8 @@ import Testing
   /// Every engine beside the dense one.
   @Test(
     arguments: EngineKind.allCases.filter { $0 != .dense },
-    [GradientDescent.Momentum.none, .heavyBall(0.7), .nesterov(0.9)])
-  func enginesAgree(kind: EngineKind, momentum: GradientDescent.Momentum) throws {
+    [UpdateRule.Momentum.none, .heavyBall(0.7), .nesterov(0.9)])
+  func enginesAgree(kind: EngineKind, momentum: UpdateRule.Momentum) throws {
     for (neurons, points, outputs) in [(1, 1, 2), (2, 3, 5), (17, 5, 3), (257, 64, 2), (600, 65, 10)] {
       var random = SeededGenerator(seed: UInt64(neurons))
       var x = random.unitRows(points, columns: 7)
@@ -59,9 +59,9 @@ import Testing
         neurons: neurons, dimension: 7, outputs: outputs, threshold: 0.4, seed: 2, layout: .grouped)
       let rate = 1 / Float(points)
       var dense = EngineKind.dense.make(network, .dense(x), rate: rate, momentum: momentum)
-      let reference = try dense.losses(targets: targets, iterations: 20)
+      let reference = dense.losses(targets: targets, iterations: 20)
       var engine = kind.make(network, .dense(x), rate: rate, momentum: momentum)
-      let found = try engine.losses(targets: targets, iterations: 20)
+      let found = engine.losses(targets: targets, iterations: 20)
       for (found, expected) in zip(found, reference) {
         #expect(abs(found - expected) <= 1e-5 * expected + 1e-12, "\(neurons) neurons")
       }

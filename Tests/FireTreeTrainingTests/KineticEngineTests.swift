@@ -50,13 +50,13 @@ import Testing
 
     private var neurons: Double { Double(problem.network.neuronCount) }
 
-    mutating func note(_ gradient: Matrix, _ optimizer: GradientDescent, _ report: StepReport) {
+    mutating func note(_ gradient: Matrix, _ optimizer: UpdateRule, _ report: StepReport) {
       let mu = Double(optimizer.momentum.coefficient)
       for (i, row) in gradient.elements.enumerated() {
         let size = row.reduce(0.0) { $0 + Double(abs($1)) }
         velocities[i] = mu * velocities[i] + size
         path +=
-          Double(optimizer.learningRate) * (size + velocities[i]) * pointNorms[i] * largestWeight
+          Double(optimizer.rate) * (size + velocities[i]) * pointNorms[i] * largestWeight
           / neurons.squareRoot()
       }
       steps += 1
@@ -99,7 +99,7 @@ import Testing
     var truth = PlainDescent(network: problem.network, points: problem.points)
     var bounds = Bounds(problem)
     for step in 0..<steps {
-      engine.rule.learningRate = rate(step, engine.rule.learningRate)
+      engine.rule.rate = rate(step, engine.rule.rate)
       let (gradient, optimizer) = (problem.gradient(engine.outputs), engine.rule)
       truth.advance(gradient, firing: engine.firingLists, optimizer)
       let report = engine.step(gradient)
@@ -119,7 +119,7 @@ import Testing
         }
       }
       #expect(wrong == 0, "seed \(problem.seed) step \(step)", sourceLocation: sourceLocation)
-      let audit = engine.audit(threads: 1)
+      let audit = engine.audit()
       #expect(
         audit.missed == 0 && audit.extra == 0, "seed \(problem.seed) step \(step)",
         sourceLocation: sourceLocation)
@@ -143,7 +143,7 @@ import Testing
 
   /// Learning rates from tiny to the edge of divergence (2) and beyond.
   @Test(arguments: KineticProblem.momenta, [0.001, 0.05, 0.5, 1.2, 1.9, 2.5] as [Float])
-  func everyPairOfEveryStep(momentum: GradientDescent.Momentum, rate: Float) {
+  func everyPairOfEveryStep(momentum: UpdateRule.Momentum, rate: Float) {
     var tally = Tally()
     for seed in 1...60 as ClosedRange<UInt64> {
       let problem = KineticProblem(seed: seed)
@@ -155,13 +155,13 @@ import Testing
   }
 
   /// The learning rate changes between steps, by little, by much, to nothing and back.
-  @Test(arguments: KineticProblem.momenta) func changingTheLearningRate(momentum: GradientDescent.Momentum) {
+  @Test(arguments: KineticProblem.momenta) func changingTheLearningRate(momentum: UpdateRule.Momentum) {
     var tally = Tally()
     for seed in 1...60 as ClosedRange<UInt64> {
       let problem = KineticProblem(seed: seed)
       var random = SeededGenerator(seed: seed)
       var engine = problem.engine(momentum: momentum, rate: 0.5)
-      let rate = engine.rule.learningRate
+      let rate = engine.rule.rate
       follow(&engine, problem, steps: 40, &tally) { step, current in
         switch Int.random(in: 0..<5, using: &random) {
         case 0: current * 0.97
@@ -198,7 +198,7 @@ import Testing
     arguments: KineticProblem.momenta,
     [(1, .full), (3, .full), (3, .grouped)] as [(Int, Network.OutputLayout)])
   func pointsThatStopFiring(
-    momentum: GradientDescent.Momentum, shape: (outputs: Int, layout: Network.OutputLayout)
+    momentum: UpdateRule.Momentum, shape: (outputs: Int, layout: Network.OutputLayout)
   ) {
     let (outputs, layout) = shape
     var random = SeededGenerator(seed: 31)
@@ -265,7 +265,7 @@ import Testing
   /// order when a neuron is anchored, so the two agree within rounding, and after a tie only in what they are judged by:
   /// every step is that of the engine's own weights.
   @Test(arguments: KineticProblem.momenta, Network.OutputLayout.allCases)
-  func seededWeights(momentum: GradientDescent.Momentum, layout: Network.OutputLayout) {
+  func seededWeights(momentum: UpdateRule.Momentum, layout: Network.OutputLayout) {
     var random = SeededGenerator(seed: 8)
     let points = DataPoints.dense(random.unitRows(40, columns: 9))
     let targets = random.matrix(rows: 40, columns: 3)
@@ -276,7 +276,7 @@ import Testing
     }
     var (stored, seeded) = (engines[0], engines[1])
     for step in 0..<60 {
-      let gradient = SquaredLoss().gradient(outputs: seeded.outputs, targets: targets)
+      let gradient = SquaredLoss().gradient(outputs: seeded.outputs, truth: Supervision(targets: targets))
       stored.step(gradient)
       seeded.step(gradient)
       let exact = seeded.network.outputs(for: points)
@@ -291,7 +291,7 @@ import Testing
 
   /// The same bits of outputs, weights and tensor on any number of threads, with output weights whose sums do round.
   @Test(arguments: KineticProblem.momenta, Network.OutputLayout.allCases)
-  func threadsDoNotChangeBits(momentum: GradientDescent.Momentum, layout: Network.OutputLayout) throws {
+  func threadsDoNotChangeBits(momentum: UpdateRule.Momentum, layout: Network.OutputLayout) throws {
     var random = SeededGenerator(seed: 14)
     let points = DataPoints.dense(random.unitRows(90, columns: 20))
     let targets = random.matrix(rows: 90, columns: 3)
@@ -334,7 +334,7 @@ import Testing
     let network = Network(neurons: 400, dimension: 8, outputs: outputs, threshold: 1, seed: 3)
     var engine = EngineKind.kinetic.make(network, points, rate: 0)
     let kernel = engine.kernel
-    engine.rule.learningRate = rate / Float(kernel.largestEigenvalue())
+    engine.rule.rate = rate / Float(kernel.largestEigenvalue())
     var late = (looks: 0, moved: 0, changed: 0)
     for step in 0..<150 {
       let report = engine.step(towards: targets)
@@ -354,8 +354,8 @@ import Testing
   /// all the others. They pull the same way, so that the bound by reaches is nearly met.
   @Test(
     arguments: [(.none, 0.02), (.heavyBall(0.8), 0.006), (.nesterov(0.9), 0.004)]
-      as [(momentum: GradientDescent.Momentum, rate: Float)], [1, 3])
-  func pointsThatJoinTheSupport(optimizer: (momentum: GradientDescent.Momentum, rate: Float), outputs: Int) {
+      as [(momentum: UpdateRule.Momentum, rate: Float)], [1, 3])
+  func pointsThatJoinTheSupport(optimizer: (momentum: UpdateRule.Momentum, rate: Float), outputs: Int) {
     var random = SeededGenerator(seed: 7)
     let centers = random.unitRows(3, columns: 6)
     var x = random.unitRows(48, columns: 6)
@@ -364,7 +364,7 @@ import Testing
     let network = Network(neurons: 400, dimension: 6, outputs: outputs, threshold: 1, seed: 5)
     // Made with a learning rate that is not known yet: skins are wide.
     var engine = EngineKind.kinetic.make(network, points, rate: 0, momentum: optimizer.momentum)
-    engine.rule.learningRate = optimizer.rate
+    engine.rule.rate = optimizer.rate
     var truth = PlainDescent(network: network, points: points)
     var supports = engine.firingLists.map { Set($0) }
     var growths = [Int](repeating: 0, count: 400)
@@ -400,9 +400,9 @@ import Testing
   /// The rates are such that the loss stays above a hundredth of its start. Further down single precision resolves it no
   /// better than that, and any two engines differ by more.
   @Test(
-    arguments: [(GradientDescent.Momentum.none, 1, 0.05), (.nesterov(0.9), 3, 0.005), (.none, 3, 0.1)]
-      as [(GradientDescent.Momentum, Int, Float)], Network.OutputLayout.allCases)
-  func aLongRun(problem: (GradientDescent.Momentum, Int, Float), layout: Network.OutputLayout) throws {
+    arguments: [(UpdateRule.Momentum.none, 1, 0.05), (.nesterov(0.9), 3, 0.005), (.none, 3, 0.1)]
+      as [(UpdateRule.Momentum, Int, Float)], Network.OutputLayout.allCases)
+  func aLongRun(problem: (UpdateRule.Momentum, Int, Float), layout: Network.OutputLayout) throws {
     let (momentum, outputs, rate) = problem
     var random = SeededGenerator(seed: 41)
     let points = DataPoints.dense(random.unitRows(60, columns: 12))
@@ -416,7 +416,8 @@ import Testing
       step, loss, engine in
       #expect(loss < 1.01 * first && loss > 0.01 * first, "step \(step)")
       guard step % 10 == 0 else { return }
-      let own = SquaredLoss().value(outputs: engine.network.outputs(for: points), targets: targets)
+      let own = SquaredLoss().value(
+        outputs: engine.network.outputs(for: points), truth: Supervision(targets: targets))
       #expect(abs(loss - own) <= 1e-5 * own, "step \(step)")
       let audit = engine.audit()
       #expect(audit.compared == 30_000 && audit.missed == 0 && audit.extra == 0, "step \(step)")

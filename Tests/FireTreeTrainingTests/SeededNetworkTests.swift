@@ -13,7 +13,7 @@ import Testing
     let x = random.unitRows(70, columns: 19)
     let points: DataPoints = isSparse ? .sparse(x.sparse) : .dense(x)
     let seeded = random.seededNetwork(neurons: neurons, points: points, outputs: 3, threshold: 0.9)
-    return (seeded, seeded.storing(workers: Workers(threads: 2)), points)
+    return (seeded, Memory.demand(try seeded.storing(workers: Workers(threads: 2))), points)
   }
 
   @Test(arguments: [1, 2, 17, 600, 5000], [false, true])
@@ -45,7 +45,7 @@ import Testing
     var engine = kind.make(seeded, points, rate: 0.1)
     #expect(engine.firingSet == expected.firingSet)
     #expect(
-      try engine.losses(targets: targets, iterations: 5)
+      engine.losses(targets: targets, iterations: 5)
         == expected.losses(targets: targets, iterations: 5))
     let audit = engine.audit()
     #expect(audit.firing > 1000 && audit.missed == 0 && audit.extra == 0)

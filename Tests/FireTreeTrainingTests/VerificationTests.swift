@@ -22,13 +22,21 @@ import Testing
       rate = Float(1.5 / dense.kernel.largestEigenvalue())
     }
 
-    func verify(_ kind: EngineKind, falseFrom: Int = .max, by error: Float = 0) throws -> Verification {
-      var engine: any TrainingEngine = FalseEngine(
+    func verify(_ kind: EngineKind, falseFrom: Int = .max, by error: Float = 0) -> Verification {
+      let falseEngine = FalseEngine(
         kind.make(network, points, rate: rate),
         outputs: { outputs, steps in if steps >= falseFrom { outputs[0, 0] += error } })
-      var dense = EngineKind.dense.make(network, points, rate: rate)
-      return try Verification.run(
-        &engine, against: &dense.engine, targets: targets, iterations: Self.iterations, workers: .all)
+      var (engine, dense) = (Trainee(falseEngine), EngineKind.dense.make(network, points, rate: rate))
+      var result = Verification()
+      for iteration in 0...Self.iterations {
+        result.compare(
+          engine.engine, after: iteration, expecting: dense.loss(targets),
+          truth: Supervision(targets: targets),
+          loss: SquaredLoss())
+        engine.step(towards: targets)
+        dense.step(towards: targets)
+      }
+      return result
     }
 
     static let iterations = 40
@@ -39,9 +47,9 @@ import Testing
   func roundingIsNoError(kind: EngineKind) throws {
     let problem = Problem()
     var engine = kind.make(problem.network, problem.points, rate: problem.rate)
-    let history = try engine.losses(targets: problem.targets, iterations: Problem.iterations)
+    let history = engine.losses(targets: problem.targets, iterations: Problem.iterations)
     #expect(history[Problem.iterations] < 1e-9 * history[0])
-    let result = try problem.verify(kind)
+    let result = problem.verify(kind)
     #expect(result.audit.missed == 0 && result.audit.extra == 0)
     #expect(result.lossErrorBeyondRounding <= 1e-5, "\(result.lossError)")
     // Engines that add in dense's order have no error at all; the others show what rounding must explain.
@@ -54,9 +62,9 @@ import Testing
   func aWrongLossIsFound(kind: EngineKind, iteration: Int) throws {
     let problem = Problem()
     let error = 0.1 / Float(problem.network.neuronCount).squareRoot()
-    let result = try problem.verify(kind, falseFrom: iteration, by: error)
+    let result = problem.verify(kind, falseFrom: iteration, by: error)
     #expect(result.audit.missed == 0 && result.audit.extra == 0)
     #expect(result.lossErrorBeyondRounding > 1e-5)
-    #expect(try problem.verify(kind, falseFrom: iteration, by: 0).lossErrorBeyondRounding <= 1e-5)
+    #expect(problem.verify(kind, falseFrom: iteration, by: 0).lossErrorBeyondRounding <= 1e-5)
   }
 }

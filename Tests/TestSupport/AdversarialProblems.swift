@@ -94,7 +94,7 @@ public struct AdversarialProblem {
     defer { step += 1 }
     switch drive {
     case .descent:
-      var gradient = SquaredLoss().gradient(outputs: outputs, targets: targets)
+      var gradient = SquaredLoss().gradient(outputs: outputs, truth: Supervision(targets: targets))
       // Kept from diverging at large step sizes.
       for i in 0..<gradient.rows {
         for c in 0..<gradient.columns { gradient[i, c] = max(-1, min(1, gradient[i, c])) }

@@ -5,7 +5,7 @@ import FireTreeTraining
 /// that are the same, that are zero, and of very different norms; correlations that meet the threshold exactly;
 /// thresholds of 0 and below; neurons that never fire.
 public struct KineticProblem {
-  public static let momenta: [GradientDescent.Momentum] = [.none, .heavyBall(0.8), .nesterov(0.9)]
+  public static let momenta: [UpdateRule.Momentum] = [.none, .heavyBall(0.8), .nesterov(0.9)]
 
   public let seed: UInt64
   public let points: DataPoints
@@ -40,16 +40,16 @@ public struct KineticProblem {
   }
 
   public func gradient(_ outputs: Matrix) -> Matrix {
-    SquaredLoss().gradient(outputs: outputs, targets: targets)
+    SquaredLoss().gradient(outputs: outputs, truth: Supervision(targets: targets))
   }
 
   /// An engine whose learning rate is `rate` over the largest eigenvalue of the initial tangent kernel: plain descent with
   /// a standing pattern diverges from 2 on.
   public func engine(
-    momentum: GradientDescent.Momentum, rate: Float, threads: Int = 2
+    momentum: UpdateRule.Momentum, rate: Float, threads: Int = 2
   ) -> Trainee {
     var engine = EngineKind.kinetic.make(network, points, rate: 0, momentum: momentum, threads: threads)
-    engine.rule.learningRate = rate / Float(max(engine.kernel.largestEigenvalue(), 0.1))
+    engine.rule.rate = rate / Float(max(engine.kernel.largestEigenvalue(), 0.1))
     return engine
   }
 }
@@ -79,8 +79,8 @@ public struct PlainDescent {
   private var scale: Double { 1 / Double(weights.count).squareRoot() }
 
   /// A step of neurons that fire on `firing`.
-  public mutating func advance(_ gradient: Matrix, firing: [[Int]], _ optimizer: GradientDescent) {
-    let (rate, mu) = (Double(optimizer.learningRate), Double(optimizer.momentum.coefficient))
+  public mutating func advance(_ gradient: Matrix, firing: [[Int]], _ optimizer: UpdateRule) {
+    let (rate, mu) = (Double(optimizer.rate), Double(optimizer.momentum.coefficient))
     for r in weights.indices {
       var slope = [Double](repeating: 0, count: weights[r].count)
       for i in firing[r] {

@@ -3,8 +3,9 @@ import FireTreeCore
 /// How points are chosen as candidates when a neuron is anchored.
 ///
 /// A point is left out when its correlation is at most b - (skin + rounding (|w| + 1)) |x_i|; with |x_i| taken from
-/// `norms`. The rounding term covers the computed correlation (gamma_d |w| |x_i|, Higham 2002, section 3.1) and the
-/// comparison itself, so the choice is right for any order of summation.
+/// `norms`. The rounding term covers the computed correlation (gamma_k |w| |x_i|, k the terms of the product: the elements
+/// that are stored of the point, at most; Higham 2002, section 3.1) and the comparison itself, so the choice is right for
+/// any order of summation.
 public struct Anchoring: Sendable {
   public let threshold: Float
   /// |x_i| (n), rounded up.
@@ -13,18 +14,27 @@ public struct Anchoring: Sendable {
   public let largestNorm: Float
   /// How many neurons' correlations are best computed together.
   public static let weightsPerProduct = 512
-  /// The relative rounding of a computed correlation, 2 gamma_d.
+  /// The relative rounding of a computed correlation, 2 gamma_k, k the most elements that are stored of a point.
   public let rounding: Float
+  /// The same of a sum over all d coordinates, as in the norm of a weight.
+  public let weightRounding: Float
   private let points: OccupiedColumns
 
-  public init(points: DataPoints, threshold: Float) {
+  /// Throws a usage error when memory runs out.
+  public init(points: DataPoints, threshold: Float) throws(FireTreeError) {
     self.threshold = threshold
-    self.points = Memory.demand(try OccupiedColumns(of: points))
-    let u = 0x1p-24 * Float(points.dimension + 4)
-    rounding = 2 * u / max(1 - u, 0.5)
+    self.points = try OccupiedColumns(of: points)
+    rounding = Self.rounding(terms: points.storedElementsByPoint.max() ?? 0)
+    weightRounding = Self.rounding(terms: points.dimension)
     let inflation = 1 + rounding
     norms = points.norms().map { $0 * inflation }
     largestNorm = norms.max() ?? 0
+  }
+
+  /// 2 gamma for a sum of so many terms.
+  private static func rounding(terms: Int) -> Float {
+    let u = 0x1p-24 * Float(terms + 4)
+    return 2 * u / max(1 - u, 0.5)
   }
 
   /// Stores the candidates of one neuron in a block of points, from its correlations with them; returns how many there
@@ -78,7 +88,7 @@ public struct AnchoredLists: Sendable {
   }
 
   var blocks: [Block]
-  /// |w_r| of the neurons.
+  /// |w_r| of the neurons, rounded up.
   public internal(set) var weightNorms: [Float] = []
 
   public init(blocks: Int = 1) { self.blocks = [Block](repeating: Block(), count: blocks) }
@@ -122,6 +132,7 @@ extension Anchoring {
             let rows = weights.rows(groups[group])
             let norms = (0..<rows.rows).map {
               LinearAlgebra.dot(rows.row($0), rows.row($0), count: rows.columns).squareRoot()
+                * (1 + weightRounding)
             }
             result.weightNorms += norms
             for block in 0..<blocks.count {

@@ -84,7 +84,7 @@ struct PlanCommand: ParsableCommand {
       preprocess_seconds: candidate.cost.preprocessing, step_seconds: candidate.cost.step,
       total_seconds: candidate.cost.total(iterations: plan.iterations), iterations: plan.iterations,
       points: problem.points.count, dimension: problem.points.dimension,
-      neurons: problem.configuration.neurons, outputs: problem.encoding.outputs, threshold: problem.threshold,
+      neurons: problem.configuration.neurons, outputs: problem.outputs, threshold: problem.threshold,
       firing_share: plan.firingShare, threads: problem.configuration.workers.threads)
   }
 }

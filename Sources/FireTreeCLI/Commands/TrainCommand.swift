@@ -25,27 +25,29 @@ struct TrainCommand: ParsableCommand {
     help: ArgumentHelp("Compare all pairs with a dense forward pass every n steps.", valueName: "n"))
   var audit: Int?
   @Flag(help: "Write seeded weights as a matrix into the model.") var fullWeights = false
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Go back to the lowest loss of every tenth step when the last one is higher.") var keepBest = true
   @OptionGroup(title: "Data") var dataOptions: DataOptions
   @OptionGroup(title: "Training") var training: TrainingOptions
 
   func run() throws {
-    let configuration = try training.resolved(
+    var configuration = try training.resolved(
       engine: engine.choice, iterations: iterations, momentum: momentum, targetLoss: targetLoss)
-    let auditor = try audit.map { try Self.auditor(every: $0, workers: configuration.workers) }
+    configuration.keepsBest = keepBest
+    let auditor = try audit.map { try Self.auditor(every: $0) }
     try OutputPaths.check(outputs: [out, log], inputs: [data, dataOptions.labels])
     try AtomicFile.requireWritable(out)
     let stepLog = try log.map { try StepLog(path: $0) }
     let problem = try TrainingProblem(dataOptions.readTraining(data), configuration: configuration)
     for note in problem.notes { Message.note(note) }
-    let (kind, choice) = try problem.chooseEngine()
-    if let choice { Message.note(choice) }
-    if let note = try problem.weights(for: kind).note { Message.note(note) }
-    var engine = try problem.makeEngine(kind)
+    let session = try TrainingSession(problem)
+    for note in session.notes { Message.note(note) }
     Message.note(
       "training \(problem.configuration.neurons) neurons on \(problem.points.count) points of "
-        + "\(problem.points.dimension) inputs, engine \(kind.rawValue), "
-        + "learning rate \(engine.optimizer.learningRate)")
-    if engine.firingPairs == 0 {
+        + "\(problem.points.dimension) inputs, engine \(session.kind.rawValue), learning rate \(session.rule.rate)"
+    )
+    if session.record.firingPairs == 0 {
       Message.note("no neuron fires on any point, so nothing can be learned: lower the threshold")
     }
     Interrupt.catchOnce()
@@ -53,13 +55,14 @@ struct TrainCommand: ParsableCommand {
     var observers: [any TrainingObserver] = [progress]
     if let stepLog { observers.append(stepLog) }
     if let auditor { observers.append(auditor) }
-    let loop = TrainingLoop(iterations: iterations, targetLoss: targetLoss)
-    let result = Result { try loop.run(&engine, targets: problem.targets, observers: observers) }
+    let notes = session.notes.count
+    let result = Result { try session.run(observers: observers) }
     progress.clear()
     // The steps up to a divergence are what its log is read for.
     try stepLog?.commit()
-    let (last, reason) = try result.get()
-    try Model(problem, engine: engine, last: last).write(to: out, fullWeights: fullWeights)
+    let (reason, last) = (try result.get(), session.record)
+    for note in session.notes[notes...] { Message.note(note) }
+    try session.finish().write(to: out, fullWeights: fullWeights)
     if let total = auditor?.total {
       Message.note("audit: \(total.compared) pairs compared, \(total.firing) fire, none missed")
     }
@@ -73,10 +76,10 @@ struct TrainCommand: ParsableCommand {
     }
   }
 
-  private static func auditor(every interval: Int, workers: Workers) throws -> AuditObserver {
+  private static func auditor(every interval: Int) throws -> AuditObserver {
     guard interval >= 1 else {
       throw FireTreeError.usage("the audit interval must be at least 1, not \(interval)")
     }
-    return AuditObserver(every: interval, workers: workers)
+    return AuditObserver(every: interval)
   }
 }

@@ -10,6 +10,9 @@ struct VerifyCommand: ParsableCommand {
       loss. A pair within rounding of the threshold may fall on either side and is counted as a tie; after a tie the \
       two trainings may drift apart, which the loss difference shows. Exit code 1 when a pair is missed or extra, or \
       when the loss is off by more than the tolerance beyond what rounding of the outputs explains.
+
+      One row an engine. loss error: the largest, relative to a dense pass over the same weights. beyond rounding: what \
+      rounding of the outputs does not explain of it. loss difference: the largest, relative to dense training beside it.
       """)
 
   @Argument(help: "Data file with a target.") var data: String
@@ -34,42 +37,63 @@ struct VerifyCommand: ParsableCommand {
     let configuration = try training.resolved(
       engine: .value(.dense), iterations: iterations, momentum: momentum)
     let problem = try TrainingProblem(dataOptions.readTraining(data), configuration: configuration)
+    Interrupt.catchOnce()
     for note in problem.notes { Message.note(note) }
     let engines = engine.map { [$0] } ?? EngineKind.allCases.filter { $0 != .dense }
+    try StandardOutput.write(Format.table([Self.columns]))
     let failures = try engines.filter { try !verify($0, problem) }
     guard failures.isEmpty else {
       throw FireTreeError.failure("not verified: \(failures.map(\.rawValue).joined(separator: ", "))")
     }
   }
 
-  /// Prints the report of one engine; true when it passed.
-  private func verify(_ kind: EngineKind, _ problem: TrainingProblem) throws -> Bool {
-    var dense = try problem.makeEngine(.dense)
-    var engine = try problem.makeEngine(kind, learningRate: dense.optimizer.learningRate)
-    let isShown = Message.isTerminal
-    let result = try Verification.run(
-      &engine, against: &dense, targets: problem.targets, iterations: iterations,
-      workers: problem.configuration.workers
-    ) { state in
-      if isShown { Message.write("\r\u{1B}[K\(kind.rawValue)  iteration \(state.iterations)/\(iterations)") }
-    }
-    if isShown { Message.write("\r\u{1B}[K") }
-    let audit = result.audit
-    let passed = audit.missed == 0 && audit.extra == 0 && result.lossErrorBeyondRounding <= tolerance
-    try StandardOutput.write(
-      """
-      engine \(kind.rawValue): \(passed ? "verified" : "FAILED")
-        iterations                \(result.iterations)
-        largest loss error        \(Format.significant(result.lossError)) (relative, dense pass over the same weights)
-        beyond rounding           \(Format.significant(result.lossErrorBeyondRounding)) (what rounding of the outputs does not explain)
-        largest loss difference   \(Format.significant(result.lossDifference)) (relative, dense training side by side)
-        pairs compared            \(audit.compared)
-        pairs that fire           \(audit.firing)
-        pairs missed              \(audit.missed)
-        pairs extra               \(audit.extra)
-        ties within rounding      \(audit.ties)
+  /// Column heads, as wide as the columns.
+  private static let columns = [
+    "engine            ", "verdict ", "steps", "loss error", "beyond rounding", "loss difference",
+    "pairs compared", "fire       ", "missed", "extra", "ties    ",
+  ]
 
-      """)
+  /// Prints the row of one engine; true when it passed.
+  private func verify(_ kind: EngineKind, _ problem: TrainingProblem) throws -> Bool {
+    let progress = VerificationProgress(kind, iterations: iterations)
+    let result = try Verification.run(problem, engine: kind) { try progress.show($0) }
+    progress.clear()
+    let (audit, passed) = (result.audit, result.passes(tolerance: tolerance))
+    let row = [
+      kind.rawValue, passed ? "verified" : "FAILED", "\(result.iterations)",
+      Format.significant(result.lossError), Format.significant(result.lossErrorBeyondRounding),
+      Format.significant(result.lossDifference), "\(audit.compared)", "\(audit.firing)", "\(audit.missed)",
+      "\(audit.extra)", "\(audit.ties)",
+    ]
+    try StandardOutput.write(
+      Format.table([Self.columns, row]).split(separator: "\n").last.map { "\($0)\n" } ?? "")
+    try StandardOutput.flush()
     return passed
   }
+}
+
+/// What of a verification is shown while it runs: one line on a terminal that is rewritten, a line a minute elsewhere.
+private final class VerificationProgress {
+  private let kind: EngineKind
+  private let iterations: Int
+  private let clock = ContinuousClock()
+  private var shown: ContinuousClock.Instant
+
+  init(_ kind: EngineKind, iterations: Int) {
+    (self.kind, self.iterations) = (kind, iterations)
+    shown = clock.now
+  }
+
+  func show(_ state: Verification) throws {
+    guard !Interrupt.isRequested else { throw ExitCode(ExitCodes.interrupted) }
+    let text = "\(kind.rawValue)  iteration \(state.iterations)/\(iterations)"
+    if Message.isTerminal {
+      Message.write("\r\u{1B}[K\(text)")
+    } else if clock.now - shown >= .seconds(60) {
+      shown = clock.now
+      Message.note(text)
+    }
+  }
+
+  func clear() { if Message.isTerminal { Message.write("\r\u{1B}[K") } }
 }

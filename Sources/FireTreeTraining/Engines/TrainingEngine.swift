@@ -1,38 +1,68 @@
 import CorrelationTrees
 import FireTreeCore
 
-/// A way to train a network by full-batch gradient descent: it holds the network and the data points, knows the
-/// outputs of the network as it is now, and advances it by one step.
+/// A way to take the steps of training: it holds the network and the data points, knows the outputs of the network as it
+/// is now, and advances it by one step at a time.
 ///
-/// All engines give the answer of `DenseEngine`, up to rounding; they differ in what a step costs. An engine sees
-/// the loss only through the gradient at the outputs, and it neither prints nor keeps a history.
+/// All engines give the answer of `DenseEngine`, up to rounding; they differ in what a step costs. An engine sees the loss
+/// only through the gradient at the outputs. Each step brings its rule and the points that its gradient belongs to. An
+/// engine neither prints nor keeps a history; `TrainingSession` (module FireTree) makes it and drives it.
 public protocol TrainingEngine: Sendable {
-  /// Prepares training of `network` on `points` and computes its outputs.
-  init(network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers)
+  /// Takes `state` over and computes the outputs of its network on `points`.
+  ///
+  /// `rule` is what steps are expected to be like: with momentum, velocities are kept; by the rate some engines choose
+  /// how far they look ahead. Precondition: points and network have the same dimension. Throws a usage error for a state
+  /// or a rule that the engine does not take, and when memory runs out.
+  init(_ state: consuming TrainingState, points: DataPoints, expecting rule: UpdateRule, team: any Team)
+    throws(FireTreeError)
 
   var points: DataPoints { get }
-  var optimizer: GradientDescent { get set }
-
-  /// f_i of the network as it is now (n x C).
-  var outputs: Matrix { get }
-
-  /// The network as it is now. An engine that keeps the weights in another form computes them, O(m d).
-  var network: Network { get }
-
-  /// Output weights of the network (m x C), which training does not change.
+  var team: any Team { get }
+  /// The rule that steps were expected to be like.
+  var expectedRule: UpdateRule { get }
+  /// Steps taken, those before the engine was made included.
+  var iteration: Int { get }
+  /// a_r (m x C).
   var outputWeights: Matrix { get }
+  /// b.
+  var threshold: Float { get }
+  /// Whether a velocity is kept.
+  var usesVelocity: Bool { get }
 
-  /// The pairs that fire in the network as it is now.
+  /// f_i of the network as it is now, one row a selected point.
+  func outputs(_ points: PointSelection) -> Matrix
+
+  /// The pairs that fire in the network as it is now, one part for each of `Tiles.neuronShards`, with correlations.
   var firingSet: FiringSet { get }
 
   /// Number of pairs that fire in the network as it is now.
   var firingPairs: Int { get }
 
-  /// Takes one step along `outputGradient`, the gradient of the loss in the outputs (n x C).
-  mutating func advance(outputGradient: Matrix) -> StepReport
+  /// Takes one step.
+  ///
+  /// Throws a usage error, before anything has changed, for a rule that the engine does not follow (`check`), and when
+  /// memory runs out; then the engine cannot be used any more.
+  mutating func advance(_ step: StepInput) throws(FireTreeError) -> StepReport
 
-  /// Bytes that training of this size will hold at most, network and data points included.
-  static func requiredMemory(for shape: ProblemShape) -> ByteCount
+  /// Keeps the state as it is now for `restore`, in place of an earlier mark. Takes `EngineMemory.mark` from the next step
+  /// on.
+  mutating func mark()
+
+  /// Goes back to the mark, to its bits; the mark stays. Precondition: there is one.
+  mutating func restore()
+
+  /// Calls `body` with the weights of `neurons` as they are now, one a row, valid during the call.
+  ///
+  /// To be called on tiles, from any thread. Complexity: at most O(d) for each neuron and point with a coefficient;
+  /// `neurons.count` d floats of working memory.
+  func withWeights(_ neurons: Range<Int>, _ body: (MatrixView) -> Void)
+
+  /// Moves the state out of the engine, which keeps its points but has no network any more: nothing of size m d is copied,
+  /// and a mark is given up.
+  mutating func finish() -> TrainingState
+
+  /// Bytes that training of this size will hold at most.
+  static func memory(for shape: ProblemShape) -> EngineMemory
 
   /// The time that training of this size is expected to take on a machine, for the choice of an engine.
   ///
@@ -42,137 +72,61 @@ public protocol TrainingEngine: Sendable {
   /// Why the engine cannot train a problem of this size at all, whatever the memory; nil when it can.
   static func limitation(for shape: ProblemShape) -> String?
 
+  /// Why the engine cannot take steps by such a rule; nil when it can.
+  static func limitation(of rule: UpdateRule) -> String?
+
   /// Whether training a seeded network can spare its weights' memory. Every engine takes a seeded network; one that says
   /// no here computes its weights first.
   static var supportsSeededWeights: Bool { get }
 }
 
-/// The sizes that decide what an engine needs, and how much fires, which decides with them how long it takes.
-public struct ProblemShape: Sendable, Equatable {
-  /// n, d, m, C.
-  public var points: Int
-  public var dimension: Int
-  public var neurons: Int
-  public var outputs: Int
-  public var usesVelocity: Bool
-  /// Elements that the data points store, n d when dense.
-  public var storedElements: Int
-  /// Whether the weights are seeded ones.
-  public var isSeeded = false
-  /// Which outputs a neuron feeds.
-  public var layout = Network.OutputLayout.full
-  /// What fires in the initial network.
-  public var firing: FiringProfile
-
-  /// The shape of training on `points`; when nothing is known of what fires, one pair in twenty.
-  public init(
-    points: DataPoints, neurons: Int, outputs: Int, usesVelocity: Bool, isSeeded: Bool = false,
-    firing: FiringProfile? = nil
-  ) {
-    self.points = points.count
-    self.dimension = points.dimension
-    self.neurons = neurons
-    self.outputs = outputs
-    self.usesVelocity = usesVelocity
-    self.storedElements = points.storedElements
-    self.isSeeded = isSeeded
-    self.firing = firing ?? FiringProfile(independent: 0.05, points: points.count)
-  }
-
-  /// A shape by its numbers.
-  public init(
-    points: Int, dimension: Int, neurons: Int, outputs: Int, usesVelocity: Bool, storedElements: Int,
-    firing: FiringProfile
-  ) {
-    self.points = points
-    self.dimension = dimension
-    self.neurons = neurons
-    self.outputs = outputs
-    self.usesVelocity = usesVelocity
-    self.storedElements = storedElements
-    self.firing = firing
-  }
-
-  /// What the weights take with their velocity. Stored ones: m d floats each.
-  ///
-  /// Seeded ones: an entry of alpha, and one of the velocity's combination, for each pair that has fired so far. That is
-  /// taken as twice what is expected to fire at a time.
-  public var weightsMemory: ByteCount {
-    let copies = usesVelocity ? 2 : 1
-    guard isSeeded else { return ByteCount.matrix(rows: neurons, columns: dimension) * copies }
-    let share = firing.share >= 0 && firing.share < 0.5 ? 2 * firing.share : 1
-    let perNeuron = min(points, Int((share * Double(points)).rounded(.up)))
-    return PointCombinations.requiredMemory(rows: neurons, entries: ByteCount(neurons) * perNeuron) * copies
-  }
-
-  /// The network with its velocity, the data points, and the outputs' partial sums: what every engine holds.
-  var baseMemory: ByteCount {
-    let outputWeights = ByteCount.matrix(rows: neurons, columns: outputs)
-    let sums = ByteCount(MemoryLayout<Double>.stride * 64) * points * OutputSums.stride(outputs: outputs)
-    return weightsMemory + outputWeights + sums + ByteCount(8) * storedElements
-  }
-}
-
 extension TrainingEngine {
   public static func limitation(for shape: ProblemShape) -> String? { nil }
 
-  public static var supportsSeededWeights: Bool { false }
+  public static func limitation(of rule: UpdateRule) -> String? { rule.limitation(supportsDecay: false) }
 
-  public var outputWeights: Matrix { network.outputWeights }
+  public static var supportsSeededWeights: Bool { false }
 
   /// Number of neurons, m.
   public var neuronCount: Int { outputWeights.rows }
-}
 
-/// What one step did.
-public struct StepReport: Sendable, Equatable {
-  /// Pairs that contributed to the gradient.
-  public var firingPairs: Int
-  /// Neurons whose weights changed.
-  public var neuronsMoved: Int
-  public var counts: OperationCounts
-  public var phases: PhaseTimes
-
-  public init(
-    firingPairs: Int, neuronsMoved: Int, counts: OperationCounts = OperationCounts(),
-    phases: PhaseTimes = PhaseTimes()
-  ) {
-    self.firingPairs = firingPairs
-    self.neuronsMoved = neuronsMoved
-    self.counts = counts
-    self.phases = phases
-  }
-}
-
-/// Wall-clock seconds by phase of a step, in the order in which phases first occurred.
-public struct PhaseTimes: Sendable, Equatable {
-  public private(set) var seconds: [(phase: String, seconds: Double)] = []
-
-  public init() {}
-
-  /// Runs `body` and adds its time to `phase`.
-  public mutating func measure<Result>(_ phase: String, _ body: () -> Result) -> Result {
-    var result: Result?
-    let duration = ContinuousClock().measure { result = body() }
-    add(duration.seconds, to: phase)
-    guard let result else { preconditionFailure("a measured body returns") }
-    return result
-  }
-
-  public mutating func add(_ time: Double, to phase: String) {
-    if let index = seconds.firstIndex(where: { $0.phase == phase }) {
-      seconds[index].seconds += time
-    } else {
-      seconds.append((phase, time))
+  /// Throws a usage error for a rule that the engine does not follow.
+  public func check(_ rule: UpdateRule) throws(FireTreeError) {
+    let name = EngineKind(of: self)?.rawValue ?? "\(Self.self)"
+    if let limitation = Self.limitation(of: rule) { throw .usage("the engine \(name): \(limitation)") }
+    guard usesVelocity || !rule.usesVelocity else {
+      throw .usage("the engine \(name) was made for steps without momentum")
     }
   }
 
-  public static func == (a: PhaseTimes, b: PhaseTimes) -> Bool {
-    a.seconds.elementsEqual(b.seconds) { $0 == $1 }
+  /// f of the network as it is now on points that it is not trained on (n' x C), by a dense pass.
+  ///
+  /// A row has the same bits alone and among others. Precondition: as many inputs as the points of the training.
+  /// Complexity: 2 n' m d flops, and that of `withWeights` for all neurons; memory as `DensePass`.
+  public func outputs(at fresh: DataPoints) -> Matrix {
+    DensePass(outputWeights: outputWeights, threshold: threshold, points: fresh)
+      .outputs(team: team) { withWeights($0, $1) }
+  }
+
+  /// K z = J (J^T z), J the Jacobian of the outputs in the hidden weights at the present firing pattern (n x C).
+  ///
+  /// Complexity: O(k (d + C)) for k firing pairs. Whoever needs many products asks for the `tangentKernel` once.
+  public func kernelProduct(_ z: Matrix) -> Matrix { tangentKernel.times(z) }
+
+  /// K at the present firing pattern.
+  public var tangentKernel: TangentKernel {
+    TangentKernel(outputWeights: outputWeights, points: points, firing: firingSet, team: team)
+  }
+
+  /// Makes the engine anew from its own state, so that the state is all that its bits depend on: an engine that is made
+  /// from the state goes on with the same bits. A mark is given up. Complexity: that of the initialiser.
+  public mutating func settle() throws(FireTreeError) {
+    self = try Self(finish(), points: points, expecting: expectedRule, team: team)
   }
 }
 
-extension Duration {
-  /// The duration in seconds.
-  public var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+/// A copy of an engine as it was, which shares everything with the engine that has not changed since.
+final class Mark<Engine: Sendable>: Sendable {
+  let engine: Engine
+  init(_ engine: Engine) { self.engine = engine }
 }

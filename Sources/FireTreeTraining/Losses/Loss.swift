@@ -1,55 +1,48 @@
 import FireTreeCore
 
+/// What the outputs should be, and how much each point counts.
+public struct Supervision: Sendable, Equatable {
+  /// y_i, one point a row (n x C).
+  public var targets: Matrix
+  /// omega_i (n): a weight of 2 counts as two copies of the point, 0 as its absence. All are 1 when this is nil.
+  public var weights: [Float]?
+
+  /// Precondition: a weight for every point, at least 0 and finite.
+  public init(targets: Matrix, weights: [Float]? = nil) {
+    precondition(weights.map { $0.count == targets.rows } ?? true, "a weight for every point")
+    precondition(weights?.allSatisfy { $0 >= 0 && $0.isFinite } ?? true, "weights are at least 0 and finite")
+    self.targets = targets
+    self.weights = weights
+  }
+
+  /// omega_i.
+  func weight(_ point: Int) -> Float { weights?[point] ?? 1 }
+}
+
+/// What a prediction applies to the outputs before it reads them.
+public enum OutputLink: String, Sendable, Codable {
+  case identity
+}
+
 /// A loss on the outputs of all data points. Engines see only its gradient.
 public protocol Loss: Sendable {
-  /// L. Shapes: both n x C.
-  func value(outputs: Matrix, targets: Matrix) -> Double
+  /// The name that options and model files use.
+  static var name: String { get }
+
+  /// L. Shapes: `outputs` n x C, as the targets.
+  func value(outputs: Matrix, truth: Supervision) -> Double
 
   /// g_i, the gradient of L in f_i (n x C).
-  func gradient(outputs: Matrix, targets: Matrix) -> Matrix
+  func gradient(outputs: Matrix, truth: Supervision) -> Matrix
 
   /// An upper bound of the largest eigenvalue of the Hessian of L in all outputs. The automatic learning rate
   /// divides by it.
-  var curvature: Double { get }
+  func curvature(truth: Supervision) -> Double
+
+  /// What a prediction applies to the outputs.
+  var link: OutputLink { get }
 }
 
-/// L = 1/2 sum_i |f_i - y_i|^2. Summed over all points, not averaged, as in arXiv 2211.14227.
-public struct SquaredLoss: Loss {
-  public init() {}
-
-  public func value(outputs: Matrix, targets: Matrix) -> Double {
-    var sum = 0.0
-    forEachRow(outputs, targets) { output, target, columns in
-      for c in 0..<columns {
-        let difference = Double(output[c]) - Double(target[c])
-        sum += difference * difference
-      }
-    }
-    return sum / 2
-  }
-
-  public func gradient(outputs: Matrix, targets: Matrix) -> Matrix {
-    var gradient = outputs
-    gradient.withMutableView { gradient in
-      targets.withView { targets in
-        for i in 0..<gradient.rows {
-          for c in 0..<gradient.columns { gradient[i, c] -= targets[i, c] }
-        }
-      }
-    }
-    return gradient
-  }
-
-  public var curvature: Double { 1 }
-
-  private func forEachRow(
-    _ a: Matrix, _ b: Matrix, _ body: (UnsafePointer<Float>, UnsafePointer<Float>, Int) -> Void
-  ) {
-    precondition(a.rows == b.rows && a.columns == b.columns, "outputs and targets differ in shape")
-    a.withView { a in
-      b.withView { b in
-        for i in 0..<a.rows { body(a.row(i), b.row(i), a.columns) }
-      }
-    }
-  }
+extension Loss {
+  public var name: String { Self.name }
 }

@@ -9,21 +9,13 @@ struct DensePass {
   let threshold: Float
   let points: DataPoints
 
-  init(network: Network, points: DataPoints) {
-    outputWeights = network.outputWeights
-    threshold = network.threshold
-    self.points = points
-  }
-
   /// 64-bit words that hold a bit for every point.
   static func words(points: Int) -> Int { (points + 63) / 64 }
 
   /// Calls `body(neurons, scratch)` for tiles of at most 256 neurons of a shard; `scratch` holds a tile of pairs.
   func forEachTile(of shard: Range<Int>, _ body: (Range<Int>, MutableMatrixView) -> Void) {
     let tiles = Tiles(of: shard.count, size: DataPoints.weightsPerTile)
-    Scratch.withMatrix(
-      rows: min(shard.count, tiles.size), columns: min(points.count, points.tiles.size)
-    ) { scratch in
+    Scratch.withMatrix(rows: min(shard.count, tiles.size), columns: DataPoints.pointsPerTile) { scratch in
       for tile in 0..<tiles.count {
         let local = tiles[tile]
         body(
@@ -124,27 +116,6 @@ struct DensePass {
 // MARK: - Whole passes
 
 extension DensePass {
-  /// f of the network with these hidden weights on every point (n x C).
-  func outputs(of network: Network, workers: Workers) -> Matrix {
-    let shards = Tiles.neuronShards(of: network.neuronCount)
-    let sums = workers.map(shards: shards.count) { shard in
-      var sums = OutputSums.zeros(points: points.count, outputs: network.outputCount)
-      var bits = [UInt64](repeating: 0, count: DataPoints.weightsPerTile * Self.words(points: points.count))
-      sums.withUnsafeMutableBufferPointer { sums in
-        bits.withUnsafeMutableBufferPointer { bits in
-          guard let sums = sums.baseAddress, let bits = bits.baseAddress else { return }
-          forEachTile(of: shards[shard]) { neurons, scratch in
-            network.weights.withTile(neurons) { weights in
-              forward(weights, neurons: neurons, scratch: scratch, bits: bits, sums: sums)
-            }
-          }
-        }
-      }
-      return sums
-    }
-    return OutputSums(shards: sums, network: network, points: points.count).reduced(workers: workers)
-  }
-
   /// A tile's forward pass: its bits, and its part of the outputs.
   func forward(
     _ weights: MatrixView, neurons: Range<Int>, scratch: MutableMatrixView,
@@ -157,5 +128,127 @@ extension DensePass {
         of: neurons, correlations: correlations, firstPoint: tile.lowerBound, bits: bits,
         wordsPerNeuron: wordsPerNeuron, to: sums)
     }
+  }
+
+  /// f on every point (n x C); `weights(neurons, body)` calls `body` with the hidden weights of a tile of neurons.
+  ///
+  /// A row has the same bits whichever other points there are: products are computed in tiles of a width that does not
+  /// depend on them (`PaddedPoints`). Complexity: 2 n m d flops; memory beyond the result is at most 2^21 numbers a
+  /// thread, and a tile of 256 x 256.
+  func outputs(team: any Team, weights: (Range<Int>, (MatrixView) -> Void) -> Void) -> Matrix {
+    let outputs = outputWeights.columns
+    let norms = points.norms()
+    var result = Matrix(rows: points.count, columns: outputs)
+    let blocks = Tiles(
+      of: points.count,
+      size: max(256, min(1 << 16, (1 << 21) / OutputSums.stride(outputs: outputs) / 256 * 256)))
+    for block in 0..<blocks.count {
+      let range = blocks[block]
+      let units = OutputUnits(
+        norms: Array(norms[range]), threshold: threshold, outputWeights: outputWeights, team: team)
+      let rows = self.outputs(of: range, units: units, team: team, weights: weights)
+      result.withMutableView { result in rows.withView { result.rows(range).copy($0) } }
+    }
+    return result
+  }
+
+  private func outputs(
+    of range: Range<Int>, units: OutputUnits, team: any Team,
+    weights: (Range<Int>, (MatrixView) -> Void) -> Void
+  ) -> Matrix {
+    let shards = Tiles.neuronShards(of: outputWeights.rows)
+    let block = PaddedPoints(points, range: range)
+    var sums = OutputSums(outputs: outputWeights.columns, units: units, workers: team.workers)
+    withoutActuallyEscaping(weights) { weights in
+      // Tiles of weights are made by many threads at a time, each in memory of its own.
+      nonisolated(unsafe) let weights = weights
+      _ = sums.collect(shards: shards.count) { shard, sums in
+        outputWeights.withView { outputWeights in
+          forEachTile(of: shards[shard]) { neurons, scratch in
+            weights(neurons) { rows in
+              block.forEachTile(with: rows, scratch: scratch) { first, correlations in
+                add(correlations, of: neurons, firstPoint: first, outputWeights, to: sums)
+              }
+            }
+          }
+        }
+      }
+    }
+    return sums.rounded(scale: Double(Network.outputScale(neurons: outputWeights.rows)), team: team)
+  }
+
+  /// Adds the pairs of a tile that fire to the outputs' sums.
+  private func add(
+    _ correlations: MatrixView, of neurons: Range<Int>, firstPoint: Int, _ outputWeights: MatrixView,
+    to sums: UnsafeMutablePointer<Double>
+  ) {
+    for (r, neuron) in neurons.enumerated() {
+      let (row, a) = (correlations.row(r), outputWeights.row(neuron))
+      for start in stride(from: 0, to: correlations.columns, by: 64) {
+        var word = Self.firingWord(
+          row + start, count: min(64, correlations.columns - start), threshold: threshold)
+        while word != 0 {
+          let i = start + word.trailingZeroBitCount
+          OutputSums.add(
+            row[i] - threshold, times: a, to: sums, point: firstPoint + i, outputs: outputWeights.columns)
+          word &= word - 1
+        }
+      }
+    }
+  }
+}
+
+/// A range of points in tiles whose products have bits that do not depend on how many points there are.
+///
+/// A matrix product of OpenBLAS computes all elements alike while its sides are multiples of what its kernels take at a
+/// time, and while it is large enough for the general kernel (`LinearAlgebra.smallProduct`). So the last tile is filled up
+/// with zeros: to a multiple of 64 points or, where so few would make a small product, to a whole tile.
+struct PaddedPoints {
+  private let points: DataPoints
+  private let range: Range<Int>
+  /// The last tile when it is not whole: 64, 128, 192 or 256 points.
+  private let last: Matrix?
+
+  init(_ points: DataPoints, range: Range<Int>) {
+    (self.points, self.range) = (points, range)
+    let rest = range.count % DataPoints.pointsPerTile
+    guard rest > 0, case .dense(let matrix) = points else {
+      last = nil
+      return
+    }
+    var tile = Matrix(rows: DataPoints.pointsPerTile, columns: matrix.columns)
+    tile.withMutableView { tile in
+      matrix.withView { tile.rows(0..<rest).copy($0.rows(range.upperBound - rest..<range.upperBound)) }
+    }
+    last = tile
+  }
+
+  /// Calls `body(first, correlations)` for every tile: the correlations of `weights` (R x d) with the points from `first`
+  /// on, counted from the start of the range.
+  func forEachTile(
+    with weights: MatrixView, scratch: MutableMatrixView, _ body: (Int, MatrixView) -> Void
+  ) {
+    let tiles = Tiles(of: range.count, size: DataPoints.pointsPerTile)
+    for tile in 0..<tiles.count {
+      let local = tiles[tile]
+      if local.count < tiles.size, let last {
+        let width = Self.width(of: local.count, weights: weights)
+        let result = scratch.columns(0..<width)
+        DataPoints.dense(last).correlate(weights, points: 0..<width, into: result)
+        body(local.lowerBound, result.view.columns(0..<local.count))
+      } else {
+        let result = scratch.columns(0..<local.count)
+        let first = range.lowerBound
+        points.correlate(
+          weights, points: first + local.lowerBound..<first + local.upperBound, into: result)
+        body(local.lowerBound, result.view)
+      }
+    }
+  }
+
+  /// Points of a tile that holds `count`.
+  private static func width(of count: Int, weights: MatrixView) -> Int {
+    weights.rows * 64 * weights.columns > LinearAlgebra.smallProduct
+      ? (count + 63) / 64 * 64 : DataPoints.pointsPerTile
   }
 }

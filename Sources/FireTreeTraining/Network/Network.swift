@@ -81,10 +81,13 @@ public struct Network: Sendable, Equatable {
   /// C.
   public var outputCount: Int { outputWeights.columns }
   /// 1 / sqrt(m).
-  public var outputScale: Float { 1 / Float(neuronCount).squareRoot() }
+  public var outputScale: Float { Self.outputScale(neurons: neuronCount) }
+
+  /// What the sum over `neurons` neurons is multiplied by, 1 / sqrt(m).
+  static func outputScale(neurons: Int) -> Float { 1 / Float(neurons).squareRoot() }
 
   /// The same network with stored weights. Complexity: O(1) when they are, O(m d) otherwise.
-  public func storing(workers: Workers = .all) -> Network {
+  public func storing(workers: Workers = .all) throws(FireTreeError) -> Network {
     Network(
       weights: .stored(Memory.demand(try weights.materialized(workers: workers))),
       outputWeights: outputWeights, threshold: threshold)
@@ -92,12 +95,14 @@ public struct Network: Sendable, Equatable {
 
   /// f(x_i) for every point (n x C).
   ///
-  /// Correlations are computed in tiles of at most 256 x 256; memory beyond the result is O(n C), and for seeded weights
-  /// 256 d floats a thread. Complexity: 2 n m d flops.
+  /// A row has the same bits alone and among any others. Correlations are computed in tiles of at most 256 x 256; memory
+  /// beyond the result is at most 16 MB a thread and some tiles, and for seeded weights 256 d floats a thread.
+  /// Complexity: 2 n m d flops.
   public func outputs(for points: DataPoints, workers: Workers = .all) -> Matrix {
     precondition(
       points.dimension == dimension, "points of \(points.dimension) inputs, a network of \(dimension)")
-    return DensePass(network: self, points: points).outputs(of: self, workers: workers)
+    return DensePass(outputWeights: outputWeights, threshold: threshold, points: points)
+      .outputs(team: LocalTeam(workers: workers)) { weights.withTile($0, $1) }
   }
 
   /// The source paper's threshold, sqrt(0.4 ln m) (arXiv 2211.14227): a neuron of unit-variance correlations

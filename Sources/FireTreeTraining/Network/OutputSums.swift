@@ -1,34 +1,68 @@
+import CKernels
 import CorrelationTrees
 import FireTreeCore
 
-/// Sums of the outputs over firing pairs, one shard of neurons at a time.
+/// What 1 stands for in the integer sums of the outputs: a power of two for each point, fixed for a training.
 ///
-/// Each shard sums into doubles of its own, pair by pair in ascending order of neurons; shards are added in order.
-/// So the outputs have the same bits on any number of threads, and their error does not grow with the width.
+/// Sums over neurons are sums of integers, so that their bits do not depend on an order. A neuron's part in an output is
+/// a (s - b), about A (|x_i| + |b|) for weights of about unit variance, with A the largest output weight. Let M be the
+/// number of neurons, at least 4096. The unit is M A (|x_i| + |b|) 2^-48: a sum of 2^56 units, the most that a shard may
+/// have, is 2^8 M such parts, thousands for each neuron of a shard; and rounding a shard's sum is some 1e-9 of what
+/// rounding the output to a float is.
+struct OutputUnits: Sendable {
+  /// 1 / unit (n).
+  let scales: [Double]
+
+  /// Of outputs over `norms.count` points of these norms. Shapes: `outputWeights` m x C.
+  init(norms: [Float], threshold: Float, outputWeights: Matrix, team: any Team) {
+    let largestWeight = team.largest(outputWeights.largestMagnitude)
+    let width = Double(max(outputWeights.rows, 4096)) * Double(largestWeight)
+    scales = norms.map { norm in
+      let size = width * (Double(norm) + Double(abs(threshold)))
+      // Without a size nothing fires, or nothing counts.
+      return size > 0 && size.isFinite
+        ? Double(sign: .plus, exponent: 48 - Int(size.exponent) - 1, significand: 1) : 1
+    }
+  }
+}
+
+/// Sums of the outputs over firing pairs.
+///
+/// Each shard of neurons sums into doubles, pair by pair in ascending order of neurons; its sum is rounded once to a 64-bit
+/// integer, in units that are agreed on (`OutputUnits`), and integers are added. So the outputs have the same bits on any
+/// number of threads and of members of a team, and their error does not grow with the width.
+///
+/// Memory: 16 bytes a thread, point and output.
 struct OutputSums {
-  private let points: Int
   private let outputs: Int
-  private let outputScale: Float
-  private var shards: [[Double]]
+  private let stride: Int
+  private let units: OutputUnits
+  private let workers: Workers
+  /// For each thread (threads x n x stride).
+  private var shardSums: [Double]
+  private var totals: [Int64]
+  /// Of each thread, whether every sum was a number within the range.
+  private var fits: [Bool]
 
-  init(shards: [[Double]], points: Int, outputs: Int, scale: Float) {
-    self.points = points
-    self.outputs = outputs
-    self.outputScale = scale
-    self.shards = shards
+  init(outputs: Int, units: OutputUnits, workers: Workers) {
+    (self.outputs, self.units, self.workers) = (outputs, units, workers)
+    stride = Self.stride(outputs: outputs)
+    let size = workers.threads * units.scales.count * stride
+    shardSums = [Double](repeating: 0, count: size)
+    totals = [Int64](repeating: 0, count: size)
+    fits = [Bool](repeating: true, count: workers.threads)
   }
 
-  init(shards: [[Double]], network: Network, points: Int) {
-    self.init(shards: shards, points: points, outputs: network.outputCount, scale: network.outputScale)
-  }
-
-  /// Distance between the rows of two points, in doubles: whole vectors of eight once there are a few outputs.
+  /// Distance between the rows of two points, in numbers: whole vectors of eight once there are a few outputs.
   static func stride(outputs: Int) -> Int { outputs < 4 ? outputs : (outputs + 7) / 8 * 8 }
 
-  /// The sums of a network without a firing pair, for one shard.
-  static func zeros(points: Int, outputs: Int) -> [Double] {
-    [Double](repeating: 0, count: points * stride(outputs: outputs))
+  /// Bytes that sums of this size hold.
+  static func requiredMemory(points: Int, outputs: Int, threads: Int) -> ByteCount {
+    ByteCount(16) * threads * points * stride(outputs: min(outputs, Int.max / 16))
   }
+
+  /// No sum of a shard may be larger, in units: so many are in range after being added up.
+  private static let limit = 0x1p56
 
   /// `sums[point] += a * excess`, where `excess` = s_ri - b of a firing pair.
   @inline(__always)
@@ -40,9 +74,103 @@ struct OutputSums {
     for c in 0..<outputs { row[c] += Double(outputWeights[c] * excess) }
   }
 
-  /// f: all shards, in order, divided by sqrt(m) (n x C).
-  func reduced(workers: Workers) -> Matrix {
-    let exact = exact(workers: workers)
+  /// Calls `body(shard, sums)` for every shard, in parallel; `body` adds the shard's pairs to `sums` (n x `stride`), which
+  /// are zeros. Returns the results in order.
+  mutating func collect<Part>(
+    shards: Int, _ body: (Int, UnsafeMutablePointer<Double>) -> Part
+  ) -> [Part] {
+    let (size, points, stride) = (units.scales.count * stride, units.scales.count, stride)
+    return withBuffers { workers, scales, sums, totals, fits in
+      workers.map(shards: shards) { shard, thread in
+        let own = sums + thread * size
+        own.update(repeating: 0, count: size)
+        let part = body(shard, own)
+        let isFit = firetree_add_rounded(totals + thread * size, own, scales, points, stride, Self.limit)
+        if isFit == 0 { fits[thread] = false }
+        return part
+      }
+    }
+  }
+
+  /// Adds single pairs, each rounded for itself: for few.
+  struct Adder {
+    fileprivate let totals: UnsafeMutablePointer<Int64>
+    fileprivate let scales: UnsafePointer<Double>
+    fileprivate let fits: UnsafeMutablePointer<Bool>
+    fileprivate let outputs: Int
+    fileprivate let stride: Int
+
+    /// Adds `a * excess` of a firing pair.
+    @inline(__always)
+    func add(_ excess: Float, times outputWeights: UnsafePointer<Float>, point: Int) {
+      for c in 0..<outputs {
+        let value = Double(outputWeights[c] * excess) * scales[point]
+        guard abs(value) < OutputSums.limit else {
+          fits.pointee = false
+          continue
+        }
+        totals[point * stride + c] &+= Int64(value.rounded())
+      }
+    }
+  }
+
+  /// Calls `body(shard, adder)` for every shard, in parallel.
+  mutating func collectPairs(shards: Int, _ body: (Int, Adder) -> Void) {
+    let (size, outputs, stride) = (units.scales.count * stride, outputs, stride)
+    withBuffers { workers, scales, _, totals, fits in
+      workers.forEachShard(of: shards) { shard, thread in
+        body(
+          shard,
+          Adder(
+            totals: totals + thread * size, scales: scales, fits: fits + thread, outputs: outputs,
+            stride: stride))
+      }
+    }
+  }
+
+  private mutating func withBuffers<Result>(
+    _ body: (
+      Workers, UnsafePointer<Double>, UnsafeMutablePointer<Double>, UnsafeMutablePointer<Int64>,
+      UnsafeMutablePointer<Bool>
+    ) -> Result
+  ) -> Result {
+    let workers = workers
+    return units.scales.withUnsafeBufferPointer { scales in
+      shardSums.withUnsafeMutableBufferPointer { sums in
+        totals.withUnsafeMutableBufferPointer { totals in
+          fits.withUnsafeMutableBufferPointer { fits in
+            guard let scales = scales.baseAddress, let sums = sums.baseAddress,
+              let totals = totals.baseAddress, let fits = fits.baseAddress
+            else { preconditionFailure("sums over no points or no outputs") }
+            return body(workers, scales, sums, totals, fits)
+          }
+        }
+      }
+    }
+  }
+
+  /// f in doubles, one point after the other (n x C): the sums of all threads and of all members of the team, times
+  /// `scale`. Not a number when a sum was not, or left the range.
+  consuming func exact(scale: Double, team: any Team) -> [Double] {
+    let (points, size) = (units.scales.count, units.scales.count * stride)
+    for thread in 1..<max(workers.threads, 1) {
+      for k in 0..<size { totals[k] &+= totals[thread * size + k] }
+    }
+    totals.withUnsafeMutableBufferPointer { team.sum(UnsafeMutableBufferPointer(rebasing: $0[..<size])) }
+    let isLost = team.largest(fits.contains(false) ? 1 : 0) > 0
+    var result = [Double](repeating: .nan, count: points * outputs)
+    guard !isLost else { return result }
+    for point in 0..<points {
+      let unit = scale / units.scales[point]
+      for c in 0..<outputs { result[point * outputs + c] = Double(totals[point * stride + c]) * unit }
+    }
+    return result
+  }
+
+  /// The same as floats (n x C).
+  consuming func rounded(scale: Double, team: any Team) -> Matrix {
+    let (points, outputs) = (units.scales.count, outputs)
+    let exact = exact(scale: scale, team: team)
     var result = Matrix(rows: points, columns: outputs)
     result.withMutableView { result in
       for point in 0..<points {
@@ -51,56 +179,26 @@ struct OutputSums {
     }
     return result
   }
-
-  /// f in doubles, one point after the other (n x C).
-  func exact(workers: Workers) -> [Double] {
-    var result = [Double](repeating: 0, count: points * outputs)
-    let (tiles, stride) = (Tiles(of: points, size: 256), Self.stride(outputs: outputs))
-    result.withUnsafeMutableBufferPointer { result in
-      nonisolated(unsafe) let result = result
-      workers.forEachShard(of: tiles.count) { tile in
-        let range = tiles[tile].lowerBound * stride..<tiles[tile].upperBound * stride
-        withUnsafeTemporaryAllocation(of: Double.self, capacity: range.count) { total in
-          total.initialize(repeating: 0)
-          for shard in shards {
-            shard.withUnsafeBufferPointer { shard in
-              for position in range { total[position - range.lowerBound] += shard[position] }
-            }
-          }
-          for (row, point) in tiles[tile].enumerated() {
-            for c in 0..<outputs {
-              result[point * outputs + c] = total[row * stride + c] * Double(outputScale)
-            }
-          }
-        }
-      }
-    }
-    return result
-  }
 }
 
 extension FiringSet {
   /// The outputs of `network` from its firing pairs (n x C). Complexity: O(k C) for k pairs.
-  func outputs(of network: Network, points: Int, workers: Workers) -> Matrix {
+  func outputs(of network: Network, units: OutputUnits, team: any Team) -> Matrix {
     let outputs = network.outputCount
-    let sums = network.outputWeights.withView { outputWeights in
-      workers.map(shards: shards.count) { index in
-        var sums = OutputSums.zeros(points: points, outputs: outputs)
+    var sums = OutputSums(outputs: outputs, units: units, workers: team.workers)
+    network.outputWeights.withView { outputWeights in
+      _ = sums.collect(shards: shards.count) { index, sums in
         let shard = shards[index]
-        sums.withUnsafeMutableBufferPointer { sums in
-          guard let sums = sums.baseAddress else { return }
-          for (k, neuron) in shard.neurons.enumerated() {
-            let weights = outputWeights.row(Int(neuron))
-            for position in shard.offsets[k]..<shard.offsets[k + 1] {
-              OutputSums.add(
-                shard.correlations[position] - network.threshold, times: weights, to: sums,
-                point: Int(shard.points[position]), outputs: outputs)
-            }
+        for (k, neuron) in shard.neurons.enumerated() {
+          let weights = outputWeights.row(Int(neuron))
+          for position in shard.offsets[k]..<shard.offsets[k + 1] {
+            OutputSums.add(
+              shard.correlations[position] - network.threshold, times: weights, to: sums,
+              point: Int(shard.points[position]), outputs: outputs)
           }
         }
-        return sums
       }
     }
-    return OutputSums(shards: sums, network: network, points: points).reduced(workers: workers)
+    return sums.rounded(scale: Double(network.outputScale), team: team)
   }
 }

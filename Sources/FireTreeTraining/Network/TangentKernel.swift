@@ -14,61 +14,85 @@ public struct TangentKernel {
   package let outputWeights: Matrix
   package let points: DataPoints
   package let firing: FiringSet
-  package let workers: Workers
+  package let team: any Team
+  /// |x_i| (n).
+  private let norms: [Float]
 
   /// The network is given by its output weights (m x C) and the pairs that fire.
-  public init(outputWeights: Matrix, points: DataPoints, firing: FiringSet, workers: Workers) {
+  public init(outputWeights: Matrix, points: DataPoints, firing: FiringSet, team: any Team) {
     self.outputWeights = outputWeights
     self.points = points
     self.firing = firing
-    self.workers = workers
+    self.team = team
+    norms = points.norms()
   }
 
+  /// That of a network at the start, of which every pair is computed. Complexity: 2 n m d flops.
+  public init(of network: Network, points: DataPoints, team: any Team) {
+    self.init(
+      outputWeights: network.outputWeights, points: points,
+      firing: FiringSet(
+        scanning: network.weights, points: points, atLeast: network.threshold.nextUp, workers: team.workers),
+      team: team)
+  }
+
+  package var workers: Workers { team.workers }
+
   /// 1 / sqrt(m).
-  private var outputScale: Float { 1 / Float(outputWeights.rows).squareRoot() }
+  private var outputScale: Float { Network.outputScale(neurons: outputWeights.rows) }
 
   /// H v for v of one row a point (n x C).
   ///
   /// Complexity: O(k (d + C)) for k firing pairs; H itself is never formed.
   public func times(_ vector: Matrix) -> Matrix {
-    let (scale, outputs) = (outputScale, outputWeights.columns)
-    let sums = outputWeights.withView { outputWeights in
+    let scale = outputScale
+    var sums = OutputSums(outputs: outputWeights.columns, units: units(of: vector), workers: team.workers)
+    outputWeights.withView { outputWeights in
       vector.withView { vector in
         points.withView { points in
           let gradient = PairGradient(
             outputWeights: outputWeights, outputGradient: vector, outputScale: scale)
-          return workers.map(shards: firing.shards.count) { index in
-            shardTimes(gradient, firing.shards[index], points: points, outputs: outputs)
+          _ = sums.collect(shards: firing.shards.count) { index, sums in
+            add(gradient, firing.shards[index], points: points, to: sums)
           }
         }
       }
     }
-    return OutputSums(shards: sums, points: points.count, outputs: outputs, scale: scale)
-      .reduced(workers: workers)
+    return sums.rounded(scale: Double(scale), team: team)
+  }
+
+  /// The units of such a product: in the place of a correlation is <u_r, x_j> with u_r = sum_i <a_r, v_i> x_i / sqrt(m), at
+  /// most |x_j| times the sum over all points.
+  private func units(of vector: Matrix) -> OutputUnits {
+    let largest = outputWeights.largestMagnitude
+    let length = vector.withView { vector in
+      (0..<vector.rows).reduce(0.0) { sum, i in
+        (0..<vector.columns).reduce(0.0) { $0 + Double(abs(vector[i, $1])) } * Double(norms[i]) + sum
+      }
+    }
+    let reach = Float(length * Double(largest) * Double(outputScale))
+    return OutputUnits(
+      norms: norms.map { $0 * reach }, threshold: 0, outputWeights: outputWeights, team: team)
   }
 
   /// The part of H v that one shard of neurons contributes, before division by sqrt(m).
-  private func shardTimes(
-    _ gradient: PairGradient, _ shard: FiringSet.Shard, points: DataPointsView, outputs: Int
-  ) -> [Double] {
-    var sums = OutputSums.zeros(points: self.points.count, outputs: outputs)
-    sums.withUnsafeMutableBufferPointer { sums in
-      guard let sums = sums.baseAddress else { return }
-      Scratch.withMatrix(rows: 2, columns: self.points.dimension) { scratch in
-        let row = scratch.row(0)
-        for (k, neuron) in shard.neurons.enumerated() {
-          row.update(repeating: 0, count: self.points.dimension)
-          gradient.add(1, timesGradientOf: k, in: shard, points: points, to: row, scratch: scratch.row(1))
-          for position in shard.offsets[k]..<shard.offsets[k + 1] {
-            let point = Int(shard.points[position])
-            OutputSums.add(
-              points.dot(row, withPoint: point), times: gradient.outputWeights.row(Int(neuron)), to: sums,
-              point: point, outputs: outputs)
-          }
+  private func add(
+    _ gradient: PairGradient, _ shard: FiringSet.Shard, points: DataPointsView,
+    to sums: UnsafeMutablePointer<Double>
+  ) {
+    Scratch.withMatrix(rows: 2, columns: self.points.dimension) { scratch in
+      let row = scratch.row(0)
+      for (k, neuron) in shard.neurons.enumerated() {
+        row.update(repeating: 0, count: self.points.dimension)
+        gradient.add(1, timesGradientOf: k, in: shard, points: points, to: row, scratch: scratch.row(1))
+        for position in shard.offsets[k]..<shard.offsets[k + 1] {
+          let point = Int(shard.points[position])
+          OutputSums.add(
+            points.dot(row, withPoint: point), times: gradient.outputWeights.row(Int(neuron)), to: sums,
+            point: point, outputs: outputWeights.columns)
         }
       }
     }
-    return sums
   }
 
   /// lambda_max(H), by power iteration from a fixed start vector; 0 when no pair fires.

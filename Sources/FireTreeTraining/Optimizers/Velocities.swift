@@ -13,15 +13,34 @@ struct Velocities: Sendable {
     let isMoving: UnsafeMutablePointer<Bool>
   }
 
-  /// Calls `body` with the velocities of `neurons` x `dimension`; nil when the optimizer uses none.
-  mutating func withView<Result>(
-    of optimizer: GradientDescent, neurons: Int, dimension: Int, _ body: (View?) -> Result
-  ) -> Result {
-    guard optimizer.usesVelocity else { return body(nil) }
-    if rows.rows != neurons {
-      rows = Matrix(rows: neurons, columns: dimension)
-      isMoving = [Bool](repeating: false, count: neurons)
+  /// Those of a state, m x d; of combinations of `points` every element is computed. Zeros when the state has none and
+  /// `isUsed` says that steps will have momentum.
+  init(_ state: inout TrainingState, points: DataPoints, isUsed: Bool) throws(FireTreeError) {
+    switch state.velocity {
+    case nil: if isUsed { rows = try Matrix(allocating: state.network.neuronCount, by: points.dimension) }
+    case .stored(let matrix): rows = matrix
+    case .combinations(let combinations): rows = try combinations.materialized(points: points)
     }
+    let isStill = state.velocity == nil
+    state.velocity = nil
+    isMoving = rows.withView { rows in
+      (0..<rows.rows).map { r in !isStill && (0..<rows.columns).contains { rows[r, $0] != 0 } }
+    }
+  }
+
+  /// Whether there are any.
+  var areUsed: Bool { rows.rows > 0 }
+
+  /// Moves the velocities out of here; nil when there are none.
+  mutating func take() -> Velocity? {
+    guard rows.rows > 0 else { return nil }
+    defer { (rows, isMoving) = (Matrix(rows: 0, columns: 0), []) }
+    return .stored(rows)
+  }
+
+  /// Calls `body` with the velocities; nil when there are none.
+  mutating func withView<Result>(_ body: (View?) -> Result) -> Result {
+    guard areUsed else { return body(nil) }
     return rows.withMutableView { rows in
       isMoving.withUnsafeMutableBufferPointer { isMoving in
         guard let base = isMoving.baseAddress else { return body(nil) }
@@ -31,7 +50,7 @@ struct Velocities: Sendable {
   }
 }
 
-extension GradientDescent {
+extension UpdateRule {
   /// Moves one neuron that has a gradient (d elements) or, when that is nil, may still be carried by momentum.
   ///
   /// Returns whether its weights changed.
@@ -44,5 +63,12 @@ extension GradientDescent {
     velocities.isMoving[neuron] = move(
       weights, velocity: velocities.rows.row(neuron), gradient: gradient, count: velocities.rows.columns)
     return true
+  }
+
+  /// Multiplies a weight (d) by what decay leaves of it.
+  @inline(__always)
+  func shrink(_ weights: UnsafeMutablePointer<Float>, count: Int) {
+    let kept = kept
+    for j in 0..<count { weights[j] *= kept }
   }
 }

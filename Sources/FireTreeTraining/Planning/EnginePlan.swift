@@ -17,7 +17,7 @@ public struct EnginePlan: Sendable, Equatable {
   /// What is predicted of one engine.
   public struct Candidate: Sendable, Equatable {
     public var kind: EngineKind
-    /// `TrainingEngine.requiredMemory`.
+    /// `EngineMemory.most` of `TrainingEngine.memory(for:)`.
     public var memory: ByteCount
     public var cost: PredictedCost
     public var verdict: Verdict
@@ -50,7 +50,7 @@ public struct EnginePlan: Sendable, Equatable {
       let (form, weightsLimitation) = weights(kind)
       var shape = shape
       shape.isSeeded = form == .seeded
-      let memory = kind.type.requiredMemory(for: shape)
+      let memory = kind.type.memory(for: shape).most
       let verdict: Verdict =
         if let limitation = weightsLimitation ?? kind.type.limitation(for: shape) {
           .limited(limitation)

@@ -4,11 +4,15 @@ import FireTreeCore
 /// A comparison of the pairs that an engine takes to fire with a dense forward pass over the same weights.
 ///
 /// The dense pass is compared in full: all n m pairs. A pair whose correlation lies within rounding of the threshold
-/// may fall on either side. With gamma_d = d u / (1 - d u), u = 2^-24, the computed value of an inner product of d terms
-/// is within gamma_d |w| |x| of the exact one in any order of summation (Higham, Accuracy and Stability of Numerical
-/// Algorithms, section 3.1), so two computed values are within twice that.
+/// may fall on either side. Let u = 2^-24 and k be the terms of the product, the stored elements of the point. The computed
+/// value of an inner product is within gamma_k |w| |x|, gamma_k = k u / (1 - k u), of the exact one in any order of summation
+/// (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1), and within 8 sqrt(k) u |w| |x| with a probability
+/// that a failure in 10^12 pairs is not to be expected (Higham, Mary 2019, A New Approach to Probabilistic Rounding Error
+/// Analysis, theorem 2.4: each of k terms fails with 2 exp(-8^2 / 2)). A pair counts as a tie when it is within twice the
+/// lesser of the two, for the engine and the dense pass each have an error of their own; pairs on which the two differ are
+/// computed once more in double precision.
 public struct FiringAudit: Sendable, Equatable {
-  /// Pairs compared: n m an audit.
+  /// Pairs that were compared, counted one by one.
   public var compared = 0
   /// Pairs that fire in the dense pass.
   public var firing = 0
@@ -21,43 +25,35 @@ public struct FiringAudit: Sendable, Equatable {
 
   public init() {}
 
-  /// Compares `engine` as it is now. Complexity: one dense forward pass, O(n m d).
-  public init(of engine: any TrainingEngine, workers: Workers) {
-    let network = engine.network, points = engine.points
-    let norms = points.norms()
-    let u = 0x1p-24 * Float(network.dimension)
-    let unit = 2 * u / (1 - u)
-    let weightNorms = network.weights.norms(workers: workers)
-    let widest = unit * (norms.max() ?? 0) * (weightNorms.max() ?? 0)
-    let dense = FiringSet(
-      scanning: network.weights, points: points, atLeast: network.threshold - widest, workers: workers)
-    compared = points.count * network.neuronCount
-    let parts = zip(dense.shards, engine.firingSet.shards).map { dense, engine in
-      Self.compare(dense, with: engine, threshold: network.threshold) { neuron, point in
-        unit * weightNorms[neuron] * norms[point]
-      }
-    }
-    for part in parts { self += part }
+  /// Compares `engine` as it is now. Complexity: one dense forward pass, O(n m d); memory beyond the engine's firing set is
+  /// some tiles a thread.
+  public init(of engine: some TrainingEngine) {
+    self.init(
+      of: engine.firingSet, neurons: engine.neuronCount, points: engine.points, threshold: engine.threshold,
+      workers: engine.team.workers
+    ) { engine.withWeights($0, $1) }
   }
 
-  /// Merges two shards, both ascending by neuron and point. `dense` reaches below the threshold by the widest margin.
-  private static func compare(
-    _ dense: FiringSet.Shard, with engine: FiringSet.Shard, threshold: Float, margin: (Int, Int) -> Float
-  ) -> FiringAudit {
-    var audit = FiringAudit()
-    let claimed = Set(engine.keys)
-    var near = Set<UInt64>()
-    for (key, correlation) in zip(dense.keys, dense.correlations) {
-      let excess = correlation - threshold
-      if excess > 0 { audit.firing += 1 }
-      let isClaimed = claimed.contains(key)
-      let within = abs(excess) <= margin(Int(key >> 32), Int(key & 0xFFFF_FFFF))
-      if isClaimed { near.insert(key) }
-      guard (excess > 0) != isClaimed else { continue }
-      if within { audit.ties += 1 } else if excess > 0 { audit.missed += 1 } else { audit.extra += 1 }
+  /// Compares what is `claimed` to fire with the pairs s_ri > `threshold` of weights that `weights(neurons, body)` hands to
+  /// `body`, one neuron a row.
+  ///
+  /// Precondition: `claimed` has a part for each of `Tiles.neuronShards`, with none but its neurons.
+  public init(
+    of claimed: FiringSet, neurons: Int, points: DataPoints, threshold: Float, workers: Workers,
+    weights: (Range<Int>, (MatrixView) -> Void) -> Void
+  ) {
+    let shards = Tiles.neuronShards(of: neurons)
+    precondition(
+      claimed.shards.count == shards.count, "\(claimed.shards.count) parts of \(shards.count) shards")
+    let comparison = Comparison(points: points, threshold: threshold)
+    withoutActuallyEscaping(weights) { weights in
+      // Tiles of weights are made by many threads at a time, each in memory of its own.
+      nonisolated(unsafe) let weights = weights
+      let parts = workers.map(shards: shards.count) {
+        comparison.compare(claimed.shards[$0], neurons: shards[$0], weights)
+      }
+      for part in parts { self += part }
     }
-    audit.extra += claimed.subtracting(near).count
-    return audit
   }
 
   public static func += (a: inout FiringAudit, b: FiringAudit) {
@@ -69,38 +65,107 @@ public struct FiringAudit: Sendable, Equatable {
   }
 }
 
-extension FiringSet.Shard {
-  /// Neuron and point of every pair in one word.
-  fileprivate var keys: [UInt64] {
-    neurons.indices.flatMap { k in
-      (offsets[k]..<offsets[k + 1]).map { UInt64(UInt32(neurons[k])) << 32 | UInt64(UInt32(points[$0])) }
+/// What the pairs of all shards are compared with.
+private struct Comparison {
+  let points: DataPoints
+  let threshold: Float
+  let norms: [Float]
+  /// Of each point, how far two computed products may lie apart, for each unit of |w| |x|.
+  let roundings: [Double]
+
+  init(points: DataPoints, threshold: Float) {
+    self.points = points
+    self.threshold = threshold
+    norms = points.norms()
+    roundings = points.storedElementsByPoint.map { terms in
+      let k = Double(terms + 2)
+      return 2 * min(k / (1 - min(k * 0x1p-24, 0.5)), 8 * k.squareRoot()) * 0x1p-24
     }
+  }
+
+  /// Compares one shard, a tile of neurons at a time.
+  func compare(
+    _ claimed: FiringSet.Shard, neurons: Range<Int>, _ weights: (Range<Int>, (MatrixView) -> Void) -> Void
+  ) -> FiringAudit {
+    precondition(
+      claimed.neurons.allSatisfy { neurons.contains(Int($0)) }, "a shard has the pairs of its neurons alone")
+    var audit = FiringAudit()
+    var next = 0
+    // At most 16 MB of correlations.
+    let tiles = Tiles(of: neurons.count, size: max(1, min(64, (1 << 22) / max(points.count, 1))))
+    Scratch.withMatrix(rows: tiles.size, columns: points.count) { scratch in
+      for tile in 0..<tiles.count {
+        let range = neurons.lowerBound + tiles[tile].lowerBound..<neurons.lowerBound + tiles[tile].upperBound
+        weights(range) { rows in
+          let correlations = scratch.rows(0..<range.count)
+          for columns in points.tileRanges {
+            points.correlate(rows, points: columns, into: correlations.columns(columns))
+          }
+          for (r, neuron) in range.enumerated() {
+            compare(rows.row(r), correlations.view.row(r), claimed.points(of: neuron, &next), &audit)
+          }
+        }
+      }
+    }
+    return audit
+  }
+
+  /// Compares one neuron: its weights (d), its correlations (n), and the points that it is claimed to fire on.
+  private func compare(
+    _ weights: UnsafePointer<Float>, _ correlations: UnsafePointer<Float>, _ claimed: ArraySlice<Int32>,
+    _ audit: inout FiringAudit
+  ) {
+    var next = claimed.startIndex
+    for point in 0..<norms.count {
+      let fires = correlations[point] > threshold
+      let isClaimed = next < claimed.endIndex && Int(claimed[next]) == point
+      if isClaimed { next += 1 }
+      audit.firing += fires ? 1 : 0
+      guard fires != isClaimed else { continue }
+      let excess = points.exactProduct(weights, withPoint: point) - Double(threshold)
+      let margin = roundings[point] * points.norm(of: weights) * Double(norms[point])
+      // Not a number is never within rounding.
+      if abs(excess) <= margin {
+        audit.ties += 1
+      } else if isClaimed {
+        audit.extra += 1
+      } else {
+        audit.missed += 1
+      }
+    }
+    precondition(next == claimed.endIndex, "claimed points ascend and lie below \(norms.count)")
+    audit.compared += norms.count
   }
 }
 
-/// Audits an engine during training and ends it when a pair was missed.
-public final class AuditObserver: TrainingObserver {
-  private let interval: Int
-  private let workers: Workers
-  /// All audits so far, added up.
-  public private(set) var total = FiringAudit()
+extension DataPoints {
+  fileprivate var tileRanges: [Range<Int>] { (0..<tiles.count).map { tiles[$0] } }
 
-  /// Audits after every `interval` steps, and at iteration 0. Precondition: `interval` is at least 1.
-  public init(every interval: Int, workers: Workers) {
-    precondition(interval >= 1, "an audit every \(interval) steps")
-    self.interval = interval
-    self.workers = workers
+  /// <w, x_i> in double precision.
+  fileprivate func exactProduct(_ weights: UnsafePointer<Float>, withPoint index: Int) -> Double {
+    withView { view in
+      switch view {
+      case .dense(let matrix):
+        (0..<matrix.columns).reduce(0.0) { $0 + Double(weights[$1]) * Double(matrix[index, $1]) }
+      case .sparse(let offsets, let columns, let values):
+        (offsets[index]..<offsets[index + 1]).reduce(0.0) {
+          $0 + Double(weights[Int(columns[$1])]) * Double(values[$1])
+        }
+      }
+    }
   }
 
-  /// Throws a failure when the engine missed or invented a pair. Complexity: a dense forward pass when it is due.
-  public func observe(_ record: TrainingRecord, engine: any TrainingEngine) throws {
-    guard record.iteration % interval == 0 else { return }
-    let audit = FiringAudit(of: engine, workers: workers)
-    total += audit
-    guard audit.missed == 0 && audit.extra == 0 else {
-      throw FireTreeError.failure(
-        "audit at iteration \(record.iteration): of \(audit.firing) pairs that fire, \(audit.missed) were missed, "
-          + "and \(audit.extra) others were taken to fire")
-    }
+  /// |w| (d), in double precision.
+  fileprivate func norm(of weights: UnsafePointer<Float>) -> Double {
+    DataPointsView.norm(of: weights, count: dimension)
+  }
+}
+
+extension FiringSet.Shard {
+  /// The points of a neuron, when the neurons are asked for in order: `next` is the first row that is not behind.
+  fileprivate func points(of neuron: Int, _ next: inout Int) -> ArraySlice<Int32> {
+    guard next < neurons.count, Int(neurons[next]) == neuron else { return [] }
+    defer { next += 1 }
+    return points[offsets[next]..<offsets[next + 1]]
   }
 }

@@ -17,16 +17,16 @@ struct OutputRounding {
   /// tau_ic^2, point by point (n C).
   let variances: [Double]
 
-  /// The rounding of the `outputs` (n x C) of `network`, of which `firing` are the pairs that fire.
+  /// The rounding of the `outputs` (n x C) of `engine` as it is now.
   ///
-  /// Complexity: O(m d + k C) for k pairs.
-  init(of outputs: Matrix, network: Network, points: DataPoints, firing: FiringSet, workers: Workers) {
-    let (n, classes) = (points.count, outputs.columns)
+  /// Complexity: O(m d + k C) for k pairs that fire.
+  init(of outputs: Matrix, engine: some TrainingEngine) {
+    let (n, classes, points) = (engine.points.count, outputs.columns, engine.points)
     let (norms, terms) = (points.norms(), points.storedElementsByPoint)
-    let weightNorms = network.weights.norms(workers: workers)
+    let weightNorms = engine.weightNorms()
     var sums = [Double](repeating: 0, count: n * classes)
-    network.outputWeights.withView { outputWeights in
-      firing.forEachPair { neuron, point, _ in
+    engine.outputWeights.withView { outputWeights in
+      engine.firingSet.forEachPair { neuron, point, _ in
         let square = Double(weightNorms[neuron]) * Double(weightNorms[neuron])
         for c in 0..<classes {
           let a = Double(outputWeights[neuron, c])
@@ -34,7 +34,8 @@ struct OutputRounding {
         }
       }
     }
-    let scale = Double(network.outputScale) * Double(network.outputScale)
+    let outputScale = Double(Network.outputScale(neurons: engine.neuronCount))
+    let scale = outputScale * outputScale
     for i in 0..<n {
       let perPair = scale * Double(terms[i]) * Double(norms[i]) * Double(norms[i])
       for c in 0..<classes {
@@ -60,5 +61,26 @@ struct OutputRounding {
       }
     }
     return along.squareRoot() + curvature * square / 2
+  }
+}
+
+extension TrainingEngine {
+  /// |w_r| for every neuron as it is now (m).
+  func weightNorms() -> [Float] {
+    let shards = Tiles.neuronShards(of: neuronCount)
+    let parts = team.workers.map(shards: shards.count) { shard in
+      var norms: [Float] = []
+      let tiles = Tiles(of: shards[shard].count, size: DataPoints.weightsPerTile)
+      for tile in 0..<tiles.count {
+        let first = shards[shard].lowerBound
+        withWeights(first + tiles[tile].lowerBound..<first + tiles[tile].upperBound) { rows in
+          for r in 0..<rows.rows {
+            norms.append(LinearAlgebra.dot(rows.row(r), rows.row(r), count: rows.columns).squareRoot())
+          }
+        }
+      }
+      return norms
+    }
+    return Array(parts.joined())
   }
 }

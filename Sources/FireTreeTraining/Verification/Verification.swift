@@ -22,57 +22,36 @@ public struct Verification: Sendable {
 
   public init() {}
 
-  /// Trains both engines for `iterations` steps.
-  ///
-  /// `progress` is called after the comparison of each iteration. Throws a failure when the loss diverges.
-  /// Complexity: what both engines take, and a dense forward pass a step.
-  public static func run(
-    _ engine: inout any TrainingEngine, against dense: inout any TrainingEngine, targets: Matrix,
-    iterations: Int, loss: any Loss = SquaredLoss(), workers: Workers,
-    progress: (Verification) -> Void = { _ in }
-  ) throws(FireTreeError) -> Verification {
-    var result = Verification()
-    while true {
-      try result.compare(engine, with: dense, targets: targets, loss: loss, workers: workers)
-      progress(result)
-      guard result.iterations < iterations else { return result }
-      _ = engine.advance(outputGradient: loss.gradient(outputs: engine.outputs, targets: targets))
-      _ = dense.advance(outputGradient: loss.gradient(outputs: dense.outputs, targets: targets))
-      result.iterations += 1
-    }
+  /// Whether no pair was missed or extra, and the loss was right to `tolerance` beyond what rounding explains.
+  public func passes(tolerance: Double) -> Bool {
+    audit.missed == 0 && audit.extra == 0 && lossErrorBeyondRounding <= tolerance
   }
 
-  private mutating func compare(
-    _ engine: any TrainingEngine, with dense: any TrainingEngine, targets: Matrix, loss: any Loss,
-    workers: Workers
-  ) throws(FireTreeError) {
-    let found = loss.value(outputs: engine.outputs, targets: targets)
-    let expected = loss.value(outputs: dense.outputs, targets: targets)
-    guard found.isFinite && expected.isFinite else {
-      throw .failure(
-        "training diverged at iteration \(iterations): the learning rate \(dense.optimizer.learningRate) is too large"
-      )
-    }
+  /// Compares `engine` after `iteration` steps with a dense pass over its weights, and its loss with `expected`, that of the
+  /// dense training beside it. Complexity: a dense forward pass, twice.
+  public mutating func compare(
+    _ engine: some TrainingEngine, after iteration: Int, expecting expected: Double, truth: Supervision,
+    loss: any Loss
+  ) {
+    let found = loss.value(outputs: engine.outputs(.all), truth: truth)
     lossDifference = max(lossDifference, Self.relative(found, expected))
-    compareLoss(found, of: engine, targets: targets, loss: loss, workers: workers)
-    audit += FiringAudit(of: engine, workers: workers)
+    compareLoss(found, of: engine, truth: truth, loss: loss)
+    audit += FiringAudit(of: engine)
+    iterations = iteration
   }
 
   /// Compares the engine's loss with that of a dense pass over its weights.
   private mutating func compareLoss(
-    _ found: Double, of engine: any TrainingEngine, targets: Matrix, loss: any Loss, workers: Workers
+    _ found: Double, of engine: some TrainingEngine, truth: Supervision, loss: any Loss
   ) {
-    let network = engine.network
-    let outputs = network.outputs(for: engine.points, workers: workers)
-    let own = loss.value(outputs: outputs, targets: targets)
+    let outputs = engine.outputs(at: engine.points)
+    let own = loss.value(outputs: outputs, truth: truth)
     let error = Self.relative(found, own)
     lossError = max(lossError, error)
     // Where the two are equal nothing has to be explained.
     guard error > lossErrorBeyondRounding else { return }
-    let rounding = OutputRounding(
-      of: outputs, network: network, points: engine.points, firing: engine.firingSet, workers: workers)
-    let explained = rounding.lossError(
-      gradient: loss.gradient(outputs: outputs, targets: targets), curvature: loss.curvature)
+    let explained = OutputRounding(of: outputs, engine: engine).lossError(
+      gradient: loss.gradient(outputs: outputs, truth: truth), curvature: loss.curvature(truth: truth))
     lossErrorBeyondRounding = max(
       lossErrorBeyondRounding, (abs(found - own) - explained) / max(abs(own), .leastNormalMagnitude))
   }

@@ -25,47 +25,57 @@ import FireTreeCore
 /// candidate.
 public struct GramEngine: TrainingEngine {
   public let points: DataPoints
-  public var optimizer: GradientDescent
-  public private(set) var outputs: Matrix
+  public let team: any Team
+  public let expectedRule: UpdateRule
+  public private(set) var iteration: Int
   public private(set) var firingPairs = 0
   public let outputWeights: Matrix
-  private var anchors: AnchoredWeights
-  private var certified: CertifiedLists
+  private var current: Matrix
+  package private(set) var store: CandidateStore
   /// One a neuron; empty without momentum.
   private var momenta: [MomentumState]
   private let gram: Matrix
   private let skins: SkinModel
+  private let units: OutputUnits
+  private var marked: Mark<GramEngine>?
 
-  public init(network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers) {
-    self.init(network: network, points: points, optimizer: optimizer, workers: workers, fixedSkin: nil)
+  public init(
+    _ state: consuming TrainingState, points: DataPoints, expecting rule: UpdateRule, team: any Team
+  ) throws(FireTreeError) {
+    try self.init(state, points: points, expecting: rule, team: team, fixedSkin: nil)
   }
 
   /// `fixedSkin` takes the place of the skins that the engine would choose. For tests and studies.
   package init(
-    network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers, fixedSkin: Float?
-  ) {
+    _ state: consuming TrainingState, points: DataPoints, expecting rule: UpdateRule, team: any Team,
+    fixedSkin: Float?
+  ) throws(FireTreeError) {
     precondition(
       points.count <= CandidateLists.maximumPoints, "\(points.count) points do not fit 16-bit indices")
-    self.points = points
-    self.optimizer = optimizer
+    let velocity = try state.takeCombinations(of: .gram)
+    let usesVelocity = rule.usesVelocity || velocity != nil
+    (self.points, self.team, expectedRule, iteration) = (points, team, rule, state.iteration)
+    let network = state.takeNetwork()
     outputWeights = network.outputWeights
-    anchors = AnchoredWeights(
-      network: network, points: points, usesVelocity: optimizer.usesVelocity, workers: workers)
-    certified = CertifiedLists(
-      neurons: network.neuronCount, planes: GramPlane.count(usesVelocity: optimizer.usesVelocity),
-      points: points, threshold: network.threshold, workers: workers)
-    momenta = [MomentumState](
-      repeating: MomentumState(), count: optimizer.usesVelocity ? network.neuronCount : 0)
-    gram = Memory.demand(try points.gramMatrix(workers: workers))
-    var skins = SkinModel(
-      points: points, threshold: network.threshold)
+    let anchoring = try Anchoring(points: points, threshold: network.threshold)
+    store = CandidateStore(
+      neurons: network.neuronCount, planes: GramPlane.count(usesVelocity: usesVelocity),
+      weights: try WeightsAtAnchor(
+        network.weights, velocity: velocity, keepsVelocity: usesVelocity, points: points,
+        workers: team.workers),
+      anchoring: anchoring, workers: team.workers)
+    momenta = [MomentumState](repeating: MomentumState(), count: usesVelocity ? outputWeights.rows : 0)
+    gram = try points.gramMatrix(workers: team.workers)
+    var skins = SkinModel(points: points, threshold: anchoring.threshold)
     skins.fixed = fixedSkin
     self.skins = skins
-    outputs = Matrix(rows: points.count, columns: network.outputCount)
-    certified.setSkins(skins.initial(network: network, optimizer: optimizer))
-    var parts = certified.unanchoredParts(outputs: outputWeights.columns)
-    anchor(&parts)
-    finish(parts)
+    units = OutputUnits(
+      norms: anchoring.norms, threshold: anchoring.threshold, outputWeights: outputWeights, team: team)
+    current = try Matrix(allocating: points.count, by: outputWeights.columns)
+    var parts = store.unanchoredParts(skin: skins.initial(outputWeights: outputWeights, rule: rule))
+    var sums = OutputSums(outputs: outputWeights.columns, units: units, workers: team.workers)
+    anchor(&parts, rule: rule, sums: &sums)
+    finish(parts, sums)
   }
 
   public static func limitation(for shape: ProblemShape) -> String? {
@@ -76,48 +86,52 @@ public struct GramEngine: TrainingEngine {
 
   public static var supportsSeededWeights: Bool { true }
 
-  public static func requiredMemory(for shape: ProblemShape) -> ByteCount {
+  public static func memory(for shape: ProblemShape) -> EngineMemory {
     let combinations = shape.usesVelocity || shape.isSeeded ? 10 : 0
-    return shape.baseMemory + .matrix(rows: shape.points, columns: shape.points)
-      + CertifiedLists.requiredMemory(
-        for: shape,
-        bytesPerCandidate: 2 + 4 * GramPlane.count(usesVelocity: shape.usesVelocity) + combinations)
+    let lists = CandidateStore.requiredMemory(
+      for: shape,
+      bytesPerCandidate: 2 + 4 * GramPlane.count(usesVelocity: shape.usesVelocity) + combinations)
+    // Velocities are among the combinations.
+    var still = shape
+    still.usesVelocity = false
+    let kept = shape.commonMemory + still.weightsMemory + .matrix(rows: shape.points, columns: shape.points)
+    let given = shape.usesVelocity || shape.isSeeded ? shape.combinationMemory * 2 : ByteCount(0)
+    return EngineMemory(
+      steps: kept + lists, finish: kept + lists + given, mark: still.weightsMemory + lists)
   }
 
-  /// The bound on the length of the neuron's last step. For tests.
-  package func stepLength(of neuron: Int) -> Float { certified.certificates[neuron].stepLength }
-
-  /// Candidates in all lists. For tests.
-  package var candidateCount: Int { certified.lists.candidateCount }
-
-  public var firingSet: FiringSet { certified.firingSet }
+  public var threshold: Float { store.anchoring.threshold }
+  public var usesVelocity: Bool { !momenta.isEmpty }
+  public var firingSet: FiringSet { store.firingSet(current: GramPlane.current) }
+  public func outputs(_ points: PointSelection) -> Matrix { points.rows(of: current) }
 
   // MARK: - Steps
 
-  public mutating func advance(outputGradient: Matrix) -> StepReport {
+  public mutating func advance(_ step: StepInput) throws(FireTreeError) -> StepReport {
+    try check(step.rule)
     var report = StepReport(firingPairs: firingPairs, neuronsMoved: 0)
-    var parts = report.phases.measure("sweep") { sweep(along: outputGradient) }
+    let gradient = step.gradient(ofPoints: points.count)
+    var sums = OutputSums(outputs: outputWeights.columns, units: units, workers: team.workers)
+    var parts = report.phases.measure("sweep") { sweep(along: gradient, by: step.rule, sums: &sums) }
     let expired = parts.reduce(0) { $0 + $1.expired.count }
-    report.phases.measure("anchor") { anchor(&parts) }
-    report.phases.measure("outputs") { finish(parts) }
+    report.phases.measure("anchor") { anchor(&parts, rule: step.rule, sums: &sums) }
+    report.phases.measure("outputs") { finish(parts, sums) }
     report.neuronsMoved = parts.reduce(0) { $0 + $1.moved }
     report.counts = OperationCounts(
       innerProducts: expired * points.count, nodesVisited: parts.reduce(0) { $0 + $1.candidates },
       nodesWritten: expired, pairsReported: firingPairs)
+    iteration += 1
     return report
   }
 
-  private mutating func finish(_ parts: [SweepPart]) {
-    outputs = OutputSums(
-      shards: parts.map(\.sums), points: points.count, outputs: outputWeights.columns,
-      scale: 1 / Float(neuronCount).squareRoot()
-    ).reduced(workers: certified.workers)
+  private mutating func finish(_ parts: [SweepPart], _ sums: consuming OutputSums) {
+    current = sums.rounded(scale: Double(Network.outputScale(neurons: neuronCount)), team: team)
     firingPairs = parts.reduce(0) { $0 + $1.firing }
   }
 
   /// Calls `body` with a step along `outputGradient`. Takes what it needs, so that the rest may be changed meanwhile.
   private static func withStep<Result>(
-    along outputGradient: Matrix, gram: Matrix, outputWeights: Matrix, optimizer: GradientDescent,
+    along outputGradient: Matrix, gram: Matrix, outputWeights: Matrix, rule: UpdateRule,
     anchoring: Anchoring, _ body: (GramStep) -> Result
   ) -> Result {
     Matrix.withViews(gram, outputWeights, outputGradient) { gram, outputWeights, outputGradient in
@@ -126,7 +140,7 @@ public struct GramEngine: TrainingEngine {
         return body(
           GramStep(
             gram: gram, outputWeights: outputWeights, outputGradient: outputGradient,
-            outputScale: 1 / Float(outputWeights.rows).squareRoot(), optimizer: optimizer,
+            outputScale: Network.outputScale(neurons: outputWeights.rows), rule: rule,
             threshold: anchoring.threshold, norms: norms, largestNorm: anchoring.largestNorm,
             rounding: anchoring.rounding))
       }
@@ -134,37 +148,40 @@ public struct GramEngine: TrainingEngine {
   }
 
   /// Advances every neuron; the anchors of those whose certificate ends are moved to where they are now.
-  private mutating func sweep(along outputGradient: Matrix) -> [SweepPart] {
+  private mutating func sweep(
+    along outputGradient: Matrix, by rule: UpdateRule, sums: inout OutputSums
+  ) -> [SweepPart] {
     let skins = skins
     return Self.withStep(
-      along: outputGradient, gram: gram, outputWeights: outputWeights, optimizer: optimizer,
-      anchoring: certified.anchoring
+      along: outputGradient, gram: gram, outputWeights: outputWeights, rule: rule, anchoring: store.anchoring
     ) { step in
       momenta.withUnsafeMutableBufferPointer { momenta in
-        anchors.withView { anchors in
+        store.withAccess(includingWeights: true) { access in
+          guard let anchors = access.weights, let certificates = access.certificates else { return [] }
           let sweep = GramSweep(
             step: step, skins: skins, anchors: anchors, momenta: momenta.isEmpty ? nil : momenta.baseAddress)
-          return certified.mapShards { sweep.run(shard: $0, &$1, $2) }
+          return sums.collect(shards: access.shards.count) {
+            sweep.run(shard: $0, &access.shards[$0], certificates, $1)
+          }
         }
       }
     }
   }
 
   /// Finds new candidates for every expired neuron.
-  private mutating func anchor(_ parts: inout [SweepPart]) {
+  private mutating func anchor(_ parts: inout [SweepPart], rule: UpdateRule, sums: inout OutputSums) {
     // Starting a list reads no gradient, so that any matrix will do.
     Self.withStep(
-      along: outputs, gram: gram, outputWeights: outputWeights, optimizer: optimizer,
-      anchoring: certified.anchoring
+      along: current, gram: gram, outputWeights: outputWeights, rule: rule, anchoring: store.anchoring
     ) { step in
-      let (anchors, outputWeights) = (anchors, outputWeights)
+      let (weights, outputWeights) = (store.weights, outputWeights)
       momenta.withUnsafeMutableBufferPointer { momenta in
         let momenta = momenta.isEmpty ? nil : momenta.baseAddress
-        certified.anchor(&parts, outputWeights: outputWeights, rows: anchors.withRows) {
-          shard, neuron, list, certificate in
-          _ = GramWorkspace.with(points: step.gram.rows) { workspace in
+        store.anchor(&parts, outputWeights: outputWeights, sums: &sums) { shard, neuron, list, certificate in
+          CandidateWorkspace.with(points: step.gram.rows) { workspace in
             let terms =
-              momenta == nil ? 0 : anchors.gatherVelocity(of: neuron, shard: shard, workspace)
+              momenta == nil
+              ? 0 : weights?.gatherVelocity(of: neuron, shard: shard, workspace) ?? 0
             step.start(
               list, certificate: &certificate, momentum: momenta.map { $0 + neuron }, terms: terms, workspace)
           }
@@ -177,18 +194,77 @@ public struct GramEngine: TrainingEngine {
 // MARK: - What the engine knows in other forms
 
 extension GramEngine {
-  /// Computes w_r = w_r(t0) + kappa_r v_r(t0) + sum_i alpha_ri x_i for every neuron, or of a seeded network the
-  /// coefficients alone.
-  public var network: Network {
-    let (lists, certificates, momenta) = (certified.lists, certified.certificates, momenta)
-    let weights = anchors.moved(workers: certified.workers) { shard, neuron, body in
-      lists.shards[shard].readLists {
-        body(
-          .init(
-            $0[neuron - lists.shards[shard].neurons.lowerBound],
-            support: Int(certificates[neuron].support), momentum: momenta.isEmpty ? nil : momenta[neuron]))
-      }
+  /// Calls `body` with what a neuron has moved by since its anchor.
+  private func withMovement(
+    of neuron: Int, shard: Int, _ body: (WeightsAtAnchor.Movement) -> Void
+  ) {
+    let lists = store.lists.shards[shard]
+    lists.readLists {
+      body(
+        .init(
+          $0[neuron - lists.neurons.lowerBound], support: Int(store.certificates[neuron].support),
+          momentum: momenta.isEmpty ? nil : momenta[neuron]))
     }
-    return Network(weights: weights, outputWeights: outputWeights, threshold: certified.threshold)
+  }
+
+  public func withWeights(_ neurons: Range<Int>, _ body: (MatrixView) -> Void) {
+    store.weights?.withRows(
+      neurons, movedBy: { shard, neuron, body in withMovement(of: neuron, shard: shard, body) }, body)
+  }
+
+  public mutating func mark() {
+    marked = nil
+    marked = Mark(self)
+  }
+
+  public mutating func restore() {
+    guard let marked else { preconditionFailure("no mark to go back to") }
+    self = marked.engine
+    self.marked = marked
+  }
+
+  public mutating func finish() -> TrainingState {
+    marked = nil
+    guard var weights = store.weights.take() else { preconditionFailure("the state has been taken already") }
+    let taken = weights.take(keepsVelocity: usesVelocity, workers: team.workers) { shard, neuron, body in
+      withMovement(of: neuron, shard: shard, body)
+    }
+    return TrainingState(
+      network: Network(weights: taken.weights, outputWeights: outputWeights, threshold: threshold),
+      velocity: taken.velocity.map { .combinations($0) }, iteration: iteration)
+  }
+
+  package func _checkInvariants() {
+    store.checkInvariants(
+      points: points, rows: withWeights, skin: { store.certificates[$0].skin }, firing: firingSet.pairs)
+  }
+
+  /// The bound on the length of the neuron's last step. For tests.
+  package func stepLength(of neuron: Int) -> Float { store.certificates[neuron].stepLength }
+
+  /// Candidates in all lists. For tests.
+  package var candidateCount: Int { store.lists.candidateCount }
+}
+
+extension FiringSet {
+  /// Neuron and point of every pair.
+  var pairs: Set<SIMD2<Int>> {
+    var result: Set<SIMD2<Int>> = []
+    forEachPair { neuron, point, _ in result.insert(SIMD2(neuron, point)) }
+    return result
+  }
+}
+
+extension TrainingState {
+  /// Takes the velocity out as combinations of points. Throws a usage error when it is stored.
+  mutating func takeCombinations(of kind: EngineKind) throws(FireTreeError) -> PointCombinations? {
+    defer { velocity = nil }
+    switch velocity {
+    case nil: return nil
+    case .combinations(let combinations): return combinations
+    case .stored:
+      throw .usage(
+        "the engine \(kind.rawValue) cannot go on with a velocity that is stored element by element")
+    }
   }
 }

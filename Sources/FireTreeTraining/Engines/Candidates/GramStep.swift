@@ -26,34 +26,6 @@ struct MomentumState: Sendable {
   var betaMagnitude: Float = 0
 }
 
-/// Working memory of one shard, for up to n points.
-struct GramWorkspace {
-  /// Points as rows and columns of G, and as rows of X.
-  let rows: UnsafeMutablePointer<UInt16>
-  let columns: UnsafeMutablePointer<UInt16>
-  let positions: UnsafeMutablePointer<UInt16>
-  let terms: UnsafeMutablePointer<UInt32>
-  let coefficients: UnsafeMutablePointer<Float>
-  let changes: UnsafeMutablePointer<Float>
-  let steps: UnsafeMutablePointer<Float>
-
-  static func with<Result>(points: Int, _ body: (GramWorkspace) -> Result?) -> Result? {
-    let room = points + 16
-    return withUnsafeTemporaryAllocation(of: UInt16.self, capacity: 3 * room) { short in
-      withUnsafeTemporaryAllocation(of: UInt32.self, capacity: room) { terms in
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: 3 * room) { floats in
-          guard let short = short.baseAddress, let terms = terms.baseAddress, let floats = floats.baseAddress
-          else { return nil }
-          return body(
-            GramWorkspace(
-              rows: short, columns: short + room, positions: short + 2 * room, terms: terms,
-              coefficients: floats, changes: floats + room, steps: floats + 2 * room))
-        }
-      }
-    }
-  }
-}
-
 /// A step of one neuron in Gram space: see `GramEngine` and `Certificate`.
 struct GramStep {
   let gram: MatrixView
@@ -62,7 +34,7 @@ struct GramStep {
   let outputGradient: MatrixView
   /// 1 / sqrt(m).
   let outputScale: Float
-  let optimizer: GradientDescent
+  let rule: UpdateRule
   let threshold: Float
   /// |x_i| (n), and the largest of them.
   let norms: UnsafePointer<Float>
@@ -78,7 +50,7 @@ struct GramStep {
   @inline(__always)
   func advance(
     _ list: CandidateLists.List, neuron: Int, certificate: inout Certificate,
-    momentum: UnsafeMutablePointer<MomentumState>?, _ workspace: GramWorkspace
+    momentum: UnsafeMutablePointer<MomentumState>?, _ workspace: CandidateWorkspace
   ) -> Bool {
     let support = Int(certificate.support)
     guard
@@ -97,7 +69,7 @@ struct GramStep {
       let anchoredVelocity = list.plane(GramPlane.anchoredVelocity)
       for k in 0..<support { workspace.changes[k] += kappa * anchoredVelocity[k] }
       let kappaStep =
-        optimizer.learningRate * optimizer.weightsOfGradientAndVelocity.1 * momentum.pointee.decay
+        rule.rate * rule.weightsOfGradientAndVelocity.1 * momentum.pointee.decay
       let squared = momentum.pointee.anchoredNorm * momentum.pointee.anchoredNorm
       for k in 0..<support {
         squares.drift += kappa * alpha[k] * anchoredVelocity[k]
@@ -119,7 +91,7 @@ struct GramStep {
   @inline(__always)
   func lookAtUncertain(
     _ list: CandidateLists.List, certificate: inout Certificate,
-    momentum: UnsafeMutablePointer<MomentumState>?, _ workspace: GramWorkspace
+    momentum: UnsafeMutablePointer<MomentumState>?, _ workspace: CandidateWorkspace
   ) -> Int {
     let support = Int(certificate.support)
     let count = Kernels.selectUncertain(
@@ -158,7 +130,7 @@ struct GramStep {
   @inline(__always)
   private func combine(
     _ columns: UnsafePointer<UInt16>, count: Int, _ list: CandidateLists.List, terms: Int,
-    _ workspace: GramWorkspace
+    _ workspace: CandidateWorkspace
   ) {
     Kernels.multiplyRows(
       of: gram, columns, count: count, columns: list.points, coefficients: list.plane(GramPlane.alpha),
@@ -195,7 +167,7 @@ extension GramStep {
   @inline(__always)
   private func moveCoefficients(
     _ list: CandidateLists.List, neuron: Int, support: Int, _ certificate: inout Certificate,
-    _ momentum: UnsafeMutablePointer<MomentumState>?, _ workspace: GramWorkspace
+    _ momentum: UnsafeMutablePointer<MomentumState>?, _ workspace: CandidateWorkspace
   ) -> Float? {
     Kernels.shortProducts(
       outputWeights.row(neuron), with: outputGradient, rows: list.points, count: support, scale: outputScale,
@@ -203,7 +175,7 @@ extension GramStep {
     guard let momentum else {
       let magnitude = Kernels.stepCoefficients(
         where: list.plane(GramPlane.current), above: threshold, gradients: workspace.coefficients,
-        count: support, rate: optimizer.learningRate, steps: workspace.steps,
+        count: support, rate: rule.rate, steps: workspace.steps,
         alpha: list.plane(GramPlane.alpha))
       certificate.alphaMagnitude += magnitude
       return magnitude > 0 ? magnitude : nil
@@ -213,7 +185,7 @@ extension GramStep {
 
   private func moveCoefficients(
     _ list: CandidateLists.List, support: Int, _ certificate: inout Certificate,
-    _ momentum: UnsafeMutablePointer<MomentumState>, _ workspace: GramWorkspace
+    _ momentum: UnsafeMutablePointer<MomentumState>, _ workspace: CandidateWorkspace
   ) -> Float? {
     let current = list.plane(GramPlane.current)
     var magnitude: Float = 0
@@ -224,8 +196,8 @@ extension GramStep {
     }
     guard magnitude > 0 || momentum.pointee.betaMagnitude > 1e-30 else { return nil }
     let (alpha, beta) = (list.plane(GramPlane.alpha), list.plane(GramPlane.beta))
-    let (rate, mu) = (optimizer.learningRate, optimizer.momentum.coefficient)
-    let (p, q) = optimizer.weightsOfGradientAndVelocity
+    let (rate, mu) = (rule.rate, rule.momentum.coefficient)
+    let (p, q) = rule.weightsOfGradientAndVelocity
     var stepMagnitude: Float = 0
     for k in 0..<support {
       beta[k] = mu * beta[k] + workspace.coefficients[k]
@@ -244,7 +216,7 @@ extension GramStep {
   /// first. With momentum `terms` coefficients of v(t0) are in `workspace.rows` and `workspace.coefficients`.
   func start(
     _ list: CandidateLists.List, certificate: inout Certificate,
-    momentum: UnsafeMutablePointer<MomentumState>?, terms: Int, _ workspace: GramWorkspace
+    momentum: UnsafeMutablePointer<MomentumState>?, terms: Int, _ workspace: CandidateWorkspace
   ) {
     let current = list.plane(GramPlane.current)
     list.plane(GramPlane.anchored).update(from: current, count: list.count)
@@ -268,7 +240,7 @@ extension GramStep {
   }
 
   /// An upper bound of |v(t0)|.
-  private func velocityNorm(terms: Int, magnitude: Float, _ workspace: GramWorkspace) -> Float {
+  private func velocityNorm(terms: Int, magnitude: Float, _ workspace: CandidateWorkspace) -> Float {
     Kernels.multiplyRows(
       of: gram, workspace.rows, count: terms, columns: workspace.rows, coefficients: workspace.coefficients,
       terms: terms, into: workspace.changes)

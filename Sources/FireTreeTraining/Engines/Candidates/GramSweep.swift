@@ -5,22 +5,24 @@ import FireTreeCore
 struct GramSweep {
   let step: GramStep
   let skins: SkinModel
-  let anchors: AnchoredWeights.View
+  let anchors: WeightsAtAnchor.View
   /// One a neuron; nil without momentum.
   let momenta: UnsafeMutablePointer<MomentumState>?
 
   func run(
-    shard index: Int, _ shard: inout CandidateLists.Shard, _ certificates: UnsafeMutablePointer<Certificate>
+    shard index: Int, _ shard: inout CandidateLists.Shard, _ certificates: UnsafeMutablePointer<Certificate>,
+    _ sums: UnsafeMutablePointer<Double>
   ) -> SweepPart {
-    var part = SweepPart(points: step.gram.rows, outputs: step.outputWeights.columns)
+    var part = SweepPart()
     let neurons = shard.neurons
     shard.withLists { lists in
-      _ = GramWorkspace.with(points: step.gram.rows) { workspace in
+      CandidateWorkspace.with(points: step.gram.rows) { workspace in
         for (local, neuron) in neurons.enumerated() {
           if local + Self.lookAhead < neurons.count {
             prefetch(lists[local + Self.lookAhead], neuron: neuron + Self.lookAhead, certificates)
           }
-          advance(lists[local], neuron: neuron, shard: index, &certificates[neuron], workspace, &part)
+          advance(
+            lists[local], neuron: neuron, shard: index, &certificates[neuron], workspace, &part, sums)
         }
       }
     }
@@ -46,7 +48,7 @@ struct GramSweep {
   @inline(__always)
   private func advance(
     _ list: CandidateLists.List, neuron: Int, shard: Int, _ certificate: inout Certificate,
-    _ workspace: GramWorkspace, _ part: inout SweepPart
+    _ workspace: CandidateWorkspace, _ part: inout SweepPart, _ sums: UnsafeMutablePointer<Double>
   ) {
     let momentum = momenta.map { $0 + neuron }
     if step.advance(list, neuron: neuron, certificate: &certificate, momentum: momentum, workspace) {
@@ -61,13 +63,13 @@ struct GramSweep {
     }
     part.addOutputs(
       of: list, first: Int(certificate.support), outputWeights: step.outputWeights.row(neuron),
-      outputs: step.outputWeights.columns, threshold: step.threshold)
+      outputs: step.outputWeights.columns, threshold: step.threshold, to: sums)
   }
 
   /// Moves the neuron's anchor to where it is now, and chooses its next skin.
   private func expire(
     _ list: CandidateLists.List, neuron: Int, shard: Int, _ certificate: inout Certificate,
-    _ momentum: UnsafeMutablePointer<MomentumState>?, _ workspace: GramWorkspace
+    _ momentum: UnsafeMutablePointer<MomentumState>?, _ workspace: CandidateWorkspace
   ) {
     anchors.moveAnchor(
       of: neuron, shard: shard,
@@ -78,7 +80,7 @@ struct GramSweep {
   }
 }
 
-extension AnchoredWeights.Movement {
+extension WeightsAtAnchor.Movement {
   /// That of the neuron with this list: the first `support` candidates have the coefficients.
   init(_ list: CandidateLists.List, support: Int, momentum: MomentumState?) {
     self.init(

@@ -15,87 +15,114 @@ import FireTreeCore
 /// candidate.
 public struct WeightEngine: TrainingEngine {
   public let points: DataPoints
-  public var optimizer: GradientDescent
-  public private(set) var outputs: Matrix
+  public let team: any Team
+  public let expectedRule: UpdateRule
+  public private(set) var iteration: Int
   public private(set) var firingPairs = 0
-  public private(set) var network: Network
-  private var velocities = Velocities()
-  private var certified: CertifiedLists
+  private var current: Matrix
+  private var network: Network
+  private var velocities: Velocities
+  private var store: CandidateStore
   private let skins: SkinModel
+  private let units: OutputUnits
+  private var marked: Mark<WeightEngine>?
 
-  public init(network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers) {
-    self.init(
-      network: network, points: points, optimizer: optimizer, workers: workers,
-      pointsPerBlock: CandidateLists.maximumPoints)
+  public init(
+    _ state: consuming TrainingState, points: DataPoints, expecting rule: UpdateRule, team: any Team
+  ) throws(FireTreeError) {
+    try self.init(
+      state, points: points, expecting: rule, team: team, pointsPerBlock: CandidateLists.maximumPoints)
   }
 
   /// `pointsPerBlock` is the number of points that one candidate list covers. For tests.
   package init(
-    network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers, pointsPerBlock: Int
-  ) {
-    self.points = points
-    self.optimizer = optimizer
-    self.network = network.storing(workers: workers)
-    certified = CertifiedLists(
-      neurons: network.neuronCount, planes: Self.planes, points: points, threshold: network.threshold,
-      workers: workers, pointsPerBlock: pointsPerBlock)
+    _ state: consuming TrainingState, points: DataPoints, expecting rule: UpdateRule, team: any Team,
+    pointsPerBlock: Int
+  ) throws(FireTreeError) {
+    velocities = try Velocities(&state, points: points, isUsed: rule.usesVelocity)
+    network = try state.takeNetwork().storing(workers: team.workers)
+    (self.points, self.team, expectedRule, iteration) = (points, team, rule, state.iteration)
+    let anchoring = try Anchoring(points: points, threshold: network.threshold)
+    store = CandidateStore(
+      neurons: network.neuronCount, planes: Self.planes, weights: nil, anchoring: anchoring,
+      pointsPerBlock: pointsPerBlock, workers: team.workers)
     skins = SkinModel(points: points, threshold: network.threshold)
-    certified.setSkins(skins.initial(network: network, optimizer: optimizer))
-    outputs = Matrix(rows: points.count, columns: network.outputCount)
-    var parts = certified.unanchoredParts(outputs: network.outputCount)
-    anchor(&parts)
-    finish(parts)
+    units = OutputUnits(
+      norms: anchoring.norms, threshold: network.threshold, outputWeights: network.outputWeights, team: team)
+    current = try Matrix(allocating: points.count, by: network.outputCount)
+    var parts = store.unanchoredParts(skin: skins.initial(outputWeights: network.outputWeights, rule: rule))
+    var sums = OutputSums(outputs: network.outputCount, units: units, workers: team.workers)
+    anchor(&parts, sums: &sums)
+    finish(parts, sums)
   }
 
   private static let planes = 2
 
-  public static func requiredMemory(for shape: ProblemShape) -> ByteCount {
-    shape.baseMemory + CertifiedLists.requiredMemory(for: shape, bytesPerCandidate: 2 + 4 * planes)
+  public static func limitation(of rule: UpdateRule) -> String? { rule.limitation(supportsDecay: true) }
+
+  public static func memory(for shape: ProblemShape) -> EngineMemory {
+    var stored = shape
+    stored.isSeeded = false
+    let own =
+      stored.weightsMemory
+      + CandidateStore.requiredMemory(for: shape, bytesPerCandidate: 2 + 4 * planes)
+    let all = shape.commonMemory + own
+    return EngineMemory(steps: all, finish: all, mark: own)
   }
 
-  public var firingSet: FiringSet { certified.firingSet }
+  public var outputWeights: Matrix { network.outputWeights }
+  public var threshold: Float { network.threshold }
+  public var usesVelocity: Bool { velocities.areUsed }
+  public var firingSet: FiringSet { store.firingSet(current: CandidatePlane.current) }
+  public func outputs(_ points: PointSelection) -> Matrix { points.rows(of: current) }
 
   // MARK: - Steps
 
-  public mutating func advance(outputGradient: Matrix) -> StepReport {
+  public mutating func advance(_ step: StepInput) throws(FireTreeError) -> StepReport {
+    try check(step.rule)
     var report = StepReport(firingPairs: firingPairs, neuronsMoved: 0)
-    var parts = report.phases.measure("sweep") { sweep(along: outputGradient) }
+    let gradient = step.gradient(ofPoints: points.count)
+    var sums = OutputSums(outputs: network.outputCount, units: units, workers: team.workers)
+    var parts = report.phases.measure("sweep") { sweep(along: gradient, by: step.rule, sums: &sums) }
     let expired = parts.reduce(0) { $0 + $1.expired.count }
-    report.phases.measure("anchor") { anchor(&parts) }
-    report.phases.measure("outputs") { finish(parts) }
+    report.phases.measure("anchor") { anchor(&parts, sums: &sums) }
+    report.phases.measure("outputs") { finish(parts, sums) }
     report.neuronsMoved = parts.reduce(0) { $0 + $1.moved }
     let candidates = parts.reduce(0) { $0 + $1.candidates }
     report.counts = OperationCounts(
       innerProducts: expired * points.count + candidates, nodesVisited: candidates, nodesWritten: expired,
       pairsReported: firingPairs)
+    iteration += 1
     return report
   }
 
-  private mutating func finish(_ parts: [SweepPart]) {
-    outputs = OutputSums(shards: parts.map(\.sums), network: network, points: points.count)
-      .reduced(workers: certified.workers)
+  private mutating func finish(_ parts: [SweepPart], _ sums: consuming OutputSums) {
+    current = sums.rounded(scale: Double(network.outputScale), team: team)
     firingPairs = parts.reduce(0) { $0 + $1.firing }
   }
 
   /// Moves every neuron and computes the correlations that may matter.
-  private mutating func sweep(along outputGradient: Matrix) -> [SweepPart] {
-    let (points, optimizer, skins, anchoring) = (points, optimizer, skins, certified.anchoring)
-    let blocks = certified.blocks
+  private mutating func sweep(
+    along outputGradient: Matrix, by rule: UpdateRule, sums: inout OutputSums
+  ) -> [SweepPart] {
+    let (points, skins, anchoring, blocks) = (points, skins, store.anchoring, store.blocks)
     let (outputWeights, scale) = (network.outputWeights, network.outputScale)
-    let (neurons, dimension) = (network.neuronCount, network.dimension)
     return Matrix.withViews(outputWeights, outputGradient) { outputWeights, outputGradient in
       anchoring.norms.withUnsafeBufferPointer { norms in
         points.withView { points in
           network.weights.withMutableView { weights in
-            velocities.withView(of: optimizer, neurons: neurons, dimension: dimension) { velocities in
-              guard let norms = norms.baseAddress else { return [] }
-              let sweep = WeightSweep(
-                weights: weights, velocities: velocities, points: points, outputWeights: outputWeights,
-                outputGradient: outputGradient, outputScale: scale, optimizer: optimizer,
-                threshold: anchoring.threshold, norms: norms, largestNorm: anchoring.largestNorm,
-                rounding: anchoring.rounding, skins: skins,
-                blocks: blocks)
-              return certified.mapShards { sweep.run(&$1, $2) }
+            velocities.withView { velocities in
+              store.withAccess { access in
+                guard let norms = norms.baseAddress, let certificates = access.certificates else { return [] }
+                let sweep = WeightSweep(
+                  weights: weights, velocities: velocities, points: points, outputWeights: outputWeights,
+                  outputGradient: outputGradient, outputScale: scale, rule: rule,
+                  threshold: anchoring.threshold, norms: norms, largestNorm: anchoring.largestNorm,
+                  rounding: anchoring.weightRounding, skins: skins, blocks: blocks)
+                return sums.collect(shards: access.shards.count) {
+                  sweep.run(&access.shards[$0], certificates, $1)
+                }
+              }
             }
           }
         }
@@ -104,11 +131,41 @@ public struct WeightEngine: TrainingEngine {
   }
 
   /// Finds new candidates for every expired neuron.
-  private mutating func anchor(_ parts: inout [SweepPart]) {
+  private mutating func anchor(_ parts: inout [SweepPart], sums: inout OutputSums) {
     let weights = network.hiddenWeights
-    certified.anchor(&parts, outputWeights: network.outputWeights) { chosen, body in
-      weights.withView { $0.forEachTile(of: chosen, size: max(chosen.count, 1)) { body($1) } }
-    } start: { _, _, _, _ in
-    }
+    store.anchor(
+      &parts, outputWeights: network.outputWeights, sums: &sums,
+      rows: { chosen, body in
+        weights.withView { $0.forEachTile(of: chosen, size: max(chosen.count, 1)) { body($1) } }
+      }, start: { _, _, _, _ in })
+  }
+
+  // MARK: - What the engine knows in other forms
+
+  public mutating func mark() {
+    marked = nil
+    marked = Mark(self)
+  }
+
+  public mutating func restore() {
+    guard let marked else { preconditionFailure("no mark to go back to") }
+    self = marked.engine
+    self.marked = marked
+  }
+
+  public func withWeights(_ neurons: Range<Int>, _ body: (MatrixView) -> Void) {
+    network.weights.withTile(neurons, body)
+  }
+
+  public mutating func finish() -> TrainingState {
+    marked = nil
+    let velocity = velocities.take()
+    defer { network = .nothing }
+    return TrainingState(network: network, velocity: velocity, iteration: iteration)
+  }
+
+  package func _checkInvariants() {
+    store.checkInvariants(
+      points: points, rows: withWeights, skin: { store.certificates[$0].skin }, firing: firingSet.pairs)
   }
 }

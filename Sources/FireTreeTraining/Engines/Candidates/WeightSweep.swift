@@ -11,11 +11,12 @@ struct WeightSweep {
   let outputGradient: MatrixView
   /// 1 / sqrt(m).
   let outputScale: Float
-  let optimizer: GradientDescent
+  let rule: UpdateRule
   let threshold: Float
   /// |x_i| (n), and the largest of them.
   let norms: UnsafePointer<Float>
   let largestNorm: Float
+  /// Relative rounding of a norm of d coordinates.
   let rounding: Float
   let skins: SkinModel
   /// The points that one list covers.
@@ -31,9 +32,10 @@ struct WeightSweep {
   }
 
   func run(
-    _ shard: inout CandidateLists.Shard, _ certificates: UnsafeMutablePointer<Certificate>
+    _ shard: inout CandidateLists.Shard, _ certificates: UnsafeMutablePointer<Certificate>,
+    _ sums: UnsafeMutablePointer<Double>
   ) -> SweepPart {
-    var part = SweepPart(points: outputGradient.rows, outputs: outputWeights.columns)
+    var part = SweepPart()
     let neurons = shard.neurons
     let room = outputGradient.rows + 16
     shard.withLists { lists in
@@ -47,7 +49,7 @@ struct WeightSweep {
               let workspace = Workspace(
                 rows: rows, terms: terms, values: values, gradient: scratch.row(0), step: scratch.row(1))
               for (local, neuron) in neurons.enumerated() {
-                advance(lists, local, neuron: neuron, &certificates[neuron], workspace, &part)
+                advance(lists, local, neuron: neuron, &certificates[neuron], workspace, &part, sums)
               }
             }
           }
@@ -59,7 +61,7 @@ struct WeightSweep {
 
   private func advance(
     _ lists: CandidateLists.Lists, _ local: Int, neuron: Int, _ certificate: inout Certificate,
-    _ workspace: Workspace, _ part: inout SweepPart
+    _ workspace: Workspace, _ part: inout SweepPart, _ sums: UnsafeMutablePointer<Double>
   ) {
     let firing = computeGradient(of: neuron, lists, local, workspace)
     if let length = move(neuron, isFiring: firing > 0, workspace) {
@@ -81,7 +83,8 @@ struct WeightSweep {
       let list = lists[local, block: block]
       part.addOutputs(
         of: list, first: list.count, base: blocks[block].lowerBound,
-        outputWeights: outputWeights.row(neuron), outputs: outputWeights.columns, threshold: threshold)
+        outputWeights: outputWeights.row(neuron), outputs: outputWeights.columns, threshold: threshold,
+        to: sums)
     }
   }
 
@@ -123,20 +126,25 @@ struct WeightSweep {
 
   /// Moves the weight, and the velocity; returns the length of the step, nil when the neuron is at rest.
   private func move(_ neuron: Int, isFiring: Bool, _ workspace: Workspace) -> Float? {
-    let (count, rate, row) = (weights.columns, optimizer.learningRate, weights.row(neuron))
-    guard let velocities else {
-      guard isFiring else { return nil }
-      LinearAlgebra.add(-rate, times: workspace.gradient, to: row, count: count)
-      return rate * norm(workspace.gradient)
+    let (count, row) = (weights.columns, weights.row(neuron))
+    var shrunk: Float?
+    if rule.decay > 0 {
+      shrunk = rule.rate * rule.decay * norm(row)
+      rule.shrink(row, count: count)
     }
-    guard isFiring || velocities.isMoving[neuron] else { return nil }
+    guard let velocities else {
+      guard isFiring else { return shrunk }
+      LinearAlgebra.add(-rule.rate, times: workspace.gradient, to: row, count: count)
+      return rule.rate * norm(workspace.gradient) + (shrunk ?? 0)
+    }
+    guard isFiring || velocities.isMoving[neuron] else { return shrunk }
     workspace.step.update(from: row, count: count)
-    velocities.isMoving[neuron] = optimizer.move(
+    velocities.isMoving[neuron] = rule.move(
       row, velocity: velocities.rows.row(neuron),
       gradient: isFiring ? UnsafePointer(workspace.gradient) : nil,
       count: count)
     for j in 0..<count { workspace.step[j] -= row[j] }
-    return norm(workspace.step)
+    return norm(workspace.step) + (shrunk ?? 0)
   }
 
   private func norm(_ vector: UnsafePointer<Float>) -> Float {

@@ -15,102 +15,140 @@ public struct DenseEngine: TrainingEngine {
   /// Bytes that the firing pattern may take.
   public static let bitBudget = ByteCount(1 << 30)
 
-  public private(set) var network: Network
-  public private(set) var outputs: Matrix
-  public private(set) var firingPairs: Int
+  private var network: Network
+  private var current: Matrix
+  public private(set) var firingPairs = 0
   public let points: DataPoints
-  public var optimizer: GradientDescent
+  public let team: any Team
+  public let expectedRule: UpdateRule
+  public private(set) var iteration: Int
   /// `wordsPerNeuron` words a neuron, or nothing when over budget.
   private var bits: [UInt64]
-  private var velocities = Velocities()
-  private let workers: Workers
+  private var velocities: Velocities
+  private let units: OutputUnits
+  private var marked: Mark<DenseEngine>?
 
-  public init(network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers) {
-    self.init(
-      network: network, points: points, optimizer: optimizer, workers: workers, bitBudget: Self.bitBudget)
+  public init(
+    _ state: consuming TrainingState, points: DataPoints, expecting rule: UpdateRule, team: any Team
+  ) throws(FireTreeError) {
+    try self.init(state, points: points, expecting: rule, team: team, bitBudget: Self.bitBudget)
   }
 
   package init(
-    network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers, bitBudget: ByteCount
-  ) {
+    _ state: consuming TrainingState, points: DataPoints, expecting rule: UpdateRule, team: any Team,
+    bitBudget: ByteCount
+  ) throws(FireTreeError) {
+    velocities = try Velocities(&state, points: points, isUsed: rule.usesVelocity)
+    network = try state.takeNetwork().storing(workers: team.workers)
     let words = DensePass.words(points: points.count) * network.neuronCount
     bits = ByteCount(8) * words <= bitBudget ? [UInt64](repeating: 0, count: words) : []
-    outputs = Matrix(rows: points.count, columns: network.outputCount)
-    firingPairs = 0
-    self.points = points
-    self.optimizer = optimizer
-    self.workers = workers
-    self.network = network.storing(workers: workers)
+    current = try Matrix(allocating: points.count, by: network.outputCount)
+    units = OutputUnits(
+      norms: points.norms(), threshold: network.threshold, outputWeights: network.outputWeights, team: team)
+    (self.points, self.team, expectedRule, iteration) = (points, team, rule, state.iteration)
     start()
   }
 
+  public var outputWeights: Matrix { network.outputWeights }
+  public var threshold: Float { network.threshold }
+  public var usesVelocity: Bool { velocities.areUsed }
+  public func outputs(_ points: PointSelection) -> Matrix { points.rows(of: current) }
+
   public var firingSet: FiringSet {
     FiringSet(
-      scanning: network.weights, points: points, atLeast: network.threshold.nextUp, workers: workers)
+      scanning: network.weights, points: points, atLeast: network.threshold.nextUp, workers: team.workers)
   }
 
-  public static func requiredMemory(for shape: ProblemShape) -> ByteCount {
-    let bits = ByteCount(8) * DensePass.words(points: shape.points) * shape.neurons
-    return shape.baseMemory + min(bits, bitBudget)
+  public static func memory(for shape: ProblemShape) -> EngineMemory {
+    let bits = min(ByteCount(8) * DensePass.words(points: shape.points) * shape.neurons, bitBudget)
+    var stored = shape
+    stored.isSeeded = false
+    let all = shape.commonMemory + stored.weightsMemory + bits
+    return EngineMemory(steps: all, finish: all, mark: stored.weightsMemory + bits)
   }
 
-  public mutating func advance(outputGradient: Matrix) -> StepReport {
+  public static func limitation(of rule: UpdateRule) -> String? { rule.limitation(supportsDecay: true) }
+
+  public mutating func advance(_ step: StepInput) throws(FireTreeError) -> StepReport {
+    try check(step.rule)
     var report = StepReport(firingPairs: firingPairs, neuronsMoved: 0)
-    report.neuronsMoved = report.phases.measure("sweep") { sweep(along: outputGradient) }
+    let gradient = step.gradient(ofPoints: points.count)
+    report.neuronsMoved = report.phases.measure("sweep") { sweep(along: gradient, by: step.rule) }
     report.counts.innerProducts = network.neuronCount * points.count
+    iteration += 1
     return report
+  }
+
+  public mutating func mark() {
+    marked = nil
+    marked = Mark(self)
+  }
+
+  public mutating func restore() {
+    guard let marked else { preconditionFailure("no mark to go back to") }
+    self = marked.engine
+    self.marked = marked
+  }
+
+  public func withWeights(_ neurons: Range<Int>, _ body: (MatrixView) -> Void) {
+    network.weights.withTile(neurons, body)
+  }
+
+  public mutating func finish() -> TrainingState {
+    (marked, bits) = (nil, [])
+    let velocity = velocities.take()
+    defer { network = .nothing }
+    return TrainingState(network: network, velocity: velocity, iteration: iteration)
+  }
+
+  private var pass: DensePass {
+    DensePass(outputWeights: network.outputWeights, threshold: network.threshold, points: points)
   }
 
   /// The forward pass over the initial network, which it only reads: its weights may still have another owner.
   private mutating func start() {
-    let pass = DensePass(network: network, points: points)
-    let (network, workers) = (network, workers)
+    let (pass, network) = (pass, network)
+    var sums = OutputSums(outputs: network.outputCount, units: units, workers: team.workers)
     let results = bits.withUnsafeMutableBufferPointer { bits in
       network.weights.withTile(0..<network.neuronCount) { weights in
         let sweep = DenseSweep(pass: pass, bits: bits.isEmpty ? nil : bits.baseAddress)
         let shards = Tiles.neuronShards(of: weights.rows)
-        return workers.map(shards: shards.count) { shard in sweep.run(shards[shard], weights) { _, _, _ in 0 }
-        }
+        return sums.collect(shards: shards.count) { sweep.run(shards[$0], weights, $1) { _, _, _ in 0 } }
       }
     }
-    finish(results)
+    finish(results, sums)
   }
 
   /// Moves the weights along the gradient and computes outputs and firing pattern of the result.
   ///
   /// Returns the number of neurons that moved.
-  private mutating func sweep(along outputGradient: Matrix) -> Int {
-    let pass = DensePass(network: network, points: points)
-    let (optimizer, workers) = (optimizer, workers)
-    let (outputWeights, outputScale) = (network.outputWeights, network.outputScale)
-    let (neurons, dimension) = (network.neuronCount, network.dimension)
+  private mutating func sweep(along outputGradient: Matrix, by rule: UpdateRule) -> Int {
+    let (pass, outputWeights, outputScale) = (pass, network.outputWeights, network.outputScale)
+    var sums = OutputSums(outputs: network.outputCount, units: units, workers: team.workers)
     let results = network.weights.withMutableView { weights in
-      velocities.withView(of: optimizer, neurons: neurons, dimension: dimension) { velocities in
+      velocities.withView { velocities in
         bits.withUnsafeMutableBufferPointer { bits in
-          outputWeights.withView { outputWeights in
-            outputGradient.withView { outputGradient in
-              let sweep = DenseSweep(pass: pass, bits: bits.isEmpty ? nil : bits.baseAddress)
-              let move = DenseMove(
-                pass: pass, weights: weights, velocities: velocities, isPatternKept: !bits.isEmpty,
-                gradient: PairGradient(
-                  outputWeights: outputWeights, outputGradient: outputGradient, outputScale: outputScale),
-                optimizer: optimizer)
-              let shards = Tiles.neuronShards(of: neurons)
-              return workers.map(shards: shards.count) {
-                sweep.run(shards[$0], weights.view, before: move.run)
-              }
+          Matrix.withViews(outputWeights, outputGradient) { outputWeights, outputGradient in
+            let sweep = DenseSweep(pass: pass, bits: bits.isEmpty ? nil : bits.baseAddress)
+            let move = DenseMove(
+              pass: pass, weights: weights, velocities: velocities, isPatternKept: !bits.isEmpty,
+              gradient: PairGradient(
+                outputWeights: outputWeights, outputGradient: outputGradient, outputScale: outputScale),
+              rule: rule)
+            let shards = Tiles.neuronShards(of: weights.rows)
+            return sums.collect(shards: shards.count) {
+              sweep.run(shards[$0], weights.view, $1, before: move.run)
             }
           }
         }
       }
     }
-    finish(results)
+    finish(results, sums)
     return results.reduce(0) { $0 + $1.neuronsMoved }
   }
 
-  private mutating func finish(_ results: [DenseSweep.Result]) {
-    outputs = OutputSums(shards: results.map(\.sums), network: network, points: points.count)
-      .reduced(workers: workers)
+  private mutating func finish(_ results: [DenseSweep.Result], _ sums: consuming OutputSums) {
+    current = sums.rounded(scale: Double(network.outputScale), team: team)
     firingPairs = results.reduce(0) { $0 + $1.firingPairs }
   }
 }
@@ -122,7 +160,6 @@ private struct DenseSweep {
   let bits: UnsafeMutablePointer<UInt64>?
 
   struct Result {
-    var sums: [Double]
     var firingPairs = 0
     var neuronsMoved = 0
   }
@@ -130,22 +167,19 @@ private struct DenseSweep {
   /// Calls `before(neurons, scratch, bits)` for every tile, which may move its weights and returns how many it moved,
   /// and then computes the tile's outputs and bits.
   func run(
-    _ shard: Range<Int>, _ weights: MatrixView,
+    _ shard: Range<Int>, _ weights: MatrixView, _ sums: UnsafeMutablePointer<Double>,
     before: (Range<Int>, MutableMatrixView, UnsafeMutablePointer<UInt64>) -> Int
   ) -> Result {
-    var result = Result(
-      sums: OutputSums.zeros(points: pass.points.count, outputs: pass.outputWeights.columns))
+    var result = Result()
     let words = DensePass.words(points: pass.points.count)
     let localCount = bits == nil ? DataPoints.weightsPerTile * words : 1
     withUnsafeTemporaryAllocation(of: UInt64.self, capacity: localCount) { local in
-      result.sums.withUnsafeMutableBufferPointer { sums in
-        guard let local = local.baseAddress, let sums = sums.baseAddress else { return }
-        pass.forEachTile(of: shard) { neurons, scratch in
-          let bits = self.bits.map { $0 + neurons.lowerBound * words } ?? local
-          result.neuronsMoved += before(neurons, scratch, bits)
-          pass.forward(weights.rows(neurons), neurons: neurons, scratch: scratch, bits: bits, sums: sums)
-          for word in 0..<neurons.count * words { result.firingPairs += bits[word].nonzeroBitCount }
-        }
+      guard let local = local.baseAddress else { return }
+      pass.forEachTile(of: shard) { neurons, scratch in
+        let bits = self.bits.map { $0 + neurons.lowerBound * words } ?? local
+        result.neuronsMoved += before(neurons, scratch, bits)
+        pass.forward(weights.rows(neurons), neurons: neurons, scratch: scratch, bits: bits, sums: sums)
+        for word in 0..<neurons.count * words { result.firingPairs += bits[word].nonzeroBitCount }
       }
     }
     return result
@@ -160,7 +194,7 @@ private struct DenseMove {
   /// Whether `bits` holds the pattern already; otherwise it is computed again from the weights.
   let isPatternKept: Bool
   let gradient: PairGradient
-  let optimizer: GradientDescent
+  let rule: UpdateRule
 
   private var wordsPerNeuron: Int { DensePass.words(points: pass.points.count) }
 
@@ -174,17 +208,19 @@ private struct DenseMove {
       }
     }
     let fires = (0..<rows.rows).map { r in (0..<words).contains { bits[r * words + $0] != 0 } }
+    if rule.decay > 0 { for r in 0..<rows.rows { rule.shrink(rows.row(r), count: rows.columns) } }
     guard let velocities else {
-      accumulate(-optimizer.learningRate, neurons: neurons, scratch: scratch, bits: bits, into: rows)
-      return fires.count { $0 }
+      accumulate(-rule.rate, neurons: neurons, scratch: scratch, bits: bits, into: rows)
+      return rule.decay > 0 ? rows.rows : fires.count { $0 }
     }
     return Scratch.withMatrix(rows: rows.rows, columns: rows.columns) { gradients in
       gradients.fill(0)
       accumulate(1, neurons: neurons, scratch: scratch, bits: bits, into: gradients)
       return (0..<rows.rows).count { r in
-        optimizer.move(
+        let moved = rule.move(
           neuron: neurons.lowerBound + r, weights: rows.row(r), velocities: velocities,
           gradient: fires[r] ? UnsafePointer(gradients.row(r)) : nil)
+        return moved || rule.decay > 0
       }
     }
   }

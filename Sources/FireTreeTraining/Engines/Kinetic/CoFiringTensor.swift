@@ -24,6 +24,8 @@ package struct CoFiringTensor: Sendable {
   /// Numbers a block, and from one block to the next.
   let width: Int
   private var stride: Int
+  /// Whether entries are whole numbers, which changes leave exact.
+  let isExact: Bool
   /// Whether numbers are of 16 bits.
   package private(set) var isNarrow: Bool
   private var buffer: AlignedBuffer
@@ -40,6 +42,7 @@ package struct CoFiringTensor: Sendable {
       separate
       ? (0..<outputs).map { ($0, $0) } : (0..<outputs).flatMap { c in (c..<outputs).map { (c, $0) } }
     width = Self.width(entries: entries.count)
+    isExact = whole
     isNarrow = whole && width > 1
     stride = isNarrow ? Self.narrowStride(width: width) : width
     rowStarts = Self.rowStarts(points: points, stride: stride)
@@ -101,6 +104,12 @@ package struct CoFiringTensor: Sendable {
       return most + Int(beginning[i]) <= Int(Int16.max)
     }
     if !fits { widen() }
+  }
+
+  /// Zeros again.
+  mutating func clear() {
+    makeUnique()
+    buffer.base.update(repeating: 0, count: buffer.count)
   }
 
   private mutating func widen() {

@@ -1,3 +1,4 @@
+import CorrelationTrees
 import FireTreeCore
 import RealModule
 
@@ -23,14 +24,28 @@ private enum KineticCost {
 }
 
 extension KineticEngine {
-  public static func requiredMemory(for shape: ProblemShape) -> ByteCount {
-    shape.baseMemory + .matrix(rows: shape.points, columns: shape.points)
-      + CertifiedLists.requiredMemory(
-        for: shape, bytesPerCandidate: 2 + 4 * KineticPlane.count(usesVelocity: shape.usesVelocity),
-        stretch: candidateStretch)
-      + CoFiringTensor.requiredMemory(
-        points: shape.points, outputs: shape.outputs, separate: shape.layout == .grouped)
-      + KineticImpulses.requiredMemory(points: shape.points, outputs: shape.outputs)
+  public static func memory(for shape: ProblemShape) -> EngineMemory {
+    // Velocities are among the candidates.
+    var still = shape
+    still.usesVelocity = false
+    let lists = CandidateStore.requiredMemory(
+      for: shape, bytesPerCandidate: 2 + 4 * KineticPlane.count(usesVelocity: shape.usesVelocity),
+      stretch: candidateStretch)
+    let tensor = CoFiringTensor.requiredMemory(
+      points: shape.points, outputs: shape.outputs, separate: shape.layout == .grouped)
+    let kept =
+      shape.commonMemory + still.weightsMemory + .matrix(rows: shape.points, columns: shape.points) + lists
+      + tensor + KineticImpulses.requiredMemory(points: shape.points, outputs: shape.outputs)
+    let given = shape.usesVelocity || shape.isSeeded ? shape.combinationMemory * 2 : ByteCount(0)
+    return EngineMemory(
+      steps: kept + changesMemory(for: shape), finish: kept + given,
+      mark: still.weightsMemory + lists + tensor)
+  }
+
+  /// What is kept of the pairs that change state in a step: up to a fifth of those that fire, about 52 bytes each.
+  private static func changesMemory(for shape: ProblemShape) -> ByteCount {
+    let share = shape.firing.share.isFinite ? min(max(shape.firing.share, 0), 1) : 1
+    return ByteCount(52) * shape.neurons * Int((share * Double(shape.points) / 5).rounded(.up))
   }
 
   /// A product with the tensor, the clocks, looks at some neurons, changes of the tensor.

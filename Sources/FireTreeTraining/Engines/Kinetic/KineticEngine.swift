@@ -29,58 +29,68 @@ import FireTreeCore
 /// tensor, 112 bytes a neuron, and 18 bytes a candidate (22 with momentum).
 public struct KineticEngine: TrainingEngine {
   public let points: DataPoints
-  public var optimizer: GradientDescent
-  public private(set) var outputs: Matrix
+  public let team: any Team
+  public let expectedRule: UpdateRule
+  public private(set) var iteration: Int
   public private(set) var firingPairs = 0
   public let outputWeights: Matrix
-  let threshold: Float
-  let anchoring: Anchoring
+  private var current: Matrix
   let gram: Matrix
   private let skins: SkinModel
-  let workers: Workers
-  var anchors: AnchoredWeights
-  var lists: CandidateLists
+  package private(set) var store: CandidateStore
   var neurons: KineticNeurons
   var impulses: KineticImpulses
   /// The output weights of a single output, without padding; else empty.
   let singleWeights: [Float]
   let largestWeight: Float
+  private let units: OutputUnits
   /// M; visible to tests.
   package private(set) var tensor: CoFiringTensor
   /// f, and the sum of a_r <v_r, x_i> / sqrt(m) over pairs that fire (n x C).
   private var exactOutputs: [Double]
   private var outputVelocities: [Double]
+  var marked: Mark<KineticEngine>?
 
-  public init(network: Network, points: DataPoints, optimizer: GradientDescent, workers: Workers) {
+  public init(
+    _ state: consuming TrainingState, points: DataPoints, expecting rule: UpdateRule, team: any Team
+  ) throws(FireTreeError) {
     precondition(points.count <= Self.maximumPoints, "\(points.count) points are too many for a tensor")
-    self.points = points
-    self.optimizer = optimizer
-    self.workers = workers
+    let velocity = try state.takeCombinations(of: .kinetic)
+    let usesVelocity = rule.usesVelocity || velocity != nil
+    (self.points, self.team, expectedRule, iteration) = (points, team, rule, state.iteration)
+    let network = state.takeNetwork()
     outputWeights = network.outputWeights
-    threshold = network.threshold
-    anchoring = Anchoring(points: points, threshold: threshold)
-    gram = Memory.demand(try points.gramMatrix(workers: workers))
+    let (neuronCount, outputCount) = (network.neuronCount, network.outputCount)
+    let anchoring = try Anchoring(points: points, threshold: network.threshold)
+    gram = try points.gramMatrix(workers: team.workers)
     // Far candidates cost memory and next to no time, so lists are long and neurons are rarely anchored.
     skins = SkinModel(
-      points: points, threshold: threshold, candidateCost: 0.07, stretch: Self.candidateStretch)
-    anchors = AnchoredWeights(network: network, points: points, usesVelocity: false, workers: workers)
-    lists = CandidateLists(
-      neurons: network.neuronCount, planes: KineticPlane.count(usesVelocity: optimizer.usesVelocity))
-    neurons = KineticNeurons(count: network.neuronCount, usesVelocity: optimizer.usesVelocity)
-    impulses = KineticImpulses(
-      points: points.count, outputs: network.outputCount, usesVelocity: optimizer.usesVelocity)
-    singleWeights =
-      network.outputCount == 1 ? (0..<network.neuronCount).map { network.outputWeights[$0, 0] } : []
+      points: points, threshold: network.threshold, candidateCost: 0.07, stretch: Self.candidateStretch)
+    store = CandidateStore(
+      neurons: neuronCount, planes: KineticPlane.count(usesVelocity: usesVelocity),
+      weights: try WeightsAtAnchor(
+        network.weights, keepsVelocity: false, points: points, workers: team.workers),
+      anchoring: anchoring, keepsCertificates: false, workers: team.workers)
+    neurons = KineticNeurons(count: neuronCount, usesVelocity: usesVelocity)
+    impulses = KineticImpulses(points: points.count, outputs: outputCount, usesVelocity: usesVelocity)
+    singleWeights = outputCount == 1 ? (0..<neuronCount).map { network.outputWeights[$0, 0] } : []
     largestWeight = network.outputWeights.largestMagnitude
+    units = OutputUnits(
+      norms: anchoring.norms, threshold: anchoring.threshold, outputWeights: outputWeights, team: team)
     tensor = CoFiringTensor(
-      points: points.count, outputs: network.outputCount, separate: network.outputWeights.isSeparate,
+      points: points.count, outputs: outputCount, separate: network.outputWeights.isSeparate,
       unit: max(largestWeight, .leastNormalMagnitude),
       whole: network.outputWeights.consists(ofMultiplesOf: largestWeight))
-    outputs = Matrix(rows: points.count, columns: network.outputCount)
-    exactOutputs = [Double](repeating: 0, count: points.count * network.outputCount)
+    current = try Matrix(allocating: points.count, by: outputCount)
+    exactOutputs = [Double](repeating: 0, count: points.count * outputCount)
     outputVelocities = exactOutputs
-    anchorAll(skin: skins.initial(network: network, optimizer: optimizer, steps: 16))
+    anchorAll(
+      skin: skins.initial(outputWeights: outputWeights, rule: rule, steps: 16), velocity: velocity)
   }
+
+  public var threshold: Float { store.anchoring.threshold }
+  public var usesVelocity: Bool { impulses.usesVelocity }
+  public func outputs(_ points: PointSelection) -> Matrix { points.rows(of: current) }
 
   static let maximumPoints = 1 << 15
   /// The logarithm of how many times the candidates of skin 0 a list has at most.
@@ -94,26 +104,21 @@ public struct KineticEngine: TrainingEngine {
 
   public static var supportsSeededWeights: Bool { true }
 
+  /// Moves the weights at the anchors out of here.
+  mutating func takeWeights() -> WeightsAtAnchor? { store.weights.take() }
+
   // MARK: - Steps
 
-  /// Precondition: momentum only if the engine was made with it.
-  public mutating func advance(outputGradient: Matrix) -> StepReport {
-    precondition(impulses.usesVelocity || !optimizer.usesVelocity, "the engine was made without momentum")
+  public mutating func advance(_ step: StepInput) throws(FireTreeError) -> StepReport {
+    try check(step.rule)
     var report = StepReport(firingPairs: firingPairs, neuronsMoved: 0)
-    report.phases.measure("outputs") { moveOutputs(along: outputGradient) }
-    report.phases.measure("clock") {
-      outputGradient.withView { impulses.add(gradient: $0, optimizer: optimizer) }
-    }
+    let gradient = step.gradient(ofPoints: points.count)
+    report.phases.measure("outputs") { moveOutputs(along: gradient, by: step.rule) }
+    report.phases.measure("clock") { gradient.withView { impulses.add(gradient: $0, rule: step.rule) } }
     var parts = report.phases.measure("look") { look() }
     report.phases.measure("anchor") { anchor(&parts) }
     report.phases.measure("changes") { apply(parts.map(\.changes)) }
-    if impulses.now % Self.refreshInterval == 0 {
-      report.phases.measure("refresh") {
-        refreshOutputs()
-        setOutputs()
-        rebase()
-      }
-    }
+    if impulses.now % Self.refreshInterval == 0 { report.phases.measure("refresh") { refresh() } }
     for part in parts {
       report.neuronsMoved += part.moved
       report.counts += OperationCounts(
@@ -121,25 +126,38 @@ public struct KineticEngine: TrainingEngine {
         nodesWritten: part.changes.pairs.count)
     }
     report.counts.pairsReported = firingPairs
+    iteration += 1
     return report
   }
 
   /// f and its velocity after a step in which no pair changes state.
-  private mutating func moveOutputs(along outputGradient: Matrix) {
+  private mutating func moveOutputs(along outputGradient: Matrix, by rule: UpdateRule) {
     let outputs = outputGradient.columns
     var gradient = [Double](repeating: 0, count: exactOutputs.count)
     outputGradient.withView { view in
       for i in 0..<view.rows { for c in 0..<outputs { gradient[i * outputs + c] = Double(view[i, c]) } }
     }
-    let product = gram.withView { tensor.product(gram: $0, values: gradient, workers: workers) }
-    let (p, q) = optimizer.weightsOfGradientAndVelocity
-    let (rate, mu) = (Double(optimizer.learningRate), Double(optimizer.momentum.coefficient))
+    let product = gram.withView { tensor.product(gram: $0, values: gradient, workers: team.workers) }
+    let (p, q) = rule.weightsOfGradientAndVelocity
+    let (rate, mu) = (Double(rule.rate), Double(rule.momentum.coefficient))
     let scale = 1 / Double(neuronCount)
     for k in product.indices {
       let change = product[k] * scale
       outputVelocities[k] = mu * outputVelocities[k] + change
       exactOutputs[k] -= rate * (Double(p) * change + Double(q) * outputVelocities[k])
     }
+  }
+
+  /// Computes from nothing what steps have changed little by little: the outputs, the tensor where its entries are not
+  /// whole numbers, and coefficients without Gamma, which starts anew.
+  private mutating func refresh() {
+    refreshOutputs()
+    if !tensor.isExact {
+      tensor.clear()
+      fill()
+    }
+    setOutputs()
+    rebase()
   }
 
   /// What the look at one shard leaves.
@@ -153,11 +171,13 @@ public struct KineticEngine: TrainingEngine {
   /// Moves every neuron's clock and looks at those whose clock has run out.
   private mutating func look() -> [Part] {
     let skins = skins
-    return withAnchors { step, shard, index, neurons, anchors in
+    return stepping.mapShards(of: &store, &neurons, includingWeights: true) {
+      step, shard, index, neurons, anchors in
       var part = Part()
+      guard let anchors else { return part }
       let range = shard.neurons
       shard.withLists { lists in
-        _ = KineticWorkspace.with(points: step.gram.rows) { workspace in
+        KineticWorkspace.with(points: step.gram.rows) { workspace in
           withUnsafeTemporaryAllocation(of: Int32.self, capacity: range.count + 1) { expired in
             guard let expired = expired.baseAddress else { return }
             (part.looked, part.moved) = step.expired(of: range, lists, neurons, into: expired)
@@ -187,27 +207,19 @@ public struct KineticEngine: TrainingEngine {
 
   /// Anchors the chosen neurons, ascending.
   private mutating func anchor(_ chosen: [Int32], skins: [Float], _ parts: inout [Part]) {
-    var first = 0
-    for round in Anchoring.rounds(of: chosen) {
-      let skins = Array(skins[first..<first + round.count])
-      parts.withUnsafeMutableBufferPointer { place(round, skins: skins, $0) }
-      first += round.count
-    }
-  }
-
-  private mutating func place(
-    _ chosen: [Int32], skins: [Float], _ parts: UnsafeMutableBufferPointer<Part>
-  ) {
-    let found = anchoring.candidates(of: chosen, skins: skins, workers: workers, rows: anchors.withRows)
-    _ = withShards { step, shard, index, neurons in
-      _ = KineticWorkspace.with(points: step.gram.rows) { workspace in
-        for position in found.positions(of: shard.neurons) {
-          let neuron = Int(found.neurons[position])
-          guard let part = parts.baseAddress.map({ $0 + index }) else { continue }
-          found.withCandidates(at: position) { points, correlations in
-            KineticPlacing(step: step).place(
-              points, correlations, neuron: neuron, skin: skins[position], into: &shard, neurons,
-              &part.pointee.retired, &part.pointee.changes, workspace)
+    let stepping = stepping
+    store.anchor(chosen, skins: skins) { store, found in
+      parts.withUnsafeMutableBufferPointer { parts in
+        _ = stepping.mapShards(of: &store, &neurons) { step, shard, index, neurons, _ in
+          KineticWorkspace.with(points: step.gram.rows) { workspace in
+            for position in found.positions(of: shard.neurons) {
+              let neuron = Int(found.neurons[position])
+              found.withCandidates(at: position) { points, correlations in
+                KineticPlacing(step: step).place(
+                  points, correlations, neuron: neuron, skin: found.skin(at: position), into: &shard, neurons,
+                  &parts[index].retired, &parts[index].changes, workspace)
+              }
+            }
           }
         }
       }
@@ -220,49 +232,84 @@ public struct KineticEngine: TrainingEngine {
     var beginning = [Int32](repeating: 0, count: points.count)
     for part in changes {
       part.correct(
-        &exactOutputs, velocities: &outputVelocities, outputCount: outputs.columns, scale: scale)
+        &exactOutputs, velocities: &outputVelocities, outputCount: outputWeights.columns, scale: scale)
       firingPairs += part.firingDifference
       for pair in part.pairs where pair.begins { beginning[Int(pair.point)] += 1 }
     }
     tensor.makeRoom(for: beginning)
     ChangedPairs.with(changes, points: points.count) { pairs in
-      tensor.change(workers: workers) { pairs.change($0) }
+      tensor.change(workers: team.workers) { pairs.change($0) }
     }
     setOutputs()
   }
 
   private mutating func setOutputs() {
-    let (exact, count) = (exactOutputs, outputs.columns)
-    outputs.withMutableView { view in
+    let (exact, count) = (exactOutputs, outputWeights.columns)
+    current.withMutableView { view in
       for i in 0..<view.rows { for c in 0..<count { view[i, c] = Float(exact[i * count + c]) } }
     }
   }
 
   // MARK: - Start
 
-  /// Anchors every neuron and computes outputs and tensor from nothing.
-  private mutating func anchorAll(skin: Float) {
-    var parts = lists.shards.map { _ in Part() }
+  /// Anchors every neuron and computes outputs and tensor from nothing. `velocity` are the neurons' velocities.
+  private mutating func anchorAll(skin: Float, velocity: PointCombinations?) {
+    var parts = store.lists.shards.map { _ in Part() }
+    if let velocity {
+      for index in parts.indices {
+        for neuron in store.lists.shards[index].neurons {
+          carry(velocity.row(neuron), of: neuron, skin: skin, &parts[index].retired)
+        }
+      }
+    }
     anchor(
       (0..<neuronCount).map(Int32.init), skins: [Float](repeating: skin, count: neuronCount), &parts)
+    // Of what anchoring reports, the velocities of the outputs are wanted.
+    for part in parts {
+      part.changes.correct(
+        &exactOutputs, velocities: &outputVelocities, outputCount: outputWeights.columns,
+        scale: Double(Network.outputScale(neurons: neuronCount)))
+    }
     refreshOutputs()
     fill()
     setOutputs()
   }
 
+  /// Makes a neuron with a velocity, which has not been anchored yet, one whose anchor is to be moved.
+  private func carry(
+    _ velocity: [(point: Int, coefficient: Float)], of neuron: Int, skin: Float,
+    _ retired: inout RetiredNeurons
+  ) {
+    guard !velocity.isEmpty, let weights = store.weights else { return }
+    var correlations: [Float] = []
+    withUnsafePointer(to: Int32(neuron)) {
+      weights.withRows(of: UnsafeBufferPointer(start: $0, count: 1)) { rows in
+        correlations = points.withView { points in
+          velocity.map { points.dot(rows.row(0), withPoint: $0.point) }
+        }
+      }
+    }
+    var state = KineticNeuron()
+    state.support = UInt16(velocity.count)
+    retired.append(
+      state, neuron: neuron, skin: skin, points: velocity.map { UInt16($0.point) },
+      correlations: correlations, threshold: threshold, velocities: velocity.map(\.coefficient))
+  }
+
   /// f from the correlations as they are now. Complexity: a look at every neuron.
   private mutating func refreshOutputs() {
     let (outputCount, pointCount) = (outputWeights.columns, points.count)
-    let sums = readShards { step, shard, neuronNow in
-      var sums = OutputSums.zeros(points: pointCount, outputs: outputCount)
-      shard.readLists { lists in
-        _ = KineticWorkspace.with(points: pointCount) { workspace in
-          for (local, neuron) in shard.neurons.enumerated() {
-            let list = lists[local]
-            let state = neuronNow(neuron, list)
-            step.correlate(list, neuron: neuron, state, workspace)
-            sums.withUnsafeMutableBufferPointer { sums in
-              guard let sums = sums.baseAddress else { return }
+    var sums = OutputSums(outputs: outputCount, units: units, workers: team.workers)
+    let (stepping, store, neurons) = (stepping, store, neurons)
+    _ = stepping.withStep { step in
+      sums.collect(shards: store.lists.shards.count) { index, sums in
+        let shard = store.lists.shards[index]
+        shard.readLists { lists in
+          KineticWorkspace.with(points: pointCount) { workspace in
+            for (local, neuron) in shard.neurons.enumerated() {
+              let list = lists[local]
+              let state = step.current(neurons[neuron], list, neuron: neuron)
+              step.correlate(list, neuron: neuron, state, workspace)
               for k in 0..<Int(state.firing) {
                 OutputSums.add(
                   workspace.values[k] - step.threshold, times: step.outputWeights.row(neuron), to: sums,
@@ -272,19 +319,16 @@ public struct KineticEngine: TrainingEngine {
           }
         }
       }
-      return sums
     }
-    exactOutputs = OutputSums(
-      shards: sums, points: pointCount, outputs: outputCount, scale: 1 / Float(neuronCount).squareRoot()
-    ).exact(workers: workers)
+    exactOutputs = sums.exact(scale: Double(Network.outputScale(neurons: neuronCount)), team: team)
   }
 
   /// Starts Gamma anew, so that coefficients are not the small differences of sums that have grown large.
   private mutating func rebase() {
-    _ = withShards { step, shard, _, neurons in
+    _ = stepping.mapShards(of: &store, &neurons) { step, shard, _, neurons, _ in
       let range = shard.neurons
       shard.withLists { lists in
-        _ = KineticWorkspace.with(points: step.gram.rows) { workspace in
+        KineticWorkspace.with(points: step.gram.rows) { workspace in
           for (local, neuron) in range.enumerated() {
             step.rebase(lists[local], neuron: neuron, neurons, workspace)
           }
@@ -296,7 +340,7 @@ public struct KineticEngine: TrainingEngine {
 
   /// The co-firing tensor of all neurons, and the number of pairs that fire.
   private mutating func fill() {
-    let (lists, neurons) = (lists, neurons)
+    let (lists, neurons) = (store.lists, neurons)
     var firing = [Int32](repeating: 0, count: points.count)
     Self.forEachPattern(of: neurons, lists) { _, points, count in
       for k in 0..<count { firing[Int(points[k])] += 1 }
@@ -304,7 +348,7 @@ public struct KineticEngine: TrainingEngine {
     firingPairs = firing.reduce(0) { $0 + Int($1) }
     tensor.makeRoom(for: firing)
     outputWeights.withView { outputWeights in
-      tensor.change(workers: workers) { rows in
+      tensor.change(workers: team.workers) { rows in
         Self.forEachPattern(of: neurons, lists) { neuron, points, count in
           rows.begin(outputWeights.row(neuron), sign: 1)
           for k in 0..<count {

@@ -44,9 +44,9 @@ struct KineticImpulses: Sendable {
   }
 
   /// A step along `gradient` (n x C).
-  mutating func add(gradient: MatrixView, optimizer: GradientDescent) {
-    let (rate, mu) = (Double(optimizer.learningRate), Double(optimizer.momentum.coefficient))
-    let (p, q) = optimizer.weightsOfGradientAndVelocity
+  mutating func add(gradient: MatrixView, rule: UpdateRule) {
+    let (rate, mu) = (Double(rule.rate), Double(rule.momentum.coefficient))
+    let (p, q) = rule.weightsOfGradientAndVelocity
     (decay, largestSum) = (Float(mu), 0)
     let (outputs, stride, usesVelocity) = (outputs, stride, usesVelocity)
     var steps = [Float](repeating: 0, count: sum.count)
@@ -72,7 +72,7 @@ struct KineticImpulses: Sendable {
         }
       }
     }
-    history.append(steps, decay: decay, carry: optimizer.learningRate * q)
+    history.append(steps, decay: decay, carry: rule.rate * q)
   }
 
   /// Forgets the sum: coefficients have taken it up.

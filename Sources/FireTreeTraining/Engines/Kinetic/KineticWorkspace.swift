@@ -1,8 +1,9 @@
+import CorrelationTrees
 import FireTreeCore
 
 /// Working memory of one shard, for up to n points.
 struct KineticWorkspace {
-  let terms: GramWorkspace
+  let terms: CandidateWorkspace
   /// What Gamma adds to the coefficients of points that fire.
   let shares: UnsafeMutablePointer<Float>
   /// Coefficients of the last step, or what they have turned by.
@@ -23,16 +24,16 @@ struct KineticWorkspace {
   let beginning: UnsafeMutablePointer<UInt16>
   let corrections: UnsafeMutablePointer<PatternChanges.Correction>
 
-  static func with<Result>(points: Int, _ body: (KineticWorkspace) -> Result?) -> Result? {
+  static func with<Result>(points: Int, _ body: (KineticWorkspace) -> Result) -> Result {
     let room = points + 16
-    return GramWorkspace.with(points: points) { terms in
+    return CandidateWorkspace.with(points: points) { terms in
       withUnsafeTemporaryAllocation(of: Float.self, capacity: 5 * room) { floats in
         withUnsafeTemporaryAllocation(of: UInt16.self, capacity: 5 * room) { short in
           withUnsafeTemporaryAllocation(of: PatternChanges.Correction.self, capacity: 2 * room) {
             corrections in
             guard let floats = floats.baseAddress, let short = short.baseAddress,
               let corrections = corrections.baseAddress
-            else { return nil }
+            else { preconditionFailure("working memory has an address") }
             return body(
               KineticWorkspace(
                 terms: terms, shares: floats, heading: floats + room, velocity: floats + 2 * room,

@@ -1,0 +1,28 @@
+extension Verification {
+  /// Trains `problem` with `kind` and with the dense engine side by side, for the configured iterations, and compares every
+  /// state. The training that is verified is bit for bit the one that `TrainingSession.run` does.
+  ///
+  /// `progress` is called after the comparison of each iteration. Throws a failure when a loss is not finite, and what
+  /// `TrainingSession` throws. Complexity: what both engines take, and two dense forward passes a step.
+  public static func run(
+    _ problem: TrainingProblem, engine kind: EngineKind, progress: (Verification) throws -> Void = { _ in }
+  ) throws -> Verification {
+    let dense = try TrainingSession(problem, engine: .dense)
+    let session = try TrainingSession(problem, engine: kind, rule: dense.rule)
+    var result = Verification()
+    while true {
+      guard session.record.loss.isFinite && dense.record.loss.isFinite else {
+        throw FireTreeError.failure(
+          "training diverged at iteration \(session.record.iteration): the learning rate \(session.rule.rate) is "
+            + "too large")
+      }
+      result.compare(
+        session.engine, after: session.record.iteration, expecting: dense.record.loss, truth: problem.truth,
+        loss: problem.loss)
+      try progress(result)
+      guard session.record.iteration < problem.configuration.iterations else { return result }
+      try session.step()
+      try dense.step()
+    }
+  }
+}
