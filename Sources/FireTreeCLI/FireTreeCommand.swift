@@ -28,11 +28,18 @@ enum Main {
     StandardStreams.prepare()
     do {
       var command = try FireTreeCommand.parseAsRoot()
+      if computes(command) { try LinearAlgebra.check() }
       try command.run()
       try StandardOutput.flush()
     } catch {
       exit(reporting: error)
     }
+  }
+
+  /// Whether a command computes anything: help and `inspect` do not.
+  private static func computes(_ command: any ParsableCommand) -> Bool {
+    !(command is InspectCommand)
+      && FireTreeCommand.configuration.subcommands.contains { $0 == type(of: command) }
   }
 
   /// What shows the help of the command that was typed.
