@@ -49,7 +49,7 @@ print("step,computed,changed_pairs,seconds,beside_seconds,loss,beside_loss")
 for k, row in enumerate(kinetic[1:], 1):
     other = beside[k] if k < len(beside) else {}
     print(",".join(str(value) for value in [
-        k, counter(row, "nodes_visited"), counter(row, "nodes_written"), row["seconds"], other.get("seconds", ""),
+        k, counter(row, "neurons_looked_at"), counter(row, "pairs_changed"), row["seconds"], other.get("seconds", ""),
         row["loss"], other.get("loss", "")]))
 PYTHON
 command -v gnuplot >/dev/null || {

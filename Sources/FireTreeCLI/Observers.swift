@@ -78,16 +78,6 @@ enum JSONLines {
   }
 }
 
-extension OperationCounts {
-  /// The counters under the names of the JSON outputs.
-  var byName: [String: Int] {
-    [
-      "inner_products": innerProducts, "nodes_visited": nodesVisited, "nodes_written": nodesWritten,
-      "pairs_reported": pairsReported,
-    ]
-  }
-}
-
 /// Numbers for people.
 enum Format {
   static func significant(_ value: Double) -> String { String(format: "%.6g", value) }

@@ -1,4 +1,4 @@
-/// How much work was done, in the units of the complexity statements. Returned by value; counts of shards, steps
+/// How much work a detector did, in the units of the complexity statements. Returned by value; counts of shards, steps
 /// and machines add up.
 public struct OperationCounts: Sendable, Equatable {
   /// Inner products of a weight with a data point, each of d (or nnz) multiply-adds.

@@ -75,10 +75,10 @@ import Testing
     var engine = Trainee.gram(network, .dense(Self.points), UpdateRule(rate: 1), fixedSkin: Self.skin)
     let gradient = Matrix([[-0.1], [-0.1], [0], [0]])
     let first = engine.step(gradient).counts
-    #expect(first.nodesVisited == 2 && first.nodesWritten == 0)
+    #expect(first[.candidatesComputed] == 2 && first[.neuronsAnchored] == 0)
     #expect(fires(engine) == [0, 1])
     let second = engine.step(gradient).counts
-    #expect(second.nodesWritten == 1 && second.innerProducts == 4)
+    #expect(second[.neuronsAnchored] == 1 && second[.innerProducts] == 4)
     #expect(fires(engine) == [0, 1, 2])
   }
 

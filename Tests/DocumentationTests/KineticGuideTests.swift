@@ -56,7 +56,7 @@ import Testing
       var pairs: [[Int]] = []
       engine.firingSet.forEachPair { r, i, _ in pairs.append([r, i]) }
       #expect(pairs == (t < 4 ? pattern : pattern.filter { $0 != [0, 2] }))
-      if kind == .kinetic, let report { #expect(report.counts.nodesWritten == (t < 4 ? 0 : 1)) }
+      if kind == .kinetic, let report { #expect(report.counts[.pairsChanged] == (t < 4 ? 0 : 1)) }
     }
   }
 
@@ -148,7 +148,7 @@ import Testing
   @Test func theClock() {
     var looks: [Int] = []
     let sums = train(.kinetic, steps: 4) { _, _, report in
-      if let report { looks.append(report.counts.nodesVisited) }
+      if let report { looks.append(report.counts[.neuronsLookedAt]) }
     }
     var first = Clock(support: 0..<3, sign: 1, correlations: Self.gram[0])
     var second = Clock(support: 1..<4, sign: -1, correlations: Self.gram[3])

@@ -35,7 +35,7 @@ import Testing
     var engine = Trainee.gram(problem.initialNetwork(), problem.points, rule, fixedSkin: skin)
     var (cost, most) = (0.0, 0)
     for _ in 0..<60 {
-      let anchored = engine.step(towards: problem.targets).counts.nodesWritten
+      let anchored = engine.step(towards: problem.targets).counts[.neuronsAnchored]
       let candidates = (engine.engine as? GramEngine)?.candidateCount ?? 0
       cost += Double(candidates) * Double(model.candidateCost)
       cost += Double(anchored) * Double(model.anchorCost)

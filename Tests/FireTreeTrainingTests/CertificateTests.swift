@@ -94,7 +94,7 @@ import Testing
     let targets = random.matrix(rows: count, columns: 2)
     var (audited, anchored) = (FiringAudit(), 0)
     for _ in 0..<12 {
-      anchored += engine.step(towards: targets).counts.nodesWritten
+      anchored += engine.step(towards: targets).counts[.neuronsAnchored]
       audited += engine.audit()
     }
     #expect(audited.missed == 0 && audited.extra == 0)
@@ -118,11 +118,12 @@ import Testing
     var results: [Matrix] = []
     for threads in [1, 2, 3, 8] {
       var engine = mode.make(network, points, rate: 0.3, threads: threads)
-      var anchored = 0
+      var counts: Counters = [:]
       for _ in 0..<30 {
-        anchored += engine.step(towards: targets).counts.nodesWritten
+        counts += engine.step(towards: targets).counts
       }
-      #expect(anchored > 400)
+      // Kinetic training follows most changes without an anchor.
+      #expect(counts[.neuronsAnchored] + counts[.pairsChanged] > 400 && counts[.neuronsAnchored] > 0)
       results.append(engine.network.hiddenWeights)
     }
     #expect(results.allSatisfy { $0 == results[0] } && results[0] != network.hiddenWeights)

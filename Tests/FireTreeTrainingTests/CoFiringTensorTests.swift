@@ -224,7 +224,7 @@ import Testing
           "seed \(seed) step \(step)")
         #expect(engine.firingPairs == plain.firing.reduce(0) { $0 + $1.count })
         let report = engine.step(problem.gradient(engine.outputs))
-        changed += report.counts.nodesWritten
+        changed += report.counts[.pairsChanged]
         guard engine.outputs.isModerate else { break }
       }
     }
@@ -250,7 +250,7 @@ import Testing
     var engine = EngineKind.kinetic.make(network, points, rate: 0.01)
     #expect(try Self.tensor(of: engine).isNarrow && engine.firingPairs == neurons)
     let report = engine.step(Matrix([[-500, -500], [-500, -500]]))
-    #expect(try report.counts.nodesWritten == beginning && !Self.tensor(of: engine).isNarrow)
+    #expect(try report.counts[.pairsChanged] == beginning && !Self.tensor(of: engine).isNarrow)
     let entries = try Self.entries(Self.tensor(of: engine), points: 2, outputs: 2)
     for (i, j, count) in [(0, 0, neurons), (0, 1, beginning), (1, 1, beginning)] {
       #expect(entries[i][j].joined().allSatisfy { $0 == Float(count) }, "points \(i) and \(j)")

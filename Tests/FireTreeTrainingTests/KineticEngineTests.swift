@@ -60,8 +60,7 @@ import Testing
           / neurons.squareRoot()
       }
       steps += 1
-      // Inner products are counted where neurons are anchored anew.
-      events += report.counts.nodesWritten + 2 * report.counts.innerProducts / max(pointNorms.count, 1)
+      events += report.counts[.pairsChanged] + 2 * report.counts[.neuronsAnchored]
     }
 
     private var size: Double {
@@ -104,8 +103,8 @@ import Testing
       truth.advance(gradient, firing: engine.firingLists, optimizer)
       let report = engine.step(gradient)
       bounds.note(gradient, optimizer, report)
-      tally.changed += report.counts.nodesWritten
-      tally.anchored += report.counts.innerProducts / max(problem.points.count, 1)
+      tally.changed += report.counts[.pairsChanged]
+      tally.anchored += report.counts[.neuronsAnchored]
 
       let firing = engine.firingLists
       var wrong = 0
@@ -306,7 +305,7 @@ import Testing
       var changed = 0
       for _ in 0..<40 {
         changed +=
-          engine.step(towards: targets).counts.nodesWritten
+          engine.step(towards: targets).counts[.pairsChanged]
       }
       let tensor = try #require(engine.engine as? KineticEngine).tensor
       let entries = (0..<90).flatMap { i in
@@ -341,9 +340,9 @@ import Testing
       let audit = engine.audit()
       #expect(audit.missed == 0 && audit.extra == 0, "step \(step)")
       guard step >= 100 else { continue }
-      late.looks += report.counts.nodesVisited
+      late.looks += report.counts[.neuronsLookedAt]
       late.moved += report.neuronsMoved
-      late.changed += report.counts.nodesWritten
+      late.changed += report.counts[.pairsChanged]
     }
     #expect(late.changed > 100 && late.looks > 0 && late.looks <= late.moved, "\(late)")
     // About half of those that move are looked at.
@@ -378,8 +377,8 @@ import Testing
       }
       truth.advance(gradient, firing: engine.firingLists, engine.rule)
       let report = engine.step(gradient)
-      changed += report.counts.nodesWritten
-      #expect(report.counts.innerProducts == 0, "no neuron is anchored anew")
+      changed += report.counts[.pairsChanged]
+      #expect(report.counts[.neuronsAnchored] == 0, "no neuron is anchored anew")
       let audit = engine.audit()
       #expect(audit.missed == 0 && audit.extra == 0, "step \(step)")
       let weights = Matrix(truth.weights.map { $0.map { Float($0) } })

@@ -6,11 +6,11 @@ public struct StepReport: Sendable, Equatable {
   public var firingPairs: Int
   /// Neurons whose weights changed.
   public var neuronsMoved: Int
-  public var counts: OperationCounts
+  public var counts: Counters
   public var phases: PhaseTimes
 
   public init(
-    firingPairs: Int, neuronsMoved: Int, counts: OperationCounts = OperationCounts(),
+    firingPairs: Int, neuronsMoved: Int, counts: Counters = [:],
     phases: PhaseTimes = PhaseTimes()
   ) {
     self.firingPairs = firingPairs

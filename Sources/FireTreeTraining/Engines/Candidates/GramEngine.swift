@@ -117,9 +117,10 @@ public struct GramEngine: TrainingEngine {
     report.phases.measure("anchor") { anchor(&parts, rule: step.rule, sums: &sums) }
     report.phases.measure("outputs") { finish(parts, sums) }
     report.neuronsMoved = parts.reduce(0) { $0 + $1.moved }
-    report.counts = OperationCounts(
-      innerProducts: expired * points.count, nodesVisited: parts.reduce(0) { $0 + $1.candidates },
-      nodesWritten: expired, pairsReported: firingPairs)
+    report.counts = [
+      .innerProducts: expired * points.count, .neuronsAnchored: expired,
+      .candidatesComputed: parts.reduce(0) { $0 + $1.candidates },
+    ]
     iteration += 1
     return report
   }

@@ -89,9 +89,10 @@ public struct WeightEngine: TrainingEngine {
     report.phases.measure("outputs") { finish(parts, sums) }
     report.neuronsMoved = parts.reduce(0) { $0 + $1.moved }
     let candidates = parts.reduce(0) { $0 + $1.candidates }
-    report.counts = OperationCounts(
-      innerProducts: expired * points.count + candidates, nodesVisited: candidates, nodesWritten: expired,
-      pairsReported: firingPairs)
+    report.counts = [
+      .innerProducts: expired * points.count + candidates, .neuronsAnchored: expired,
+      .candidatesComputed: candidates,
+    ]
     iteration += 1
     return report
   }

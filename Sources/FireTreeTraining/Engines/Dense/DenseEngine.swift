@@ -74,7 +74,7 @@ public struct DenseEngine: TrainingEngine {
     var report = StepReport(firingPairs: firingPairs, neuronsMoved: 0)
     let gradient = step.gradient(ofPoints: points.count)
     report.neuronsMoved = report.phases.measure("sweep") { sweep(along: gradient, by: step.rule) }
-    report.counts.innerProducts = network.neuronCount * points.count
+    report.counts = [.innerProducts: network.neuronCount * points.count]
     iteration += 1
     return report
   }

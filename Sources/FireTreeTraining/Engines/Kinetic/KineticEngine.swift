@@ -121,11 +121,12 @@ public struct KineticEngine: TrainingEngine {
     if impulses.now % Self.refreshInterval == 0 { report.phases.measure("refresh") { refresh() } }
     for part in parts {
       report.neuronsMoved += part.moved
-      report.counts += OperationCounts(
-        innerProducts: part.retired.entries.count * points.count, nodesVisited: part.looked,
-        nodesWritten: part.changes.pairs.count)
+      let anchored = part.retired.entries.count
+      report.counts += [
+        .innerProducts: anchored * points.count, .neuronsAnchored: anchored, .neuronsLookedAt: part.looked,
+        .pairsChanged: part.changes.pairs.count,
+      ]
     }
-    report.counts.pairsReported = firingPairs
     iteration += 1
     return report
   }
