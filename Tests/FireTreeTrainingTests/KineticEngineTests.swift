@@ -411,7 +411,7 @@ import Testing
     var dense = EngineKind.dense.make(network, points, rate: rate, momentum: momentum)
     var engine = EngineKind.kinetic.make(network, points, rate: rate, momentum: momentum)
     let first = dense.loss(targets)
-    let run = Companions(&engine, beside: &dense, targets: targets, threshold: 1, steps: 300) {
+    let run = Companions(&engine, beside: &dense, targets: targets, steps: 300) {
       step, loss, engine in
       #expect(loss < 1.01 * first && loss > 0.01 * first, "step \(step)")
       guard step % 10 == 0 else { return }
@@ -422,6 +422,6 @@ import Testing
       #expect(audit.compared == 30_000 && audit.missed == 0 && audit.extra == 0, "step \(step)")
     }
     #expect(run.together >= 30 && run.largestDifference <= 1e-5, "\(run)")
-    #expect(run.ties.allSatisfy { abs($0) <= 1e-5 }, "\(run)")
+    #expect(run.partings.allSatisfy { $0.isTie(more: 60 + 3 * $0.step) && $0.excess <= 1e-5 }, "\(run)")
   }
 }
