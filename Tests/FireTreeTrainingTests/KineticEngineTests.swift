@@ -25,6 +25,9 @@ import Testing
 /// 3. The movement in doubles reads G in floats, d terms each; that error is the same for all neurons, so it adds up: at
 ///    most sqrt(m) |a| gamma_d max |x_i| A.
 /// 4. Outputs are rounded to floats: u |f|.
+/// 5. Entries of the co-firing tensor are sums of products of output weights, an addition in floats for each event. Where
+///    output weights are -u, 0 and u they are exact; others leave an entry off by lambda sqrt(N) u m |a|^2, which counts
+///    as lambda sqrt(N) terms more in 3.
 @Suite struct KineticEngineTests {
   /// What the bounds above are computed from, step by step.
   private struct Bounds {
@@ -32,6 +35,7 @@ import Testing
     let pointNorms: [Double]
     let largestNorm: Double
     let largestWeight: Double
+    let isTensorExact: Bool
     let initialWeight: Double
     var velocities: [Double]
     var path = 0.0
@@ -42,7 +46,9 @@ import Testing
       self.problem = problem
       pointNorms = problem.points.norms().map(Double.init)
       largestNorm = pointNorms.max() ?? 0
-      largestWeight = Double(problem.network.outputWeights.elements.joined().map(abs).max() ?? 0)
+      let sizes = Set(problem.network.outputWeights.elements.joined().map(abs)).subtracting([0])
+      largestWeight = Double(sizes.max() ?? 0)
+      isTensorExact = sizes.count <= 1
       initialWeight = Double(DataPoints.dense(problem.network.hiddenWeights).norms().max() ?? 0)
       velocities = pointNorms.map { _ in 0 }
       events = problem.network.neuronCount
@@ -76,7 +82,8 @@ import Testing
     func output(_ value: Double) -> Double {
       let (lambda, u) = (5.0, 0x1p-24)
       let events = lambda * Double(events).squareRoot() * lambda * terms.squareRoot() * u * size
-      let gram = neurons * Double(problem.points.dimension + 1) * u * largestNorm * path
+      let additions = isTensorExact ? 0 : lambda * Double(self.events).squareRoot()
+      let gram = neurons * (Double(problem.points.dimension + 1) + additions) * u * largestNorm * path
       return largestWeight / neurons.squareRoot() * (events + gram) + u * abs(value)
     }
   }
@@ -151,6 +158,18 @@ import Testing
     }
     #expect(tally.pairs > 100_000 && tally.ties < tally.pairs / 100)
     #expect(tally.changed > (rate < 0.01 ? 0 : 100) && tally.worst < 1)
+  }
+
+  /// Output weights other than -u, 0 and u, for which the co-firing tensor rounds.
+  @Test(arguments: KineticProblem.momenta, [0.05, 0.5, 1.9] as [Float])
+  func anyOutputWeights(momentum: GradientDescent.Momentum, rate: Float) {
+    var tally = Tally()
+    for seed in 1...40 as ClosedRange<UInt64> {
+      let problem = KineticProblem(seed: seed, withAnyOutputWeights: true)
+      var engine = problem.engine(momentum: momentum, rate: rate)
+      follow(&engine, problem, steps: 40, &tally)
+    }
+    #expect(tally.pairs > 70_000 && tally.ties < tally.pairs / 100 && tally.changed > 100)
   }
 
   /// The learning rate changes between steps, by little, by much, to nothing and back.

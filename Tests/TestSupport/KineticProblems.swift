@@ -12,7 +12,8 @@ public struct KineticProblem {
   public let targets: Matrix
   public let network: Network
 
-  public init(seed: UInt64) {
+  /// Output weights are -u, 0 and u, or between, `withAnyOutputWeights`.
+  public init(seed: UInt64, withAnyOutputWeights: Bool = false) {
     self.seed = seed
     var random = SeededGenerator(seed: seed)
     let n = Int.random(in: 1...12, using: &random), m = Int.random(in: 1...40, using: &random)
@@ -34,8 +35,14 @@ public struct KineticProblem {
       layout: seed % 5 < 2 ? .grouped : .full)
     var weights = isWhole ? random.wholeMatrix(rows: m, columns: d, range: -2...2) : initial.hiddenWeights
     for r in Swift.stride(from: 0, to: m, by: 7) { for c in 0..<d { weights[r, c] = 0 } }
+    var outputWeights = initial.outputWeights
+    if withAnyOutputWeights {
+      for r in 0..<m {
+        for c in 0..<outputs { outputWeights[r, c] *= Float.random(in: 0...1, using: &random) }
+      }
+    }
     network = Network(
-      hiddenWeights: weights, outputWeights: initial.outputWeights,
+      hiddenWeights: weights, outputWeights: outputWeights,
       threshold: isWhole ? initial.threshold.rounded(.up) : initial.threshold)
   }
 
