@@ -1,11 +1,9 @@
+import FireTree
 import Testing
 
 /// The commands that compare engines, and what holds for each of them.
 @Suite struct EngineTests {
-  static let engines = [
-    "dense", "data-tree", "weight-tree", "half-space-data", "half-space-weights", "gram", "weights",
-    "kinetic",
-  ]
+  static let engines = EngineKind.allCases.map(\.rawValue)
   private let folder: TemporaryFolder
   private let digits: [String]
 

@@ -41,18 +41,18 @@ import Testing
   }
 
   /// Training that would take hours, as far as its first steps.
-  private func startTraining() throws -> RunningCommand {
+  private func startTraining(engine: String = "auto") throws -> RunningCommand {
     let command = try RunningCommand(
       Command.executable(),
-      ["train", "diabetes.csv", "--iterations", "100000000", "--out", "m.safetensors", "--log", "log"],
-      in: folder)
+      ["train", "diabetes.csv", "--neurons", "40", "--iterations", "100000000", "--engine", engine]
+        + ["--out", "m.safetensors", "--log", "log"], in: folder)
     try command.wait(forError: "firetree: training ")
     usleep(100_000)
     return command
   }
 
-  @Test func anInterruptWritesTheModel() throws {
-    let command = try startTraining()
+  @Test(arguments: EngineTests.engines) func anInterruptWritesTheModel(engine: String) throws {
+    let command = try startTraining(engine: engine)
     kill(command.process.processIdentifier, SIGINT)
     let result = try command.finish()
     #expect(result.code == 130 && result.message == "stopped by interrupt; wrote m.safetensors")
