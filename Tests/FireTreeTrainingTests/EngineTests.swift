@@ -130,20 +130,28 @@ import Testing
     }
   }
 
-  /// The same bits on any number of threads.
-  @Test(arguments: EngineKind.allCases, [UpdateRule.Momentum.none, .nesterov(0.9)])
-  func threadsDoNotChangeBits(kind: EngineKind, momentum: UpdateRule.Momentum) throws {
+  /// The same bits on any number of threads: weights, outputs and pairs.
+  @Test(arguments: EngineKind.allCases, HiddenWeights.Form.allCases)
+  func threadsDoNotChangeBits(kind: EngineKind, form: HiddenWeights.Form) {
     var random = SeededGenerator(seed: 4)
-    let points = DataPoints.dense(random.unitRows(90, columns: 30)),
-      targets = random.matrix(rows: 90, columns: 4)
-    let network = Network(neurons: 1500, dimension: 30, outputs: 4, threshold: 1, seed: 9)
-    var results: [Matrix] = []
-    for threads in [1, 2, 3] {
-      var engine = kind.make(network, points, rate: 0.05, momentum: momentum, threads: threads)
-      _ = engine.losses(targets: targets, iterations: 5)
-      results.append(engine.network.hiddenWeights)
+    let points = DataPoints.dense(random.unitRows(60, columns: 24))
+    let shapes = [(1, .full), (3, .full), (3, .grouped)] as [(Int, Network.OutputLayout)]
+    for momentum in KineticProblem.momenta {
+      for (outputs, layout) in shapes {
+        let targets = random.matrix(rows: 60, columns: outputs)
+        let network = Network(
+          neurons: 700, dimension: 24, outputs: outputs, threshold: 1, seed: 9, layout: layout, form: form)
+        let runs = [1, 2, 3].map { threads in
+          var engine = kind.make(network, points, rate: 0.3, momentum: momentum, threads: threads)
+          for _ in 0..<4 { engine.step(towards: targets) }
+          return (engine.network, engine.outputs, engine.firingSet)
+        }
+        for run in runs.dropFirst() {
+          #expect(run == runs[0], "\(momentum), \(outputs) outputs, \(layout)")
+        }
+        #expect(runs[0].0.hiddenWeights != network.hiddenWeights)
+      }
     }
-    #expect(results[0] == results[1] && results[0] == results[2] && results[0] != network.hiddenWeights)
   }
 }
 
