@@ -7,8 +7,8 @@ import Testing
 @Suite struct SkinTests {
   /// Skins that the engine chooses take at most half more work than the best fixed one that makes no more candidates: wider
   /// skins than the engine allows need less, but lists are kept to about four times the firing points.
-  @Test(arguments: [GradientDescent.Momentum.none, .nesterov(0.9)], [1000, 4000])
-  func chosenSkinsAreNearTheBestFixedOne(momentum: GradientDescent.Momentum, neurons: Int) throws {
+  @Test(arguments: [UpdateRule.Momentum.none, .nesterov(0.9)], [1000, 4000])
+  func chosenSkinsAreNearTheBestFixedOne(momentum: UpdateRule.Momentum, neurons: Int) throws {
     let examples = URL(fileURLWithPath: #filePath).appending(path: "../../../Examples/data").standardized
     let digits = try Dataset(
       contentsOf: examples.appending(path: "t10k-images-idx3-ubyte.gz").path,
@@ -30,7 +30,7 @@ import Testing
   /// What the default number of steps was counted to do: n d multiply-adds for each neuron that is anchored, and a comparison
   /// for each candidate of a step. And the most candidates held, and the most pairs that fired.
   private func work(
-    _ problem: TrainingProblem, _ rule: GradientDescent, skin: Float?
+    _ problem: TrainingProblem, _ rule: UpdateRule, skin: Float?
   ) -> (operations: Double, candidates: Int, firing: Int) {
     var engine = Trainee.gram(problem.initialNetwork(), problem.points, rule, fixedSkin: skin)
     var (operations, most, firing) = (0.0, 0, 0)

@@ -16,8 +16,8 @@ import Testing
   /// both are, from rest. So nearly every step is judged.
   @Test(
     arguments: [EngineKind.dataTree, .weightTree, .gram, .weights, .kinetic],
-    [GradientDescent.Momentum.none, .nesterov(0.9)])
-  func lossesAreThoseOfDense(kind: EngineKind, momentum: GradientDescent.Momentum) throws {
+    [UpdateRule.Momentum.none, .nesterov(0.9)])
+  func lossesAreThoseOfDense(kind: EngineKind, momentum: UpdateRule.Momentum) throws {
     let examples = URL(fileURLWithPath: #filePath).appending(path: "../../../Examples/data").standardized
     let digits = try Dataset(
       contentsOf: examples.appending(path: "t10k-images-idx3-ubyte.gz").path,
@@ -26,7 +26,7 @@ import Testing
     let problem = try TrainingProblem(
       digits, configuration: TrainingConfiguration(neurons: Self.neurons, momentum: momentum))
     var dense = try problem.trainee(.dense)
-    let rate = dense.rule.learningRate
+    let rate = dense.rule.rate
     var engine = try problem.trainee(kind, rate: rate)
     let first = dense.loss(problem.targets)
     let run = Companions(

@@ -162,7 +162,7 @@ import Testing
 
   /// Output weights other than -u, 0 and u, for which the co-firing tensor rounds.
   @Test(arguments: KineticProblem.momenta, [0.05, 0.5, 1.9] as [Float])
-  func anyOutputWeights(momentum: GradientDescent.Momentum, rate: Float) {
+  func anyOutputWeights(momentum: UpdateRule.Momentum, rate: Float) {
     var tally = Tally()
     for seed in 1...40 as ClosedRange<UInt64> {
       let problem = KineticProblem(seed: seed, withAnyOutputWeights: true)

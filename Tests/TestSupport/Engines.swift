@@ -206,15 +206,3 @@ public struct FalseEngine: TrainingEngine {
     PredictedCost(preprocessing: 0, step: 0)
   }
 }
-
-/// Keeps every record.
-public final class History: TrainingObserver {
-  public private(set) var records: [TrainingRecord] = []
-  public var losses: [Double] { records.map(\.loss) }
-  public var stopsAfter: Int?
-
-  public init() {}
-
-  public func observe(_ record: TrainingRecord, engine: any TrainingEngine) { records.append(record) }
-  public var wantsStop: Bool { stopsAfter.map { records.count > $0 } ?? false }
-}
