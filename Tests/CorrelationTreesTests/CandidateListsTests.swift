@@ -74,7 +74,7 @@ import Testing
     }
     let points = DataPoints.dense(x)
     let threshold: Float = 0.7
-    let anchoring = Anchoring(points: points, threshold: threshold)
+    let anchoring = Memory.demand(try Anchoring(points: points, threshold: threshold))
     let weights = random.matrix(rows: 20, columns: 6)
     let lists = weights.withView { view in
       [Float](repeating: skin, count: 20).withUnsafeBufferPointer { skins in

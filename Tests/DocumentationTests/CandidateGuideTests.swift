@@ -25,7 +25,8 @@ import Testing
 
   /// The candidates of a neuron as its anchor leaves them.
   private func candidates(of weight: [Float]) -> Set<Int> {
-    let anchoring = Anchoring(points: .dense(Self.points), threshold: Self.threshold)
+    let anchoring = Memory.demand(
+      try Anchoring(points: .dense(Self.points), threshold: Self.threshold))
     let lists = Matrix([weight]).withView { weights in
       withUnsafePointer(to: Self.skin) {
         anchoring.candidates(of: weights, skins: $0)

@@ -92,13 +92,10 @@ import Testing
     func describe() -> String {
       "| \((0..<4).map { number((engine.outputs[$0, 0] * root * 1000).rounded() / 1000) }.joined(separator: " | ")) |"
     }
-    func loss() -> Double {
-      SquaredLoss().value(outputs: engine.outputs, truth: Supervision(targets: targets))
-    }
+    func loss() -> Double { engine.loss(targets) }
     expectGuide(contains: "| sqrt(3) f before " + describe())
     #expect(abs(loss() - 0.5) < 1e-6)
-    let report = engine.advance(
-      outputGradient: SquaredLoss().gradient(outputs: engine.outputs, truth: Supervision(targets: targets)))
+    let report = engine.step(towards: targets)
     expectGuide(contains: "| sqrt(3) f after " + describe())
     #expect(abs(loss() - 0.25) < 1e-6)
     #expect(report.firingPairs == 3 && report.neuronsMoved == 2)

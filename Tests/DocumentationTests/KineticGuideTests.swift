@@ -38,7 +38,8 @@ import Testing
     var sums = [[Double](repeating: 0, count: 4)]
     body(0, engine, nil)
     for t in 1...steps {
-      let gradient = SquaredLoss().gradient(outputs: engine.outputs, targets: Self.targets)
+      let gradient = SquaredLoss().gradient(
+        outputs: engine.outputs, truth: Supervision(targets: Self.targets))
       sums.append((0..<4).map { sums[t - 1][$0] + 0.5 * Double(gradient[$0, 0]) })
       let report = engine.step(gradient)
       body(t, engine, report)
@@ -51,7 +52,7 @@ import Testing
   func theSteps(kind: EngineKind) {
     let pattern = [[0, 0], [0, 1], [0, 2], [1, 1], [1, 2], [1, 3]]
     _ = train(kind, steps: 4) { t, engine, report in
-      let loss = SquaredLoss().value(outputs: engine.outputs, targets: Self.targets)
+      let loss = engine.loss(Self.targets)
       expectNumbers(after: "\n| \(t) | ", (0..<4).map { Double(engine.outputs[$0, 0]) } + [loss])
       var pairs: [[Int]] = []
       engine.firingSet.forEachPair { r, i, _ in pairs.append([r, i]) }

@@ -30,6 +30,19 @@ enum SourceRules {
     "system",
     "signal", "sigaction",
   ]
+  /// What makes an engine: its initialiser, by the type's name or through `EngineKind.type`. For the engines' own folder
+  /// and the session alone.
+  private static let engines = ["DenseEngine(", "TreeEngine(", "GramEngine(", "WeightEngine(", "KineticEngine("]
+  private static func makesEngine(_ file: File) -> Bool {
+    let isAtHome = file.target == "FireTreeTraining" && file.name.hasPrefix("Engines/")
+    if isAtHome || file.target == "FireTree" && file.name == "TrainingSession.swift" { return false }
+    return file.text.split(separator: "\n").contains { line in
+      let code = code(of: line)
+      return engines.contains { code.contains($0) }
+        || code.contains(".type.init(") && !code.contains("weights:")
+    }
+  }
+
   /// What opens files: not for training.
   private static let opensFiles: Set<String> = [
     "fopen", "fdopen", "freopen", "open", "openat", "creat", "opendir", "mmap", "FileManager", "FileHandle",
@@ -49,6 +62,7 @@ enum SourceRules {
       }
       let words = Set(words(of: file.text))
       if !isCommand { found += words.intersection(commandOnly).sorted().map { "uses \($0)" } }
+      if makesEngine(file) { found.append("makes an engine") }
       if file.target == "FireTreeTraining" {
         found += words.intersection(opensFiles).sorted().map { "uses \($0)" }
       }

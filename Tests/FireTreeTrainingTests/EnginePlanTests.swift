@@ -154,7 +154,8 @@ import Testing
     var work = network.neuronCount * points.count * d
     for _ in 0..<10 {
       let counts = engine.step(towards: targets).counts
-      work += counts.innerProducts * d + counts.nodesVisited + counts.nodesWritten
+      work += counts[.innerProducts] * d + counts[.nodesVisited] + counts[.nodesWritten]
+      work += counts[.candidatesComputed] + counts[.neuronsLookedAt] + counts[.pairsChanged]
       work +=
         kind == .gram || kind == .kinetic
         ? engine.firingLists.reduce(0) { $0 + $1.count * $1.count } : engine.firingPairs * d
