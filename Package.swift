@@ -61,10 +61,11 @@ let package = Package(
       exclude: ["Golden"]),
 
     // The command.
+    .target(name: "CProcess"),
     .executableTarget(
       name: "FireTreeCLI",
       dependencies: library + [
-        "FireTreeStudy", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "FireTreeStudy", "CProcess", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
     // Examples.

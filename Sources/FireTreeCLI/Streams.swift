@@ -1,3 +1,4 @@
+import CProcess
 import FireTree
 
 // The C streams are globals that Swift cannot prove safe; the command uses them from one thread.
@@ -8,7 +9,6 @@ enum ExitCodes {
   static let failure: Int32 = 1
   static let usage: Int32 = 64
   static let badData: Int32 = 65
-  static let interrupted: Int32 = 130
 
   static func code(for kind: FireTreeError.Kind) -> Int32 {
     switch kind {
@@ -66,17 +66,27 @@ enum Message {
   static var isTerminal: Bool { isatty(fileno(stderr)) == 1 }
 }
 
-/// Whether the user has asked, by an interrupt, to stop at the next step. The second interrupt ends the program.
+/// Whether a signal (SIGINT, SIGTERM or SIGHUP) has asked to stop at the next step. The second signal ends the program.
 enum Interrupt {
-  // A signal handler may touch nothing but a flag of this type.
-  nonisolated(unsafe) private static var flag: sig_atomic_t = 0
+  static func catchOnce() { firetree_catch_signals() }
 
-  static var isRequested: Bool { flag != 0 }
+  /// The signal that came.
+  static var signal: Int32? {
+    let number = firetree_caught_signal()
+    return number == 0 ? nil : number
+  }
 
-  static func catchOnce() {
-    signal(SIGINT) { _ in
-      Interrupt.flag = 1
-      signal(SIGINT, SIG_DFL)
+  static var isRequested: Bool { signal != nil }
+
+  /// What shells make of a process that a signal ended.
+  static var exitCode: Int32 { 128 + (signal ?? SIGINT) }
+
+  /// What came, in words.
+  static var name: String {
+    switch signal {
+    case SIGTERM: "termination"
+    case SIGHUP: "hangup"
+    default: "interrupt"
     }
   }
 }

@@ -51,11 +51,15 @@ import Testing
     return command
   }
 
-  @Test(arguments: EngineTests.engines) func anInterruptWritesTheModel(engine: String) throws {
+  /// Every engine, and each signal in turn.
+  @Test(
+    arguments: EngineTests.engines,
+    [(SIGINT, "interrupt"), (SIGTERM, "termination"), (SIGHUP, "hangup")])
+  func aSignalWritesTheModel(engine: String, signal: (number: Int32, name: String)) throws {
     let command = try startTraining(engine: engine)
-    kill(command.process.processIdentifier, SIGINT)
+    kill(command.process.processIdentifier, signal.number)
     let result = try command.finish()
-    #expect(result.code == 130 && result.message == "stopped by interrupt; wrote m.safetensors")
+    #expect(result.code == 128 + signal.number && result.message == "stopped by \(signal.name); wrote m.safetensors")
     #expect(result.output.hasPrefix("iterations ") && !result.output.hasPrefix("iterations 100000000"))
     #expect(try folder.names == ["diabetes.csv", "log", "m.safetensors"])
     try Command.succeed(["evaluate", "m.safetensors", "diabetes.csv"], in: folder)
@@ -63,11 +67,50 @@ import Testing
     #expect(result.output.hasPrefix("iterations \(log.count - 1) "))
   }
 
-  /// Killed, it leaves nothing, not even a temporary file.
-  @Test(arguments: [SIGTERM, SIGKILL, SIGHUP]) func aKilledProcessLeavesNothing(signal: Int32) throws {
-    let command = try startTraining()
+  /// What is ignored at the start, as by nohup, does not stop anything.
+  @Test func anIgnoredHangupIsNoStop() throws {
+    let shell = try RunningCommand(
+      URL(fileURLWithPath: "/bin/sh"),
+      [
+        "-c",
+        "trap '' HUP; exec '\(try Command.executable().path)' train diabetes.csv --iterations 100000000 "
+          + "--out m.safetensors",
+      ], in: folder)
+    try shell.wait(forError: "firetree: training ")
+    usleep(100_000)
+    kill(shell.process.processIdentifier, SIGHUP)
+    kill(shell.process.processIdentifier, SIGTERM)
+    #expect(try shell.finish().code == 128 + SIGTERM)
+  }
+
+  /// The second signal ends the program, whichever it is: here while the model is written to a pipe that is full.
+  @Test(arguments: [SIGINT, SIGTERM, SIGHUP]) func theSecondSignalEndsTheProgram(signal: Int32) throws {
+    try #require(mkfifo(folder["pipe"].path, 0o600) == 0)
+    let reader = open(folder["pipe"].path, O_RDONLY | O_NONBLOCK)
+    defer { close(reader) }
+    let command = try RunningCommand(
+      Command.executable(),
+      ["train", "diabetes.csv", "--neurons", "5000", "--iterations", "100000000", "--out", "pipe"], in: folder
+    )
+    try command.wait(forError: "firetree: training ")
+    usleep(100_000)
+    kill(command.process.processIdentifier, SIGINT)
+    var events = pollfd(fd: reader, events: Int16(POLLIN), revents: 0)
+    while events.revents & Int16(POLLIN) == 0 {
+      try #require(command.process.isRunning)
+      usleep(5000)
+      poll(&events, 1, 0)
+    }
     kill(command.process.processIdentifier, signal)
-    #expect(try command.finish().code == 128 + signal)
+    let result = try command.finish()
+    #expect(result.code == 128 + signal && result.message.hasPrefix("training "))
+  }
+
+  /// Killed, it leaves nothing, not even a temporary file.
+  @Test func aKilledProcessLeavesNothing() throws {
+    let command = try startTraining()
+    kill(command.process.processIdentifier, SIGKILL)
+    #expect(try command.finish().code == 128 + SIGKILL)
     #expect(try folder.names == ["diabetes.csv"])
   }
 }

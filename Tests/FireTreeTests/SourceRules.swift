@@ -15,10 +15,10 @@ enum SourceRules {
     "FireTreeData": ["FireTreeCore", "CZlib", "CLibCSV"],
     "FireTree": ["FireTreeCore", "CorrelationTrees", "FireTreeTraining", "FireTreeData"],
     "FireTreeStudy": ["FireTree"],
-    "FireTreeCLI": ["FireTree", "FireTreeStudy"],
+    "FireTreeCLI": ["FireTree", "FireTreeStudy", "CProcess"],
   ]
   private static let command = "FireTreeCLI"
-  private static let ours = Set(allowed.keys).union(["COpenBLAS", "CKernels", "CZlib", "CLibCSV"])
+  private static let ours = Set(allowed.keys).union(["COpenBLAS", "CKernels", "CProcess", "CZlib", "CLibCSV"])
 
   /// What prints, ends the process, or reads the environment: for the command alone.
   private static let commandOnly: Set<String> = [
