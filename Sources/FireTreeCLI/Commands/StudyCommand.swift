@@ -81,8 +81,8 @@ struct StudyCommand: ParsableCommand {
       let result = Result { try folder.run(kind, progress: progress.show) }
       progress.clear()
       guard let report = try result.get() else {
-        Message.note("stopped by interrupt; the same command goes on with what is in \(out)")
-        throw ExitCode(ExitCodes.interrupted)
+        Message.note("stopped by \(Interrupt.name); the same command goes on with what is in \(out)")
+        throw ExitCode(Interrupt.exitCode)
       }
       let figure = try gnuplot.flatMap { gnuplot in
         try StudyFigure.script(report.panels).map { try Gnuplot.draw($0, with: gnuplot) }

@@ -66,13 +66,13 @@ struct TrainCommand: ParsableCommand {
     if let total = auditor?.total {
       Message.note("audit: \(total.compared) pairs compared, \(total.firing) fire, none missed")
     }
-    Message.note("stopped by \(reason == .observer ? "interrupt" : reason.rawValue); wrote \(out)")
+    Message.note("stopped by \(reason == .observer ? Interrupt.name : reason.rawValue); wrote \(out)")
     try StandardOutput.write(
       "iterations \(last.iteration)  loss \(Format.significant(last.loss))  "
         + "firing share \(Format.percent(last.firingShare))\n")
     if reason == .observer {
       try StandardOutput.flush()
-      throw ExitCode(ExitCodes.interrupted)
+      throw ExitCode(Interrupt.exitCode)
     }
   }
 
