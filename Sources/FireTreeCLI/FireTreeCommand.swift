@@ -1,5 +1,6 @@
 import ArgumentParser
 import FireTree
+import Glibc
 
 struct FireTreeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -13,7 +14,8 @@ struct FireTreeCommand: ParsableCommand {
         firetree predict digits.safetensors new.csv --out predictions.csv
 
       Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 ran but failed (a \
-      mismatch, a diverged loss, a full disk), 64 wrong usage, 65 bad data, 130 interrupted.
+      mismatch, a diverged loss, a full disk), 64 wrong usage, 65 bad data, 129, 130 or 143 stopped by a \
+      signal, with everything written.
       """,
     version: TrainingRun.libraryVersion,
     subcommands: [
@@ -26,6 +28,11 @@ struct FireTreeCommand: ParsableCommand {
 enum Main {
   static func main() {
     StandardStreams.prepare()
+    Memory.end = { error in
+      Message.error("\(error)")
+      // Other threads are at work: nothing is to be taken down beneath them.
+      _exit(ExitCodes.code(for: error.kind))
+    }
     do {
       var command = try FireTreeCommand.parseAsRoot()
       if computes(command) { try LinearAlgebra.check() }

@@ -20,6 +20,7 @@ extension LinearAlgebra {
   /// To be called before anything is computed. The first call compares products of the sizes in use with plain loops,
   /// which takes less than a millisecond; later calls answer what that one found.
   public static func check() throws(FireTreeError) {
+    try reserve(for: Workers(threads: 1))
     if let verdict { throw verdict }
   }
 

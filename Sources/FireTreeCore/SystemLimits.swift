@@ -26,6 +26,15 @@ package struct SystemLimits {
     return ByteCount(Int(exactly: limit.rlim_cur) ?? .max)
   }
 
+  /// Whether so many bytes in one piece would still be mapped.
+  package static func hasAddresses(for size: ByteCount) -> Bool {
+    guard size.bytes > 0 else { return true }
+    let place = mmap(nil, size.bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    guard let place, place != MAP_FAILED else { return false }
+    munmap(place, size.bytes)
+    return true
+  }
+
   /// Memory that the process can be given now, without swapping.
   package var memory: ByteCount {
     let page = sysconf(Int32(_SC_PAGESIZE))
