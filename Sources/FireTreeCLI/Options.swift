@@ -194,6 +194,12 @@ struct TrainingOptions: ParsableArguments {
   }
 
   static func workers(_ threads: Int?) throws -> Workers {
+    let workers = try checked(threads)
+    try LinearAlgebra.reserve(for: workers)
+    return workers
+  }
+
+  private static func checked(_ threads: Int?) throws -> Workers {
     guard let threads else { return .all }
     guard threads >= 1 && threads <= 1024 else {
       throw FireTreeError.usage("the threads must be from 1 to 1024, not \(threads)")
