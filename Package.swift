@@ -81,7 +81,8 @@ let package = Package(
     .testTarget(name: "FireTreeTests", dependencies: library + ["TestSupport"]),
     .testTarget(name: "FireTreeStudyTests", dependencies: library + ["FireTreeStudy", "TestSupport"]),
     .testTarget(
-      name: "FireTreeCLITests", dependencies: library + ["FireTreeCLI", "CZlib"], exclude: ["Snapshots"]),
+      name: "FireTreeCLITests", dependencies: library + ["FireTreeCLI", "CZlib"],
+      exclude: ["Snapshots", "Cases"]),
   ],
   swiftLanguageModes: [.v6]
 )

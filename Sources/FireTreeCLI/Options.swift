@@ -84,20 +84,17 @@ struct DataOptions: ParsableArguments {
     help: ArgumentHelp("Separator of a CSV file; by default found out.", valueName: "character"))
   var delimiter: String?
   @Option(
+    parsing: .unconditional, help: ArgumentHelp("Decimal sign of a CSV file.", valueName: "character"))
+  var decimal: String = "."
+  @Flag(help: "Columns of a LIBSVM file count from 0.") var zeroBased = false
+  @Option(
     parsing: .unconditional,
     help: ArgumentHelp("Use only the first n rows, after those skipped.", valueName: "n"))
   var points: Int?
   @Option(parsing: .unconditional, help: ArgumentHelp("Leave out the first n rows.", valueName: "n"))
   var skip: Int = 0
 
-  /// What the reader is told; it reads the skipped rows too.
   func resolved() throws -> DatasetOptions {
-    guard skip >= 0 else { throw FireTreeError.usage("the rows to skip must be at least 0, not \(skip)") }
-    if let points, points < 1 {
-      throw FireTreeError.usage("the number of points must be at least 1, not \(points)")
-    }
-    let (end, overflow) = (points ?? 0).addingReportingOverflow(skip)
-    guard !overflow else { throw FireTreeError.usage("the rows to skip and to use are too many") }
     var separator: Character?
     if let delimiter {
       let text = delimiter == "\\t" ? "\t" : delimiter
@@ -106,31 +103,27 @@ struct DataOptions: ParsableArguments {
       }
       separator = first
     }
+    guard decimal.count == 1, let decimalSign = decimal.first else {
+      throw FireTreeError.usage("the decimal sign must be a point or a comma, not '\(decimal)'")
+    }
     return DatasetOptions(
       format: format, labels: labels, target: target.map { TargetColumn.name($0) }, task: task,
-      header: header.map { $0 == .yes }, delimiter: separator, points: points == nil ? nil : end)
+      header: header.map { $0 == .yes }, delimiter: separator, points: points, skip: skip,
+      decimal: decimalSign, zeroBased: zeroBased)
   }
 
   func readTraining(_ path: String) throws -> Dataset {
-    try skipping(Dataset(contentsOf: path, options: resolved()))
+    try Dataset(contentsOf: path, options: resolved())
   }
 
   func read(_ path: String, for model: Model, requiresTarget: Bool) throws -> Dataset {
     var classes: [String]?
     if case .classification(let names) = model.encoding { classes = names }
-    return try skipping(
-      Dataset(
-        contentsOf: path, for: model.schema, classes: classes, options: resolved(),
-        requiresTarget: requiresTarget))
-  }
-
-  private func skipping(_ dataset: Dataset) throws -> Dataset {
-    guard skip > 0 else { return dataset }
-    guard skip < dataset.count else {
-      throw FireTreeError.data(
-        file: dataset.source, "no rows are left: \(dataset.count) rows, \(skip) skipped")
-    }
-    return dataset.split(at: skip).1
+    let dataset = try Dataset(
+      contentsOf: path, for: model.schema, classes: classes, options: resolved(),
+      requiresTarget: requiresTarget)
+    if let omission = dataset.omission { Message.note(omission) }
+    return dataset
   }
 }
 

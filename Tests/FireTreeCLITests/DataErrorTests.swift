@@ -67,7 +67,7 @@ import Testing
       "unsorted": "1 1:1\n0 3:1 2:1\n", "twice": "1 2:1 2:1\n", "no-value": "1 2:\n", "no-colon": "1 2 3\n",
       "text-label": "1 1:1\nx 1:1\n", "text-value": "1 1:x\n", "nan": "1 1:nan\n", "overflow": "1 1:1e39\n",
       "no-features": "1\n0\n", "only-comments": "# nothing\n", "no-label": "1 1:1\n1:2 2:3\n",
-      "query": "1 qid:3 1:1\n", "nan-label": "nan 1:1\n",
+      "query": "1 1:1 qid:3\n", "nan-label": "nan 1:1\n",
     ]
     for (name, text) in rows { try folder.write("\(name).svm", text) }
     try expect(rows.keys.sorted().map { ["\($0).svm"] }, equals: "data-sparse")

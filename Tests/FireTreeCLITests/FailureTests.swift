@@ -42,7 +42,7 @@ import Testing
     try trainModel()
     let small = ["diabetes.csv", "--neurons", "10"]
     for arguments in [
-      ["predict", "m.safetensors", "diabetes.csv"], ["predict", "m.safetensors", "diabetes.csv", "--scores"],
+      ["predict", "m.safetensors", "diabetes.csv"],
       ["evaluate", "m.safetensors", "diabetes.csv"], ["evaluate", "m.safetensors", "diabetes.csv", "--json"],
       ["inspect", "m.safetensors"], ["inspect", "diabetes.csv"], ["train"] + small + ["--iterations", "1"],
       ["verify"] + small + ["--iterations", "1"], ["benchmark"] + small + ["--steps", "1"],

@@ -32,7 +32,7 @@ import Testing
       "empty": [], "short": Array(model.prefix(4)), "cut-header": Array(model.prefix(100)),
       "cut": Array(model.dropLast()), "longer": model + [0], "altered-weight": flipping(model.count - 1),
       "huge-header": [255, 255, 255, 255, 255, 255, 255, 127] + model.dropFirst(8),
-      "newer": try replacing(#""format_version":"1""#, #""format_version":"2""#),
+      "newer": try replacing(#""format_version":"1""#, #""format_version":"9""#),
       "no-version": try replacing(#""format_version":"1""#, #""format_version":"x""#),
       "foreign": try replacing(#""format":"firetree""#, #""format":"pytorch!""#),
       "altered-threshold": try replacing(#""threshold":"1"#, #""threshold":"2"#),
@@ -69,10 +69,9 @@ import Testing
     try folder.write("unknown-class.csv", "a,b,target\n1,2,x\n2,2,q\n")
     try folder.write("no-target.csv", "a,b\n1,2\n")
     try folder.write("text.csv", "a,b\n1,two\n")
-    try folder.write("beyond.svm", "1:2 3:1\n")
     try folder.write("wide.npy", ArrayFile.npy([1, 5], [1, 2, 3, 4, 5]))
     var commands = [
-      "no-b.csv", "narrow.csv", "wide.csv", "text.csv", "beyond.svm", "wide.npy", "missing.csv",
+      "no-b.csv", "narrow.csv", "wide.csv", "text.csv", "wide.npy", "missing.csv",
     ].map {
       ["predict", "good.safetensors", $0, "--out", "predictions.csv"]
     }

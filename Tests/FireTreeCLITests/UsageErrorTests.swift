@@ -58,7 +58,7 @@ enum Devices {
       commands += values.map { train + [option, $0] }
     }
     commands += [
-      train + ["--points", huge, "--skip", huge], train + ["--threshold", "1", "--firing-share", "0.1"],
+      train + ["--threshold", "1", "--firing-share", "0.1"],
       ["benchmark", "diabetes.csv", "--steps", "0"], ["benchmark", "diabetes.csv", "--steps", "-1"],
       ["benchmark", "diabetes.csv", "--momentum", "1"], ["benchmark", "diabetes.csv", "--neurons", "0"],
       ["plan", "diabetes.csv", "--neurons", "0"], ["plan", "diabetes.csv", "--iterations", "-1"],

@@ -230,7 +230,7 @@ enum ArrayFile {
   }
 }
 
-private let types = "integers of 8 to 64 bits, float32 and float64 are"
+private let types = "bool, integers of 8 to 64 bits and floats of 16 to 64 bits are"
 private let notDictionary = "the NPY header is not a dictionary of descr, fortran_order and shape"
 
 private func magic(_ rest: [UInt8]) -> [UInt8] { [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59] + rest }
@@ -246,12 +246,15 @@ private let corruptNPY: [([UInt8], String)] = [
   (magic([2, 0, 0, 0, 0, 1]), "an NPY header of 16777216 bytes is too long"),
   (ArrayFile.npy("'|O'", shape: "(1, 1)", [1]), "NPY elements of type '|O' are not supported (\(types))"),
   (ArrayFile.npy("'<U3'", shape: "(1, 1)", [1]), "NPY elements of type '<U3' are not supported (\(types))"),
-  (ArrayFile.npy("'|b1'", shape: "(1, 1)", [1]), "NPY elements of type '|b1' are not supported (\(types))"),
   (ArrayFile.npy("'|f4'", shape: "(1, 1)", [1]), "NPY elements of type '|f4' are not supported (\(types))"),
-  (ArrayFile.npy("[('a', '<f4')]", shape: "(1, 1)", [1]), notDictionary),
+  (
+    ArrayFile.npy("[('a', '<f4')]", shape: "(1, 1)", [1]),
+    "a structured array, of named fields: save its fields as the columns of a plain array"
+  ),
+  (ArrayFile.npy("[('a', '<f4')", shape: "(1, 1)", [1]), notDictionary),
   (
     ArrayFile.npy("True", shape: "(1, 1)", [1]),
-    "the NPY header has no element type (descr), or a structured one"
+    "the NPY header has no element type (descr)"
   ),
   (
     ArrayFile.npy(order: "'x'", shape: "(1, 1)", [1]),

@@ -162,12 +162,53 @@ import Glibc
     let folder = try TestFolder()
     let data = try Dataset(contentsOf: folder.write("t.csv", "1,a\n2,b\n3,a\n"))
     for n in 0...3 {
-      let (first, rest) = data.split(at: n)
+      let (first, rest) = try data.split(at: n)
       #expect(first.rows + rest.rows == [[1], [2], [3]])
       #expect(first.count == n)
       #expect((first.labels ?? []) + (rest.labels ?? []) == ["a", "b", "a"])
       #expect(rest.classNames == ["a", "b"])
     }
+  }
+
+  /// Rows that are skipped are not looked at, but for their width.
+  @Test func skippedRowsAreNotKept() throws {
+    let folder = try TestFolder()
+    func read(_ name: String, _ text: String, labels: String? = nil, skip: Int, points: Int? = nil) throws
+      -> Dataset
+    {
+      try Dataset(
+        contentsOf: folder.write(name, text),
+        options: DatasetOptions(labels: labels, points: points, skip: skip))
+    }
+    let table = "a,target\nbad,x\n2,y\n3,x\n4,z\n"
+    let data = try read("t.csv", table, skip: 1, points: 2)
+    #expect(data.rows == [[2], [3]] && data.labels == ["y", "x"] && data.classNames == ["x", "y"])
+    #expect(try read("t.csv", "1,x\n2,y\n", skip: 1).rows == [[2]])
+    let sparse = try read("t.svm", "# c\nbad\n1 2:3\n\n0 1:1\n", skip: 1)
+    #expect(sparse.rows == [[0, 3], [1, 0]] && sparse.labels == ["1", "0"])
+    let labels = try folder.write("l.csv", "name\nx\ny\nz\n")
+    #expect(try read("t.csv", "1\n2\n3\n", labels: labels, skip: 2).labels == ["z"])
+    for (descr, order) in [("<f8", "False"), ("<f8", "True"), ("<f4", "False")] {
+      let elements: [Double] = order == "True" ? [1, 3, 5, 2, 4, 6] : [1, 2, 3, 4, 5, 6]
+      let bytes =
+        descr == "<f8"
+        ? elements.flatMap { littleEndian($0.bitPattern) }
+        : elements.flatMap { littleEndian(Float($0).bitPattern) }
+      let header = "{'descr': '\(descr)', 'fortran_order': \(order), 'shape': (3, 2), }\n"
+      let path = try folder.write(
+        "t.npy",
+        [0x93] + Array("NUMPY".utf8) + [1, 0] + littleEndian(UInt16(header.utf8.count)) + Array(header.utf8)
+          + bytes)
+      let array = try Dataset(
+        contentsOf: path, options: DatasetOptions(target: .index(1), points: 1, skip: 1))
+      #expect(array.rows == [[3]] && array.labels == ["4"])
+    }
+    #expect(
+      folder.message { _ = try read("t.csv", table, skip: 4) } == "t.csv: no rows are left: 4 rows, 4 skipped"
+    )
+    #expect(
+      folder.message { _ = try read("t.csv", "a,target\n1,2,3\n4,5\n", skip: 1) }
+        == "t.csv: row 2: expected 2 fields, found 3")
   }
 
   // MARK: Real data

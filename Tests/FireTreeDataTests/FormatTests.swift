@@ -42,7 +42,7 @@ import Testing
     // Sums of 11 products of 32 bits, magnitudes of some units.
     for (output, row) in zip(outputs, try Self.rows("version-0.1.0-stored.csv")) {
       let target = try #require(Double(row[0]))
-      #expect(abs(output[0] - (target - Double(mean)) * Double(scale)) < 1e-5)
+      #expect(abs(output[0] - (target - mean) * Double(scale)) < 1e-5)
     }
     #expect(outputs.count == 10 && model.training.engine == "dense" && model.training.iterations == 10)
     #expect(model.training.momentum == TrainingRun.Momentum(kind: .nesterov, coefficient: 0.9))

@@ -46,7 +46,10 @@ import Testing
   @Test(
     "What is wrong is said in one line",
     arguments: [
-      ("1 0:1\n", "row 1: index '0' is not a whole number from 1 to 2147483646"),
+      (
+        "1 0:1\n",
+        "row 1: index '0' is not a whole number from 1 to 2147483646; for columns from 0 set the zero-based option"
+      ),
       ("1 -1:1\n", "row 1: index '-1' is not a whole number from 1 to 2147483646"),
       ("1 1.5:1\n", "row 1: index '1.5' is not a whole number from 1 to 2147483646"),
       ("1 2147483647:1\n", "row 1: index '2147483647' is not a whole number from 1 to 2147483646"),
@@ -69,7 +72,7 @@ import Testing
       ("1:1 2:1\n", "row 1: expected a number as label, found '1:1'"),
       ("1,2 1:1\n", "row 1: expected a number as label, found '1,2'"),
       ("inf 1:1\n", "row 1: label: 'inf' is not a finite 32-bit number"),
-      ("1 qid:3 1:1\n", "row 1: query ids (qid) are not supported"),
+      ("1 1:1 qid:3\n", "row 1: index 'qid' is not a whole number from 1 to 2147483646"),
       ("1\n2\n", "there are no feature columns"),
       ("# nothing\n", "there are no rows"),
       ("\u{0}\n", "row 1: expected a number as label, found '\u{FFFD}'"),

@@ -30,7 +30,8 @@ enum Sample {
     Model(
       weights: .stored(Matrix([[1, 2], [3, 4]])), outputWeights: Matrix([[1], [-1]]), threshold: -0.0,
       preprocessing: Preprocessing(offsets: [0, 0], scales: [1, 1], unitNorm: false),
-      encoding: .regression(mean: Float(bitPattern: 700), scale: 3.4e38), schema: FeatureSchema(count: 2),
+      encoding: .regression(mean: Double(Float(bitPattern: 700)), scale: 3.4e38),
+      schema: FeatureSchema(count: 2),
       kind: .sparse)
   }
 }
@@ -130,7 +131,7 @@ enum Sample {
     arguments: [
       ("format", nil, "n: a safetensors file, but not a FireTree model"),
       ("format", "pt", "n: a safetensors file, but not a FireTree model"),
-      ("format_version", "2", "n: format version 2 is newer than this program reads (1)"),
+      ("format_version", "3", "n: format version 3 is newer than this program reads (2)"),
       ("format_version", "x", "n: the model's format_version is malformed"),
       ("format_version", nil, "n: the model has no format_version"),
       ("checksum", nil, "n: the model has no checksum"),

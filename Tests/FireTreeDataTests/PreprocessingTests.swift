@@ -86,10 +86,20 @@ import Testing
         #expect(error?.kind == .data && error?.reason == message)
       }
       let target = #expect(throws: FireTreeError.self) {
-        _ = try TargetEncoding.fit(to: .values((0..<4).map { $0 == row ? value : 1 }))
+        _ = try TargetEncoding.fit(to: .values((0..<4).map { $0 == row ? Double(value) : 1 }))
       }
       #expect(target?.kind == .data)
       #expect(target?.reason == "data point \(row + 1): the target is \(value), not a finite number")
+    }
+  }
+
+  @Test func normsAreThoseOfThePoints() throws {
+    for data in [table([[1, 5, 2], [3, 6, 1], [5, 4, 0]]), sparse] {
+      for unitNorm in [true, false] {
+        let (map, _) = try Preprocessing.fit(to: data, options: .init(unitNorm: unitNorm))
+        let (points, norms) = try map.prepare(data.features)
+        #expect(try points == map.apply(to: data.features) && norms == points.norms())
+      }
     }
   }
 
@@ -226,14 +236,14 @@ import Testing
       Issue.record("no values")
       return
     }
-    #expect(zip(values, [1, 3, 5, 7] as [Float]).allSatisfy { abs($0 - $1) < 1e-5 })
+    #expect(zip(values, [1, 3, 5, 7] as [Double]).allSatisfy { abs($0 - $1) < 1e-5 })
   }
 
   @Test func degenerateTargets() throws {
     #expect(try TargetEncoding.fit(to: .values([0.1, 0.1, 0.1])) == .regression(mean: 0.1, scale: 1))
     #expect(try TargetEncoding.fit(to: .values([3])) == .regression(mean: 3, scale: 1))
     #expect(throws: FireTreeError.self) {
-      _ = try TargetEncoding.fit(to: .values([0, Float.leastNonzeroMagnitude]))
+      _ = try TargetEncoding.fit(to: .values([0, Double(Float.leastNonzeroMagnitude)]))
     }
     let large = try TargetEncoding.fit(to: .values([3e38, -3e38]))
     #expect(try large.encode(.values([3e38]))[0, 0].isFinite)

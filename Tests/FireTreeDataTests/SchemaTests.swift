@@ -64,7 +64,7 @@ import Testing
       ("a,y\n1,yes\n", "t.csv: no column 'b', which the model needs; there are 'a', 'y'"),
       (
         "alpha,beta,gamma,delta,epsilon,zeta\n1,2,3,4,5,6\n",
-        "t.csv: no column 'a', which the model needs; there are 'alpha', 'beta', 'gamma', 'delta', 'epsilon', ... (6 in all)"
+        "t.csv: no columns 'a', 'b', which the model needs; there are 'alpha', 'beta', 'gamma', 'delta', 'epsilon', ... (6 in all)"
       ),
       ("a,b\n1,2\n", "t.csv: no target column 'y': give the target column or a labels file"),
       ("a,b,b,y\n1,2,3,yes\n", "t.csv: the header has the column 'b' more than once"),
@@ -125,10 +125,11 @@ import Testing
       "1:5\nyes:2\n".replacing("yes:2", with: "2:1"), FeatureSchema(count: 4), name: "t.svm")
     #expect(data.rows == [[5, 0, 0, 0], [0, 1, 0, 0]])
     #expect(data.target == nil)
+    // Features beyond the model's are left out, and counted.
     let folder = try TestFolder()
-    let path = try folder.write("t.svm", "1 1:5\n2 5:1\n")
-    #expect(
-      folder.message { _ = try Dataset(contentsOf: path, for: FeatureSchema(count: 4), classes: ["1", "2"]) }
-        == "t.svm: row 2: index 5 is beyond the model's 4 features")
+    let path = try folder.write("t.svm", "1 1:5\n2 5:1 7:1\n")
+    let wider = try Dataset(contentsOf: path, for: FeatureSchema(count: 4), classes: ["1", "2"])
+    #expect(wider.rows == [[5, 0, 0, 0], [0, 0, 0, 0]])
+    #expect(wider.omission == "ignored 2 elements beyond the model's 4 features")
   }
 }

@@ -101,7 +101,7 @@ extension Dataset {
     return nil
   }
 
-  var values: [Float]? {
+  var values: [Double]? {
     if case .values(let values)? = target { return values }
     return nil
   }

@@ -20,6 +20,9 @@ struct PredictCommand: ParsableCommand {
     try OutputPaths.check(outputs: [out], inputs: [model, data, dataOptions.labels])
     let file = try out.map { try AtomicFile(path: $0) }
     let model = try Model(forCommandWith: model, data: data)
+    if scores, case .regression = model.encoding {
+      throw FireTreeError(.usage, file: self.model, "scores are of classes, and the model is a regression")
+    }
     let dataset = try dataOptions.read(data, for: model, requiresTarget: false)
     let outputs = try model.outputs(for: dataset.features, workers: workers)
     let text = PredictionTable(outputs: outputs, encoding: model.encoding, withScores: scores)
@@ -50,7 +53,7 @@ struct PredictionTable {
       }
     case .values(let values):
       try line("prediction\n")
-      for value in values { try line("\(value)\n") }
+      for value in values { try line(Double(Float(value)) == value ? "\(Float(value))\n" : "\(value)\n") }
     }
   }
 

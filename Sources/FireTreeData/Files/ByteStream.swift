@@ -135,6 +135,7 @@ final class ByteStream {
     guard capacity < Self.longestLine else {
       throw .data(file: path, "a row is longer than \(Self.longestLine) bytes")
     }
+    if capacity >= 1 << 24 { try (ByteCount(capacity) * 2).requireAvailable(for: "a row of '\(path)'") }
     let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: 2 * capacity + 1)
     larger.update(from: buffer + start, count: end - start)
     buffer.deallocate()

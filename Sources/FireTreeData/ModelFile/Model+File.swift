@@ -2,7 +2,7 @@ import FireTreeCore
 
 // A model file is a safetensors file. Its metadata are strings:
 //
-//     format, format_version   "firetree", "1"
+//     format, format_version   "firetree", "1" or "2"
 //     checksum                 CRC-32 of everything else, so that an altered file is known
 //     kind, task               of the data
 //     class_names              JSON array (classification)
@@ -91,9 +91,7 @@ extension Model {
     guard fields.metadata["format"] == format else {
       throw .data(file: fields.path, "a safetensors file, but not a FireTree model")
     }
-    guard let version = Int(try fields.text("format_version")), version >= 1 else {
-      throw .data(file: fields.path, "the model's format_version is malformed")
-    }
+    let version = try fields.version()
     guard version <= formatVersion else {
       throw .data(
         file: fields.path, "format version \(version) is newer than this program reads (\(formatVersion))")
@@ -108,10 +106,16 @@ extension Model {
     ]
   }
 
+  /// Version 1 has no origins of features and 32 bits of a target's mean.
+  private var version: Int {
+    if case .regression(let mean, _) = encoding, Double(Float(mean)) != mean { return 2 }
+    return schema.origins.isEmpty ? 1 : 2
+  }
+
   /// Everything but the checksum and what is said of the hidden weights.
   private var metadata: [String: String] {
     var result = [
-      "format": Self.format, "format_version": String(Self.formatVersion), "kind": kind.rawValue,
+      "format": Self.format, "format_version": String(version), "kind": kind.rawValue,
       "task": encoding.task.rawValue, "threshold": "\(threshold)", "features": ModelFields.text(of: schema),
       "preprocessing.unit_norm": preprocessing.unitNorm ? "true" : "false",
     ]
@@ -119,7 +123,7 @@ extension Model {
     switch encoding {
     case .classification(let names): result["class_names"] = JSON.array(names.map(JSON.string)).text
     case .regression(let mean, let scale):
-      result["target_mean"] = "\(mean)"
+      result["target_mean"] = version == 1 ? "\(Float(mean))" : "\(mean)"
       result["target_scale"] = "\(scale)"
     }
     for (key, value) in training.facts { result[Self.trainingPrefix + key] = value }

@@ -2,8 +2,8 @@ import FireTreeCore
 
 /// A trained network with everything that a prediction needs, as a model file keeps it.
 public struct Model: Sendable, Equatable {
-  /// The version of model files that this library writes, and the newest that it reads.
-  public static let formatVersion = 1
+  /// The newest version of model files that this library reads. It writes the oldest that can hold a model.
+  public static let formatVersion = 2
 
   /// Hidden weights, one neuron a row (m x d'), stored or seeded.
   public var weights: HiddenWeights
@@ -43,6 +43,9 @@ public struct Model: Sendable, Equatable {
     if schema.count != preprocessing.inputDimension {
       return
         "the preprocessing is for \(preprocessing.inputDimension) features, the model has \(schema.count)"
+    }
+    if !schema.origins.allSatisfy({ (0..<schema.count).contains($0.key) && $0.value.isFinite }) {
+      return "the origins of the features are not numbers of features"
     }
     if let names = schema.names, names.count != schema.count {
       return "the model has \(schema.count) features and \(names.count) feature names"

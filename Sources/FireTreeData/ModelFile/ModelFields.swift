@@ -10,6 +10,13 @@ struct ModelFields {
     return text
   }
 
+  func version() throws(FireTreeError) -> Int {
+    guard let version = Int(try text("format_version")), version >= 1 else {
+      throw malformed("format_version")
+    }
+    return version
+  }
+
   private func malformed(_ key: String) -> FireTreeError {
     .data(file: path, "the model's \(key) is malformed")
   }
@@ -30,7 +37,11 @@ struct ModelFields {
 
   func encoding() throws(FireTreeError) -> TargetEncoding {
     switch try choice("task", ["classification": LearningTask.classification, "regression": .regression]) {
-    case .regression: return .regression(mean: try number("target_mean"), scale: try number("target_scale"))
+    case .regression:
+      // Version 1 has 32 bits of the mean.
+      guard let mean = Double(try text("target_mean")) else { throw malformed("target_mean") }
+      return .regression(
+        mean: try version() == 1 ? Double(number("target_mean")) : mean, scale: try number("target_scale"))
     case .classification:
       guard let names = strings(JSON(parsing: try text("class_names").utf8)), !names.isEmpty else {
         throw malformed("class_names")
@@ -46,9 +57,15 @@ struct ModelFields {
     else { throw malformed("features") }
     let names = strings(entries["names"])
     guard names.map({ $0.count == count }) ?? true else { throw malformed("features") }
-    let schema = FeatureSchema(
+    var schema = FeatureSchema(
       count: count, names: names, targetName: entries["target_name"]?.string,
       targetIndex: entries["target_index"]?.integer)
+    for (feature, origin) in entries["origins"]?.object ?? [:] {
+      guard let feature = Int(feature), feature >= 0, feature < count,
+        let origin = origin.string.flatMap(Double.init), origin.isFinite
+      else { throw malformed("features") }
+      schema.origins[feature] = origin
+    }
     // Whatever was left out while reading is missing when the schema is written again.
     guard Self.text(of: schema) == JSON.object(entries).text else { throw malformed("features") }
     return schema
@@ -59,6 +76,10 @@ struct ModelFields {
     if let names = schema.names { entries["names"] = .array(names.map(JSON.string)) }
     if let name = schema.targetName { entries["target_name"] = .string(name) }
     if let index = schema.targetIndex { entries["target_index"] = .integer(index) }
+    if !schema.origins.isEmpty {
+      let origins = schema.origins.map { (String($0.key), JSON.string("\($0.value)")) }
+      entries["origins"] = .object(Dictionary(uniqueKeysWithValues: origins))
+    }
     return JSON.object(entries).text
   }
 

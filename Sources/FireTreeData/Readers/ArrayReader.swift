@@ -5,15 +5,21 @@ enum ArrayReader {
   static func read(
     _ request: ReadRequest, _ stream: ByteStream, layout: ArrayLayout
   ) throws(FireTreeError) -> Reading {
-    let (target, schema) = try columns(request, layout)
-    let (features, labels) = try elements(stream, layout, limit: request.limit, target: target)
+    let (target, known) = try columns(request, layout)
+    let (features, labels, origins) = try elements(stream, layout, for: request, target: target)
     var builder: TargetBuilder?
     if let target {
       var labelled = request.targetBuilder(path: request.path, place: "column \(target + 1)")
-      for (index, label) in labels.enumerated() { try labelled.append(label, row: index + 1) }
+      for (index, label) in labels.enumerated() {
+        try labelled.append(label, row: request.options.skip + index + 1)
+      }
       builder = labelled
     }
-    return Reading(kind: layout.kind, features: .dense(features), target: builder, schema: schema)
+    var schema = known
+    schema.origins = origins
+    return Reading(
+      kind: layout.kind, features: .dense(features), target: builder, schema: schema,
+      notes: request.schema == nil ? schema.originNotes : [])
   }
 
   /// Which column is the target, if one is, and what remains.
@@ -61,30 +67,37 @@ enum ArrayReader {
 
   // MARK: Elements
 
-  /// The first `limit` points; with a `target`, that column apart, in Double.
+  /// The points that are asked for; with a `target`, that column apart, in Double. `origins` were taken off the features.
   ///
-  /// Throws a data error for a wrong number of bytes and for elements that are not finite in 32 bits.
+  /// Throws a data error for a wrong number of bytes and for elements that are not finite in 32 bits, a usage error when
+  /// they do not fit the memory.
   static func elements(
-    _ stream: ByteStream, _ layout: ArrayLayout, limit: Int, target: Int?
-  ) throws(FireTreeError) -> (Matrix, labels: [Double]) {
+    _ stream: ByteStream, _ layout: ArrayLayout, for request: ReadRequest, target: Int?
+  ) throws(FireTreeError) -> (features: Matrix, labels: [Double], origins: [Int: Double]) {
     try checkSize(stream, layout)
-    let rows = min(layout.rows, limit)
+    let first = min(request.options.skip, layout.rows)
+    let rows = first..<first + min(layout.rows - first, request.limit)
+    try request.requirePoints(rows.count, ofRows: layout.rows)
     let columns = layout.columns - (target == nil ? 0 : 1)
-    try (ByteCount.matrix(rows: rows, columns: columns) + ByteCount(rows + layout.columns) * 16)
-      .requireAvailable(for: "'\(stream.path)'")
-    var sink = ArraySink(
-      path: stream.path, features: Matrix(rows: rows, columns: columns),
-      labels: [Double](repeating: 0, count: target == nil ? 0 : rows), target: target)
+    let isWide = layout.scalar.isWide && request.schema == nil
+    let bytes =
+      ByteCount.matrix(rows: rows.count, columns: columns) * (isWide ? 3 : 1)
+      + ByteCount(rows.count + layout.columns) * 16
+    try bytes.requireAvailable(for: "'\(stream.path)'", available: request.options.memory ?? .available)
+    var sink = try ArraySink(
+      rows: rows.count, columns: columns, target: target, origins: request.schema?.origins,
+      isWide: isWide, byRow: !layout.columnMajor || layout.columns == 1)
     if layout.columnMajor && layout.columns > 1 {
       try readColumns(stream, layout, rows, &sink)
     } else {
       try readRows(stream, layout, rows, &sink)
     }
-    if columns > 0 { try checkFinite(sink.features, target, stream.path) }
-    if rows == layout.rows, !(try stream.peek().isEmpty) {
+    if rows.upperBound == layout.rows, !(try stream.peek().isEmpty) {
       throw .data(file: stream.path, expected: "\(layout.elementBytes) bytes of elements", found: "more")
     }
-    return (sink.features, sink.labels)
+    let result = try sink.finish()
+    if columns > 0 { try checkFinite(result.features, firstRow: rows.lowerBound, target, stream.path) }
+    return result
   }
 
   /// Nothing is allocated for elements that the file is too small to hold.
@@ -99,27 +112,29 @@ enum ArrayReader {
   }
 
   private static func readRows(
-    _ stream: ByteStream, _ layout: ArrayLayout, _ rows: Int, _ sink: inout ArraySink
+    _ stream: ByteStream, _ layout: ArrayLayout, _ rows: Range<Int>, _ sink: inout ArraySink
   ) throws(FireTreeError) {
     var chunk = ElementChunk(layout, count: layout.columns)
-    for row in 0..<rows {
+    for row in 0..<rows.upperBound {
       try chunk.read(stream, layout, before: row * layout.columns)
-      sink.put(row: row, chunk.elements)
+      if row >= rows.lowerBound { sink.put(row: row - rows.lowerBound, chunk.elements) }
     }
   }
 
   private static func readColumns(
-    _ stream: ByteStream, _ layout: ArrayLayout, _ rows: Int, _ sink: inout ArraySink
+    _ stream: ByteStream, _ layout: ArrayLayout, _ rows: Range<Int>, _ sink: inout ArraySink
   ) throws(FireTreeError) {
     try (ByteCount(layout.rows) * 16).requireAvailable(for: "a column of '\(stream.path)'")
     var chunk = ElementChunk(layout, count: layout.rows)
     for (fileColumn, column) in layout.flattenedColumns().enumerated() {
       try chunk.read(stream, layout, before: fileColumn * layout.rows)
-      sink.put(column: column, chunk.elements, rows: rows)
+      sink.put(column: column, chunk.elements[rows])
     }
   }
 
-  private static func checkFinite(_ features: Matrix, _ target: Int?, _ path: String) throws(FireTreeError) {
+  private static func checkFinite(
+    _ features: Matrix, firstRow: Int, _ target: Int?, _ path: String
+  ) throws(FireTreeError) {
     let found: (row: Int, column: Int)? = features.withView { view in
       for row in 0..<view.rows {
         let values = UnsafeBufferPointer(start: view.row(row), count: view.columns)
@@ -130,7 +145,8 @@ enum ArrayReader {
     guard let found else { return }
     let column = found.column + (target.map { found.column >= $0 ? 1 : 0 } ?? 0)
     throw .data(
-      file: path, row: found.row + 1, "column \(column + 1): the element is not a finite 32-bit number")
+      file: path, row: firstRow + found.row + 1,
+      "column \(column + 1): the element is not a finite 32-bit number")
   }
 }
 
@@ -164,36 +180,6 @@ private struct ElementChunk {
       throw .data(
         file: stream.path, expected: "\(layout.elementBytes) bytes of elements (\(layout.shapeText))",
         found: before * layout.scalar.size + found)
-    }
-  }
-}
-
-/// Where decoded elements go: the features, and the target column apart.
-private struct ArraySink {
-  let path: String
-  var features: Matrix
-  var labels: [Double]
-  let target: Int?
-
-  mutating func put(row: Int, _ elements: [Double]) {
-    if let target { labels[row] = elements[target] }
-    features.withMutableView { features in
-      guard features.columns > 0 else { return }
-      let values = features.row(row)
-      let split = target ?? elements.count
-      for column in 0..<split { values[column] = Float(elements[column]) }
-      for column in split..<features.columns { values[column] = Float(elements[column + 1]) }
-    }
-  }
-
-  mutating func put(column: Int, _ elements: [Double], rows: Int) {
-    if column == target {
-      for row in 0..<rows { labels[row] = elements[row] }
-      return
-    }
-    let position = target.map { column > $0 ? column - 1 : column } ?? column
-    features.withMutableView { features in
-      for row in 0..<rows { features.row(row)[position] = Float(elements[row]) }
     }
   }
 }

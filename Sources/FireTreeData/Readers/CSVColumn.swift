@@ -6,15 +6,20 @@ struct CSVColumn {
   private var lines = LineCounter()
   private var fields = 0
   private var tooWide: Int?
+  private var budget: MemoryBudget
+  private var bytes = 0
+  private var failure: FireTreeError?
   private let limit: Int
 
   /// The first `limit` fields of the file, each with its row.
   ///
-  /// Throws a data error when a row has several fields.
-  static func read(_ path: String, limit: Int) throws(FireTreeError) -> [(text: String, row: Int)] {
+  /// Throws a data error when a row has several fields, a usage error when they do not fit the memory.
+  static func read(_ path: String, limit: Int, budget: MemoryBudget) throws(FireTreeError) -> [(
+    text: String, row: Int
+  )] {
     let stream = try ByteStream(path: path)
     try CSVEncoding.skipMark(stream)
-    var column = CSVColumn(limit: limit)
+    var column = CSVColumn(limit: limit, budget: budget)
     var failure: FireTreeError?
     withUnsafeMutablePointer(to: &column) { column in
       do throws(FireTreeError) {
@@ -32,15 +37,16 @@ struct CSVColumn {
       } catch { failure = error }
     }
     if let failure { throw failure }
+    if let failure = column.failure { throw failure }
     if let row = column.tooWide {
       throw .data(file: path, row: row, expected: "one label", found: "several fields")
     }
     return column.labels
   }
 
-  private init(limit: Int) { self.limit = limit }
+  private init(limit: Int, budget: MemoryBudget) { (self.limit, self.budget) = (limit, budget) }
 
-  private var isDone: Bool { tooWide != nil || labels.count >= limit }
+  private var isDone: Bool { failure != nil || tooWide != nil || labels.count >= limit }
 
   private mutating func field(_ text: UnsafePointer<CChar>, _ count: Int) {
     if isDone { return }
@@ -51,6 +57,10 @@ struct CSVColumn {
       return
     }
     labels.append((String(text, count: count), lines.line))
+    bytes += count + MemoryLayout<(String, Int)>.stride
+    do throws(FireTreeError) {
+      try budget.check(held: bytes, coming: 2 * bytes, row: lines.line)
+    } catch { failure = error }
   }
 
   private mutating func endRow(_ terminator: Int32) {

@@ -11,14 +11,27 @@ enum CSVEncoding {
     }
   }
 
-  /// Candidates, the likeliest first.
-  private static let delimiters: [UInt8] = [0x2C, 0x3B, 0x09, 0x7C, 0x20]
+  /// Takes a first line `sep=;`, with which spreadsheets state the delimiter. Returns the delimiter, or nil without one.
+  static func takeDelimiterLine(_ stream: ByteStream) throws(FireTreeError) -> UInt8? {
+    let head = try stream.peek()
+    guard head.starts(with: Array("sep=".utf8)), head.count > 5 else { return nil }
+    let (delimiter, end) = (head[4], head[5])
+    guard end == 0x0A || end == 0x0D else { return nil }
+    stream.skip(end == 0x0D && head.count > 6 && head[6] == 0x0A ? 7 : 6)
+    return delimiter
+  }
+
+  /// Candidates. Semicolons and tabs come first: what they separate may hold decimal commas.
+  private static let delimiters: [UInt8] = [0x3B, 0x09, 0x2C, 0x7C, 0x20]
   private static let linesLookedAt = 10
 
   /// The delimiter of the lines that `head` starts with: the first candidate that occurs equally often in
   /// each of them, else the one that is most frequent in the first line, else a comma.
-  static func delimiter(of head: UnsafeBufferPointer<UInt8>) -> UInt8 {
-    let lines = countsByLine(head)
+  static func delimiter(of head: UnsafeBufferPointer<UInt8>, decimal: Character) -> UInt8 {
+    var lines = countsByLine(head)
+    if decimal == ",", let comma = delimiters.firstIndex(of: 0x2C) {
+      for line in lines.indices { lines[line][comma] = 0 }
+    }
     guard let first = lines.first else { return 0x2C }
     for (index, candidate) in delimiters.enumerated() {
       if first[index] > 0 && lines.allSatisfy({ $0[index] == first[index] }) { return candidate }

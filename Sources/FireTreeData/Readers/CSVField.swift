@@ -11,6 +11,11 @@ package enum CSVField {
 }
 
 extension String {
+  /// The text of a field, or nil when it is not UTF-8.
+  init?(validating text: UnsafePointer<CChar>, count: Int) {
+    self.init(validating: UnsafeRawBufferPointer(start: text, count: count), as: UTF8.self)
+  }
+
   /// The text of a field or token, with replacement characters for what is no UTF-8.
   init(_ text: UnsafePointer<CChar>, count: Int) {
     self = String(decoding: UnsafeRawBufferPointer(start: text, count: count), as: UTF8.self)

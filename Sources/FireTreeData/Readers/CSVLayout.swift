@@ -6,6 +6,8 @@ struct CSVLayout {
     /// The position among the features.
     case feature(Int)
     case target, ignored
+    /// After the delimiter that ends each row: nothing.
+    case nothing
   }
 
   /// The role of each column.
@@ -28,7 +30,8 @@ struct CSVLayout {
   init(firstRow: [String], request: ReadRequest) throws(FireTreeError) {
     let hasHeader = request.options.header ?? Self.looksLikeHeader(firstRow, request)
     header = hasHeader ? firstRow : nil
-    roles = Array(repeating: .ignored, count: firstRow.count)
+    let endsEmpty = firstRow.count > 1 && firstRow.last == ""
+    roles = Array(repeating: .ignored, count: firstRow.count - (endsEmpty ? 1 : 0))
     schema = FeatureSchema(count: 0)
     if let known = request.schema {
       schema = known
@@ -38,16 +41,21 @@ struct CSVLayout {
     }
     if request.options.header == nil { notes.append("header: \(hasHeader ? "first row" : "none")") }
     if let targetColumn { roles[targetColumn] = .target }
+    if endsEmpty { roles.append(.nothing) }
   }
 
-  /// A first row without any number is a header; so is one that holds the name of the target, or all the
-  /// names that a model asks for.
+  /// A first row without any number is a header; so is one that counts 0, 1, 2, or that holds the name of the target, or
+  /// a name, not a number, that a model asks for.
   private static func looksLikeHeader(_ firstRow: [String], _ request: ReadRequest) -> Bool {
     if firstRow.allSatisfy({ NumberText.double($0) == nil }) { return true }
+    if firstRow.count > 2 && firstRow == firstRow.indices.map(String.init) { return true }
     if case .name(let name) = request.options.target, Int(name) == nil, firstRow.contains(name) {
       return true
     }
-    if let names = request.schema?.names { return Set(names).isSubset(of: firstRow) }
+    if let names = request.schema?.names {
+      return firstRow.contains { NumberText.double($0) == nil && names.contains($0) }
+        || Set(names).isSubset(of: firstRow)
+    }
     // "y" alone could be a class.
     return firstRow.contains { ["target", "label", "class"].contains($0.lowercased()) }
   }
@@ -67,12 +75,11 @@ struct CSVLayout {
       if let header { names.append(header[column]) }
       count += 1
     }
-    let areUnique = Set(names).count == names.count
-    if header != nil && !areUnique {
+    if Set(names).count < names.count {
       notes.append("columns: told apart by position, as the header has the same name twice")
     }
     schema = FeatureSchema(
-      count: count, names: header != nil && areUnique ? names : nil,
+      count: count, names: header != nil ? names : nil,
       targetName: targetColumn.flatMap { header?[$0] }, targetIndex: targetColumn)
   }
 
@@ -96,7 +103,7 @@ struct CSVLayout {
   // MARK: A trained model
 
   private mutating func assign(_ schema: FeatureSchema, _ request: ReadRequest) throws(FireTreeError) {
-    if let header, let names = schema.names {
+    if let header, let names = schema.names, Set(names).count == names.count {
       try assignByName(names, header, request.path)
       targetColumn = try targetByName(schema, header, request)
       return
@@ -119,6 +126,11 @@ struct CSVLayout {
     }
     var position = 0
     for column in roles.indices where column != targetColumn {
+      if let name = schema.names?[position], let found = header?[column], found != name {
+        throw .data(
+          file: request.path, row: 1, expected: "column \(quoted(name)), as in training",
+          found: "\(quoted(found)): names that come twice need the same order")
+      }
       roles[column] = .feature(position)
       position += 1
     }
@@ -132,10 +144,16 @@ struct CSVLayout {
     for (column, name) in header.enumerated() where columns.updateValue(column, forKey: name) != nil {
       repeated.insert(name)
     }
+    let missing = names.filter { columns[$0] == nil }
+    if let name = missing.first {
+      let (what, hint) =
+        missing.count == 1
+        ? ("column \(quoted(name))", Self.near(name, header))
+        : ("columns \(quotedList(missing))", "; there are \(quotedList(header))")
+      throw .data(file: path, "no \(what), which the model needs\(hint)")
+    }
     for (position, name) in names.enumerated() {
-      guard let column = columns[name] else {
-        throw .data(file: path, "no column \(quoted(name)), which the model needs\(Self.near(name, header))")
-      }
+      guard let column = columns[name] else { continue }
       if repeated.contains(name) { throw Self.notUnique(name, path) }
       roles[column] = .feature(position)
     }

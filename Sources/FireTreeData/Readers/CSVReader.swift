@@ -9,24 +9,36 @@ struct CSVReader {
     try CSVEncoding.skipMark(stream)
     var notes: [String] = []
     let delimiter: UInt8
+    let stated = try CSVEncoding.takeDelimiterLine(stream)
     if let given = request.options.delimiter?.asciiValue {
       delimiter = given
+    } else if let stated {
+      delimiter = stated
     } else {
-      delimiter = CSVEncoding.delimiter(of: try stream.peek())
+      delimiter = CSVEncoding.delimiter(of: try stream.peek(), decimal: request.options.decimal)
       notes.append("delimiter: \(delimiter == 0x09 ? "tab" : "'\(Character(UnicodeScalar(delimiter)))'")")
     }
-    var table = CSVTable(request: request, delimiter: delimiter)
+    var table = CSVTable(request: request, delimiter: delimiter, firstLine: stated == nil ? 1 : 2)
     try fill(&table, delimiter)
     if let failure = table.failure { throw failure }
     guard let layout = table.layout else { throw .data(file: request.path, "there are no rows") }
-    guard table.store.rows > 0 else {
+    guard table.store.rows + table.skipped > 0 else {
       throw .data(file: request.path, "there are no rows after the header")
     }
+    try request.requirePoints(table.store.rows, ofRows: table.skipped)
     guard layout.schema.count > 0 else { throw .data(file: request.path, "there are no feature columns") }
-    let features = try table.store.matrix(for: request.path)
+    var schema = layout.schema
+    notes += layout.notes
+    if request.schema == nil {
+      if layout.roles.first == .feature(0), layout.header?.first == "", table.store.countsRows(0) {
+        notes.append("column 1 has no name and counts the rows: take it out of the file if it is no feature")
+      }
+      schema.origins = table.store.origins()
+      notes += schema.originNotes
+    }
     return Reading(
-      kind: .table, features: .dense(features), target: table.target, schema: layout.schema,
-      notes: notes + layout.notes)
+      kind: .table, features: .dense(try table.store.matrix(origins: schema.origins)), target: table.target,
+      schema: schema, notes: notes)
   }
 
   private func fill(_ table: inout CSVTable, _ delimiter: UInt8) throws(FireTreeError) {

@@ -23,7 +23,9 @@ enum CSVTokenizer {
   ) throws(FireTreeError) {
     let parser = UnsafeMutablePointer<csv_parser>.allocate(capacity: 1)
     defer { parser.deallocate() }
-    let options = CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL | CSV_REPALL_NL
+    // Between tabs a quote inside a field is one of the text, as other programs have it.
+    let strict = delimiter == 0x09 ? 0 : CSV_STRICT
+    let options = strict | CSV_STRICT_FINI | CSV_APPEND_NULL | CSV_REPALL_NL
     guard csv_init(parser, UInt8(options)) == 0 else { throw .failure("no memory for a csv parser") }
     defer { csv_free(parser) }
     csv_set_delim(parser, delimiter)

@@ -19,13 +19,22 @@ public struct DatasetOptions: Sendable {
   public var header: Bool?
   /// What separates the fields of a CSV file: one ASCII character.
   public var delimiter: Character?
-  /// Read only so many points, from the first; reading stops there.
+  /// What stands before the decimals of a number in a CSV file: a point, or a comma.
+  public var decimal: Character
+  /// Whether the columns of a LIBSVM file count from 0.
+  public var zeroBased: Bool
+  /// Read only so many points, after those skipped; reading stops there.
   public var points: Int?
+  /// Leave out so many points at the start; only that their rows are as long as the others is looked at.
+  public var skip: Int
+  /// The memory that the data may take while they are read; by default what the machine has available.
+  public var memory: ByteCount?
 
   public init(
     format: DatasetFormat? = nil, labels: String? = nil, target: TargetColumn? = nil,
     task: LearningTask? = nil,
-    header: Bool? = nil, delimiter: Character? = nil, points: Int? = nil
+    header: Bool? = nil, delimiter: Character? = nil, points: Int? = nil,
+    skip: Int = 0, decimal: Character = ".", zeroBased: Bool = false, memory: ByteCount? = nil
   ) {
     self.format = format
     self.labels = labels
@@ -34,20 +43,33 @@ public struct DatasetOptions: Sendable {
     self.header = header
     self.delimiter = delimiter
     self.points = points
+    self.skip = skip
+    self.decimal = decimal
+    self.zeroBased = zeroBased
+    self.memory = memory
   }
 
   /// Throws a usage error when the options contradict each other or do not fit the format.
   func check(for format: DatasetFormat) throws(FireTreeError) {
     if let points, points < 1 { throw .usage("the number of points must be at least 1, not \(points)") }
+    if skip < 0 { throw .usage("the rows to skip must be at least 0, not \(skip)") }
     if labels != nil && target != nil { throw .usage("give a labels file or a target column, not both") }
     if format != .csv {
       if header != nil { throw .usage("the header option is for csv files, not for \(format.rawValue)") }
+      if decimal != "." { throw .usage("the decimal option is for csv files, not for \(format.rawValue)") }
       if delimiter != nil {
         throw .usage("the delimiter option is for csv files, not for \(format.rawValue)")
       }
     }
+    if zeroBased && format != .libsvm {
+      throw .usage("the zero-based option is for libsvm files, not for \(format.rawValue)")
+    }
     switch format {
     case .csv:
+      guard decimal == "." || decimal == "," else {
+        throw .usage("the decimal sign must be a point or a comma, not \(quoted(String(decimal)))")
+      }
+      if decimal == delimiter { throw .usage("the decimal sign and the delimiter must differ") }
       if let delimiter, delimiter.asciiValue == nil || "\"\r\n".contains(delimiter) {
         throw .usage("the delimiter must be one ASCII character, not a quote or a line end")
       }

@@ -33,8 +33,10 @@ enum LabelsReader {
     guard layout.columns == 1 else {
       throw .data(file: path, expected: "one label a row", found: "an array of shape \(layout.shapeText)")
     }
-    let (_, labels) = try ArrayReader.elements(stream, layout, limit: request.limit, target: 0)
+    let (_, labels, _) = try ArrayReader.elements(stream, layout, for: request, target: 0)
     var builder = request.targetBuilder(path: path, place: "")
+    // A byte a label is made for classes.
+    if layout.scalar == .uint8 { builder.mostInferredClasses = 256 }
     for (index, label) in labels.enumerated() { try builder.append(label, row: index + 1) }
     return (builder, labels.count)
   }
@@ -43,15 +45,19 @@ enum LabelsReader {
   private static func table(
     _ path: String, _ request: ReadRequest, points: Int
   ) throws(FireTreeError) -> (TargetBuilder, Int) {
-    let limit = request.limit
-    var labels = try CSVColumn.read(path, limit: limit < Int.max ? limit + 1 : limit)
+    let skip = request.options.skip
+    let limit = request.limit < Int.max - skip ? request.limit + skip : Int.max
+    var labels = try CSVColumn.read(
+      path, limit: limit < Int.max ? limit + 1 : limit, budget: MemoryBudget(request, path: path))
     if let first = labels.first, NumberText.double(first.text) == nil {
       let othersAreNumbers =
         labels.count > 1 && labels.dropFirst().allSatisfy { NumberText.double($0.text) != nil }
       let isName = CSVLayout.targetNames.contains(first.text.lowercased())
-      if isName || othersAreNumbers || limit == Int.max && labels.count == points + 1 { labels.removeFirst() }
+      if isName || othersAreNumbers || limit == Int.max && labels.count == points + skip + 1 {
+        labels.removeFirst()
+      }
     }
-    if labels.count > limit { labels.removeLast(labels.count - limit) }
+    labels = Array(labels.prefix(limit).dropFirst(skip))
     var builder = request.targetBuilder(path: path, place: "")
     for (text, row) in labels {
       var failure: FireTreeError?

@@ -1,8 +1,8 @@
 import FireTreeCore
 import Glibc
 
-/// Reads `label index:value ...` rows, which stay sparse. Indices count from 1 and ascend; `#` starts a
-/// comment.
+/// Reads `label index:value ...` rows, which stay sparse. Indices count from 1, or from 0 where the options say so, and
+/// ascend; `qid:` is read past; `#` starts a comment.
 struct LibSVMReader {
   let request: ReadRequest
   let stream: ByteStream
@@ -16,11 +16,16 @@ struct LibSVMReader {
   private var largest = 0
   private var target: TargetBuilder?
   private var row = 0
+  private var skipped = 0
+  /// Elements of columns that the model does not know.
+  private var unknown = 0
+  private var budget: MemoryBudget
   private let highestAllowed: Int
 
   init(request: ReadRequest, stream: ByteStream) {
     self.request = request
     self.stream = stream
+    self.budget = MemoryBudget(request)
     self.highestAllowed = request.schema?.count ?? Self.largestIndex
     self.target = request.targetBuilder(path: request.path, place: "label")
   }
@@ -33,14 +38,20 @@ struct LibSVMReader {
         try parse(text, count: line.count)
       }
     }
-    guard offsets.count > 1 else { throw .data(file: request.path, "there are no rows") }
+    try request.requirePoints(offsets.count - 1, ofRows: skipped + offsets.count - 1)
     let count = request.schema?.count ?? largest
+    guard request.schema?.origins.isEmpty ?? true else {
+      throw FireTreeError(
+        .usage, file: request.path, "the model's features have origins, which sparse data cannot")
+    }
     guard count > 0, count <= Self.largestIndex else {
       throw .data(file: request.path, "there are no feature columns")
     }
     let rows = SparseRows(columns: count, offsets: offsets, columnIndices: columns, values: values)
     return Reading(
-      kind: .sparse, features: .sparse(rows), target: target, schema: FeatureSchema(count: count))
+      kind: .sparse, features: .sparse(rows), target: target, schema: FeatureSchema(count: count),
+      omission: unknown == 0
+        ? nil : "ignored \(counted(unknown, "element")) beyond the model's \(counted(count, "feature"))")
   }
 
   // MARK: One row
@@ -64,12 +75,20 @@ struct LibSVMReader {
       let token = text + start
       let length = position - start
       if isFirst {
+        if skipped < request.options.skip {
+          skipped += 1
+          return
+        }
         isFirst = false
         if try parseLabel(token, length) { continue }
       }
       previous = try parsePair(token, length, after: previous)
     }
-    if !isFirst { offsets.append(values.count) }
+    if isFirst { return }
+    offsets.append(values.count)
+    let bytes = (offsets.count + values.count) * MemoryLayout<Int>.size
+    // An array that is full is copied to one of twice the size.
+    try budget.check(held: bytes + (target?.bytes ?? 0), coming: 2 * bytes, row: row)
   }
 
   /// Returns false when the row starts with its first pair: data to predict need no labels.
@@ -100,8 +119,9 @@ struct LibSVMReader {
     let digits = colon.assumingMemoryBound(to: CChar.self) - token
     guard let index = parseIndex(token, digits) else {
       let text = String(token, count: digits)
-      if text == "qid" { throw error("query ids (qid) are not supported") }
-      throw error("index \(quoted(text)) is not a whole number from 1 to \(Self.largestIndex)")
+      if text == "qid" && previous == 0 { return 0 }
+      let hint = text == "0" ? "; for columns from 0 set the zero-based option" : ""
+      throw error("index \(quoted(text)) is not a whole number from 1 to \(Self.largestIndex)\(hint)")
     }
     guard index > previous else {
       throw error(
@@ -109,15 +129,16 @@ struct LibSVMReader {
           ? "index \(index) comes twice" : "index \(index) comes after index \(previous): indices must ascend"
       )
     }
-    guard index <= highestAllowed else {
-      throw error("index \(index) is beyond the model's \(counted(highestAllowed, "feature"))")
-    }
     guard let value = NumberText.float(token + digits + 1, count: length - digits - 1) else {
       throw error("\(quoted(String(token, count: length))) is not an index:value pair")
     }
     guard value.isFinite else {
       let text = quoted(String(token + digits + 1, count: length - digits - 1))
       throw error("the value \(text) of index \(index) is not a finite 32-bit number")
+    }
+    if index > highestAllowed {
+      unknown += 1
+      return index
     }
     largest = max(largest, index)
     if value != 0 {
@@ -136,6 +157,8 @@ struct LibSVMReader {
       index = 10 * index + digit
       if index > Self.largestIndex { return nil }
     }
+    // From here on columns count from 1.
+    if request.options.zeroBased { return index < Self.largestIndex ? index + 1 : nil }
     return index > 0 ? index : nil
   }
 

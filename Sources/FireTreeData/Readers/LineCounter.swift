@@ -1,9 +1,11 @@
 /// Counts physical lines from what the tokenizer reports.
 struct LineCounter {
   /// The line on which the current row began, from 1.
-  private(set) var line = 1
+  private(set) var line: Int
   private var insideRow = 0
   private var lastTerminator: Int32 = 0
+
+  init(firstLine: Int = 1) { line = firstLine }
 
   /// A field may hold line feeds when it is quoted.
   mutating func note(_ text: UnsafePointer<CChar>, count: Int) {

@@ -35,10 +35,14 @@ enum NPYHeader {
     _ entries: [String: PythonLiteral.Value], _ path: String, headerBytes: Int
   ) throws(FireTreeError) -> ArrayLayout {
     guard case .string(let description)? = entries["descr"] else {
-      throw .data(file: path, "the NPY header has no element type (descr), or a structured one")
+      if case .list? = entries["descr"] {
+        throw .data(
+          file: path, "a structured array, of named fields: save its fields as the columns of a plain array")
+      }
+      throw .data(file: path, "the NPY header has no element type (descr)")
     }
     guard let (scalar, bigEndian) = scalar(description) else {
-      let supported = "integers of 8 to 64 bits, float32 and float64 are"
+      let supported = "bool, integers of 8 to 64 bits and floats of 16 to 64 bits are"
       throw .data(file: path, "NPY elements of type \(quoted(description)) are not supported (\(supported))")
     }
     guard case .bool(let columnMajor)? = entries["fortran_order"] else {
@@ -65,7 +69,7 @@ enum NPYHeader {
   private static func scalar(_ description: String) -> (ScalarType, bigEndian: Bool)? {
     let types: [String: ScalarType] = [
       "u1": .uint8, "i1": .int8, "u2": .uint16, "i2": .int16, "u4": .uint32, "i4": .int32, "u8": .uint64,
-      "i8": .int64, "f4": .float32, "f8": .float64,
+      "i8": .int64, "b1": .uint8, "f2": .float16, "f4": .float32, "f8": .float64,
     ]
     guard let order = description.first, let type = types[String(description.dropFirst())] else { return nil }
     switch order {

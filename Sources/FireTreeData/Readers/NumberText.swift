@@ -45,6 +45,17 @@ enum NumberText {
     return "\(number)"
   }
 
+  /// The same of a spelling; where 64 bits do not tell neighbouring whole numbers apart, the spelling itself.
+  static func canonicalName(_ spelling: String) -> String {
+    guard let number = double(spelling), abs(number) < 0x1p53 else { return spelling }
+    return canonicalName(number)
+  }
+
+  /// Whether the text becomes a number with a point in the place of its comma.
+  static func hasDecimalComma(_ text: String) -> Bool {
+    text.utf8.contains(0x2C) && double(String(text.map { $0 == "," ? "." : $0 })) != nil
+  }
+
   @inline(__always)
   private static func consumed(
     _ text: UnsafePointer<CChar>, _ count: Int, _ end: UnsafeMutablePointer<CChar>?

@@ -4,6 +4,8 @@ struct PythonLiteral {
     case string(String)
     case bool(Bool)
     case tuple([Int])
+    /// A list; what is in it is not looked at.
+    case list
   }
 
   private let text: [UInt8]
@@ -30,8 +32,24 @@ struct PythonLiteral {
   private mutating func value() -> Value? {
     if takeWord("True") { return .bool(true) }
     if takeWord("False") { return .bool(false) }
+    if take("[") { return list() }
     if take("(") { return tuple().map(Value.tuple) }
     return string().map(Value.string)
+  }
+
+  /// Up to the bracket that closes the list, those in strings aside.
+  private mutating func list() -> Value? {
+    var depth = 1
+    while depth > 0, position < text.count {
+      if text[position] == 0x27 || text[position] == 0x22 {
+        guard string() != nil else { return nil }
+        continue
+      }
+      if text[position] == 0x5B { depth += 1 }
+      if text[position] == 0x5D { depth -= 1 }
+      position += 1
+    }
+    return depth == 0 ? .list : nil
   }
 
   private mutating func tuple() -> [Int]? {

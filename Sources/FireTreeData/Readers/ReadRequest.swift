@@ -24,6 +24,14 @@ struct ReadRequest {
   /// The points to read at most.
   var limit: Int { options.points ?? Int.max }
 
+  /// Throws a data error when no point is left of the `rows` of the file.
+  func requirePoints(_ points: Int, ofRows rows: Int) throws(FireTreeError) {
+    guard points == 0 else { return }
+    let reason =
+      rows == 0 ? "there are no rows" : "no rows are left: \(counted(rows, "row")), \(options.skip) skipped"
+    throw .data(file: path, reason)
+  }
+
   /// Whether the target is expected in the file itself.
   var hasLabelsFile: Bool { options.labels != nil }
 
@@ -63,4 +71,6 @@ struct Reading {
   var target: TargetBuilder?
   var schema: FeatureSchema
   var notes: [String] = []
+  /// One line for what is in the file and was left out.
+  var omission: String?
 }

@@ -1,14 +1,22 @@
 /// The element types of binary arrays.
 enum ScalarType: Sendable {
-  case uint8, int8, uint16, int16, uint32, int32, uint64, int64, float32, float64
+  case uint8, int8, uint16, int16, uint32, int32, uint64, int64, float16, float32, float64
 
   /// Bytes of one element.
   var size: Int {
     switch self {
     case .uint8, .int8: 1
-    case .uint16, .int16: 2
+    case .uint16, .int16, .float16: 2
     case .uint32, .int32, .float32: 4
     case .uint64, .int64, .float64: 8
+    }
+  }
+
+  /// Whether elements may have more digits than 32-bit floats.
+  var isWide: Bool {
+    switch self {
+    case .uint32, .int32, .uint64, .int64, .float64: true
+    default: false
     }
   }
 
@@ -25,6 +33,8 @@ enum ScalarType: Sendable {
     case .int32: Self.each(Int32.self, source, count, bigEndian) { target[$0] = Double($1) }
     case .uint64: Self.each(UInt64.self, source, count, bigEndian) { target[$0] = Double($1) }
     case .int64: Self.each(Int64.self, source, count, bigEndian) { target[$0] = Double($1) }
+    case .float16:
+      Self.each(UInt16.self, source, count, bigEndian) { target[$0] = Double(Float16(bitPattern: $1)) }
     case .float32:
       Self.each(UInt32.self, source, count, bigEndian) { target[$0] = Double(Float(bitPattern: $1)) }
     case .float64: Self.each(UInt64.self, source, count, bigEndian) { target[$0] = Double(bitPattern: $1) }

@@ -13,9 +13,9 @@ struct TargetBuilder {
   }
 
   /// Integers with more distinct values than this are numbers, not classes, unless the task is given.
-  static let mostInferredClasses = 20
+  var mostInferredClasses = 20
   /// Spellings kept while the task is open: one class may have several ("1", "1.0").
-  private static let mostSpellings = 4 * mostInferredClasses
+  private var mostSpellings: Int { 4 * mostInferredClasses }
 
   let path: String
   /// What messages call the target: `column 5 ('price')`.
@@ -27,8 +27,12 @@ struct TargetBuilder {
   private var spellings: [String] = []
   private var indices: [Int32] = []
   /// Nil once the target is known to be classes.
-  private var values: [Float]? = []
+  private var values: [Double]? = []
   private var allNumbers = true
+  private var (numbers, hasFractions) = (0, false)
+  /// The first label that is no number.
+  private var firstText: (label: String, row: Int)?
+  private var spellingBytes = 0
   private(set) var ignoredBecause: String?
 
   init(path: String, place: String, policy: Policy) {
@@ -46,6 +50,9 @@ struct TargetBuilder {
     }
   }
 
+  /// Bytes held, about.
+  var bytes: Int { spellingBytes + indices.count * 4 + (values?.count ?? 0) * 8 }
+
   /// Appends a label. `text[count]` is 0.
   mutating func append(_ text: UnsafePointer<CChar>, count: Int, row: Int) throws(FireTreeError) {
     if ignoredBecause != nil { return }
@@ -56,10 +63,13 @@ struct TargetBuilder {
     }
     if spellingIndex == nil {
       guard let number else { return try refuse("\(label(text, count)) is not a number\(hint)", row: row) }
-      values?.append(Float(number))
+      values?.append(number)
       return
     }
-    try append(spelling: String(text, count: count), number: number, row: row)
+    guard let spelling = String(validating: text, count: count) else {
+      throw .data(file: path, row: row, placed("the text is not UTF-8"))
+    }
+    try append(spelling: spelling, number: number, row: row)
   }
 
   /// Appends a label that is stored as a number.
@@ -69,7 +79,7 @@ struct TargetBuilder {
       return try refuse("\(number) is not a finite 32-bit number", row: row)
     }
     if spellingIndex == nil {
-      values?.append(Float(number))
+      values?.append(number)
     } else {
       try append(spelling: NumberText.canonicalName(number), number: number, row: row)
     }
@@ -92,26 +102,34 @@ struct TargetBuilder {
       spellingIndex?[spelling] = Int32(spellings.count)
       indices.append(Int32(spellings.count))
       spellings.append(spelling)
+      if let number {
+        numbers += 1
+        if number != number.rounded() { hasFractions = true }
+      }
+      spellingBytes += spelling.utf8.count + 4 * MemoryLayout<String>.stride
     }
     guard let number else {
       allNumbers = false
       values = nil
+      firstText = firstText ?? (spelling, row)
       return
     }
-    values?.append(Float(number))
-    if values != nil && (number != number.rounded() || spellings.count > Self.mostSpellings) {
+    values?.append(number)
+    if values != nil && (number != number.rounded() || spellings.count > mostSpellings) {
       (spellingIndex, spellings, indices) = (nil, [], [])
     }
   }
 
   /// An error, or, where the target is not required, the end of the target.
   private mutating func refuse(_ reason: String, row: Int) throws(FireTreeError) {
-    let reason = place.isEmpty ? reason : "\(place): \(reason)"
+    let reason = placed(reason)
     switch policy {
     case .classes(_, required: false), .values(required: false): ignoredBecause = "row \(row): \(reason)"
     default: throw .data(file: path, row: row, reason)
     }
   }
+
+  private func placed(_ reason: String) -> String { place.isEmpty ? reason : "\(place): \(reason)" }
 
   private var hint: String {
     if case .training(nil) = policy { return " as the labels above are (for classes, set the task)" }
@@ -125,7 +143,9 @@ struct TargetBuilder {
   // MARK: The decision
 
   /// The target, or nil when it is ignored, and a note where a default decided.
-  consuming func finish() -> (target: Target?, note: String?) {
+  ///
+  /// Throws a data error for numbers among which there is text, unless the task is given.
+  consuming func finish() throws(FireTreeError) -> (target: Target?, note: String?) {
     if let ignoredBecause { return (nil, "target ignored: \(ignoredBecause)") }
     switch policy {
     case .classes(let names, _): return (.classes(names: names, indices: indices), nil)
@@ -133,20 +153,49 @@ struct TargetBuilder {
     case .training(.classification): return (classes(), nil)
     case .training(nil):
       if spellingIndex != nil {
+        try checkTexts()
         let target = classes()
-        if case .classes(let names, _) = target, !allNumbers || names.count <= Self.mostInferredClasses {
-          return (target, "task: classification (\(counted(names.count, "class", "classes")))")
+        if case .classes(let names, _) = target, !allNumbers || areClasses(names) {
+          let number = counted(names.count, "class", "classes")
+          let hint =
+            names.count == 1
+            ? ": all labels are the same"
+            : names.count > 20 && allNumbers ? "; for numbers, set the task" : ""
+          return (target, "task: classification (\(number)\(hint))")
         }
       }
       return (.values(values ?? []), "task: regression")
     }
   }
 
+  /// Whole numbers are classes when they are few, and lie close together or come several times each.
+  private func areClasses(_ names: [String]) -> Bool {
+    guard names.count <= mostInferredClasses else { return false }
+    let numbers = names.compactMap { NumberText.double($0) }
+    let spread = (numbers.max() ?? 0) - (numbers.min() ?? 0)
+    return 2 * names.count <= indices.count || spread < Double(2 * mostInferredClasses)
+  }
+
+  private func checkTexts() throws(FireTreeError) {
+    guard let firstText else { return }
+    var reason: String?
+    if spellings.allSatisfy(NumberText.hasDecimalComma) {
+      reason = "is its comma a decimal one? then set the decimal option"
+    } else if hasFractions || numbers > mostInferredClasses {
+      reason = "as other labels are (for classes, set the task)"
+    }
+    guard let reason else { return }
+    let separator = reason.hasPrefix("is ") ? ": " : " "
+    throw .data(
+      file: path, row: firstText.row,
+      placed("\(quoted(firstText.label)) is not a number\(separator)\(reason)"))
+  }
+
   /// The classes in order: by number when all are numbers, else by name. Spellings of one number are one
   /// class.
   private func classes() -> Target {
     var names = spellings
-    if allNumbers { names = spellings.map { NumberText.double($0).map(NumberText.canonicalName) ?? $0 } }
+    if allNumbers { names = spellings.map(NumberText.canonicalName) }
     var ordered = Array(Set(names))
     if allNumbers {
       let numbers = Dictionary(

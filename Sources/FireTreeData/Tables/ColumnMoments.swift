@@ -8,7 +8,8 @@ struct ColumnMoments {
   /// Three sums here; an offset and a scale in what is made of them.
   static let bytesPerColumn = 3 * MemoryLayout<Double>.size + 2 * MemoryLayout<Float>.size
 
-  private var count: Double
+  private let count: Double
+  private var isFirst: Bool
   private var origin: [Double]
   private var sums: [Double]
   private var squares: [Double]
@@ -17,7 +18,10 @@ struct ColumnMoments {
   init(of points: DataPoints) {
     self.init(count: points.count, dimension: points.dimension)
     switch points {
-    case .dense(let matrix): matrix.withView { add($0) }
+    case .dense(let matrix):
+      matrix.withView { view in
+        for row in 0..<view.rows where view.columns > 0 { add(view.row(row)) }
+      }
     case .sparse(let rows):
       for position in rows.values.indices {
         let value = Double(rows.values[position])
@@ -29,31 +33,30 @@ struct ColumnMoments {
   }
 
   /// The moments of one column.
-  init(of values: [Float]) {
+  init(of values: [Double]) {
     self.init(count: values.count, dimension: 1)
-    values.withUnsafeBufferPointer { values in
-      guard let base = values.baseAddress else { return }
-      add(MatrixView(base: base, rows: values.count, columns: 1, stride: 1))
-    }
+    for var value in values { add(&value) }
   }
 
-  private init(count: Int, dimension: Int) {
+  /// The moments of `count` rows, which `add` is called with.
+  init(count: Int, dimension: Int) {
     self.count = Double(count)
+    isFirst = true
     origin = Array(repeating: 0, count: dimension)
     sums = origin
     squares = origin
   }
 
-  private mutating func add(_ view: MatrixView) {
-    guard view.rows > 0 else { return }
-    for column in 0..<view.columns { origin[column] = Double(view[0, column]) }
-    for row in 0..<view.rows {
-      let values = view.row(row)
-      for column in 0..<view.columns {
-        let difference = Double(values[column]) - origin[column]
-        sums[column] += difference
-        squares[column] += difference * difference
-      }
+  /// Adds a row.
+  mutating func add<Value: BinaryFloatingPoint>(_ values: UnsafePointer<Value>) {
+    if isFirst {
+      for column in origin.indices { origin[column] = Double(values[column]) }
+      isFirst = false
+    }
+    for column in origin.indices {
+      let difference = Double(values[column]) - origin[column]
+      sums[column] += difference
+      squares[column] += difference * difference
     }
   }
 
@@ -64,5 +67,15 @@ struct ColumnMoments {
     if count == 0 { return 0 }
     let shift = sums[column] / count
     return max(0, squares[column] / count - shift * shift)
+  }
+
+  /// A column whose mean is more than this many standard deviations from 0 loses too much when it is rounded to 32 bits:
+  /// more than 1/4096 of its standard deviation.
+  private static let farthestMean = 4096.0
+
+  /// The mean, to be taken off in 64 bits, of a column that varies far from 0; else nil.
+  func origin(_ column: Int) -> Double? {
+    let deviation = variance(column).squareRoot()
+    return deviation > 0 && abs(mean(column)) > Self.farthestMean * deviation ? mean(column) : nil
   }
 }

@@ -3,7 +3,7 @@ import FireTreeCore
 /// Data points with their labels, as read from files: raw, before any preprocessing.
 ///
 ///     let digits = try Dataset(contentsOf: "digits.csv", options: DatasetOptions(points: 1000))
-///     let (training, heldOut) = digits.split(at: 800)
+///     let (training, heldOut) = try digits.split(at: 800)
 ///
 /// Rows in messages are rows of the file, counted from 1, a header included; columns too count from 1. What a
 /// default decided is in `notes`.
@@ -16,13 +16,15 @@ public struct Dataset: Sendable {
   /// Where the data came from: the path that was read.
   public var source: String
   public var kind: Kind
-  /// The points as the file has them (n x d).
+  /// The points as the file has them (n x d), less the origins of the schema.
   public var features: DataPoints
   /// One label a point (n), if there are labels.
   public var target: Target?
   public var schema: FeatureSchema
   /// One line for each choice that a default made, such as `task: classification (10 classes)`.
   public var notes: [String]
+  /// One line when something in the file was left out that a model does not know.
+  public private(set) var omission: String?
 
   /// Precondition: `target`, if given, has a label for every point, and `schema` counts the features.
   public init(
@@ -73,16 +75,17 @@ public struct Dataset: Sendable {
 
   /// The first `n` points, and the rest.
   ///
-  /// Precondition: `n` is from 0 to the number of points. Complexity: O(n d).
-  public func split(at n: Int) -> (Dataset, Dataset) {
+  /// Throws a usage error when a copy does not fit the memory. Precondition: `n` is from 0 to the number of points.
+  /// Complexity: O(n d).
+  public func split(at n: Int) throws(FireTreeError) -> (Dataset, Dataset) {
     precondition(n >= 0 && n <= count, "splitting \(count) points at \(n)")
-    return (part(0..<n), part(n..<count))
+    try ByteCount(features.memoryBytes + 8 * count).requireAvailable(for: "a copy of '\(source)'")
+    return (try part(0..<n), try part(n..<count))
   }
 
-  private func part(_ range: Range<Int>) -> Dataset {
+  private func part(_ range: Range<Int>) throws(FireTreeError) -> Dataset {
     Dataset(
-      source: source, kind: kind, features: Memory.demand(try features[range]), target: target?[range],
-      schema: schema,
+      source: source, kind: kind, features: try features[range], target: target?[range], schema: schema,
       notes: notes)
   }
 }
@@ -115,13 +118,15 @@ extension Dataset {
     var notes = reading.notes
     var target: Target?
     if let builder = reading.target {
-      let (found, note) = builder.finish()
+      let (found, note) = try builder.finish()
       target = found
       if let note { notes.append(note) }
     }
     if target == nil && request.requiresTarget { throw request.missingTarget }
-    return Dataset(
+    var dataset = Dataset(
       source: request.path, kind: reading.kind, features: reading.features, target: target,
       schema: request.schema ?? reading.schema, notes: notes)
+    dataset.omission = reading.omission
+    return dataset
   }
 }

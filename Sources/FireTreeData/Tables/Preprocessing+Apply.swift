@@ -15,7 +15,7 @@ extension Preprocessing {
     if case .sparse(let rows) = features, keepsZeros { return .sparse(try apply(to: rows)) }
     try ByteCount.matrix(rows: features.count, columns: outputDimension).requireAvailable(
       for: "the preprocessed data")
-    var result = Matrix(rows: features.count, columns: outputDimension)
+    var result = try Matrix(allocating: features.count, by: outputDimension)
     var raw = [Float](repeating: 0, count: inputDimension)
     var failed: Int?
     result.withMutableView { result in
@@ -35,6 +35,15 @@ extension Preprocessing {
     }
     if let failed { throw Self.notFinite(features, point: failed) }
     return .dense(result)
+  }
+
+  /// The points that a network sees, as `apply` makes them, and their norms |x_i| (n), for everything that would compute
+  /// them anew otherwise. Throws as `apply` does.
+  public func prepare(
+    _ features: DataPoints
+  ) throws(FireTreeError) -> (points: DataPoints, norms: [Float]) {
+    let points = try apply(to: features)
+    return (points, points.norms())
   }
 
   /// Why the result of a point is not finite: its first feature that is not, or else the preprocessing.
@@ -72,8 +81,12 @@ extension Preprocessing {
     return magnitude.isFinite && squares.isFinite
   }
 
-  private func apply(to rows: SparseRows) throws(FireTreeError) -> SparseRows {
+  func apply(to rows: SparseRows, available: ByteCount = .available) throws(FireTreeError) -> SparseRows {
     let extra = constant == nil ? 0 : rows.rows
+    let bytes =
+      ByteCount(MemoryLayout<Int>.size) * (rows.rows + 1)
+      + ByteCount(MemoryLayout<Int32>.size + MemoryLayout<Float>.size) * (rows.nonzeros + extra)
+    try bytes.requireAvailable(for: "the preprocessed data", available: available)
     var offsets: [Int] = [0]
     var columns: [Int32] = []
     var values: [Float] = []

@@ -3,7 +3,7 @@ public enum Target: Sendable, Equatable {
   /// Class `names[indices[i]]` for point i.
   case classes(names: [String], indices: [Int32])
   /// A number for each point.
-  case values([Float])
+  case values([Double])
 
   /// Number of points.
   public var count: Int {

@@ -4,8 +4,8 @@ import FireTreeCore
 public enum TargetEncoding: Sendable, Equatable {
   /// One output a class: 1 for the class of the point, 0 for the others.
   case classification(names: [String])
-  /// One output: (value - mean) * scale.
-  case regression(mean: Float, scale: Float)
+  /// One output: (value - mean) * scale. The mean is one of 32 bits where that is near enough (`ColumnMoments.origin`).
+  case regression(mean: Double, scale: Float)
 
   /// The encoding of a training target.
   ///
@@ -26,7 +26,9 @@ public enum TargetEncoding: Sendable, Equatable {
       guard scale.isFinite, scale > 0 else {
         throw FireTreeError(.data, "the target's standard deviation \(deviation) cannot be scaled to 1")
       }
-      return .regression(mean: Float(column.mean(0)), scale: scale)
+      return .regression(
+        mean: column.origin(0) ?? (deviation > 0 ? Double(Float(column.mean(0))) : column.mean(0)),
+        scale: scale)
     }
   }
 
@@ -53,7 +55,7 @@ public enum TargetEncoding: Sendable, Equatable {
   public func encode(_ target: Target) throws(FireTreeError) -> Matrix {
     try ByteCount.matrix(rows: target.count, columns: outputs).requireAvailable(
       for: "a target of \(counted(target.count, "point")) and \(counted(outputs, "output"))")
-    var result = Matrix(rows: target.count, columns: outputs)
+    var result = try Matrix(allocating: target.count, by: outputs)
     switch (self, target) {
     case (.classification(let names), .classes(_, let indices)):
       for (row, index) in indices.enumerated() {
@@ -65,7 +67,7 @@ public enum TargetEncoding: Sendable, Equatable {
       }
     case (.regression(let mean, let scale), .values(let values)):
       for (row, value) in values.enumerated() {
-        let output = Float((Double(value) - Double(mean)) * Double(scale))
+        let output = Float((value - mean) * Double(scale))
         guard output.isFinite else {
           throw .usage("the target \(value) of point \(row + 1) is too far from the mean")
         }
@@ -86,7 +88,9 @@ public enum TargetEncoding: Sendable, Equatable {
       return .classes(
         names: names, indices: outputs.withView { view in (0..<view.rows).map { Self.largest(view, $0) } })
     case .regression(let mean, let scale):
-      return .values((0..<outputs.rows).map { Float(Double(outputs[$0, 0]) / Double(scale) + Double(mean)) })
+      let values = (0..<outputs.rows).map { Double(outputs[$0, 0]) / Double(scale) + mean }
+      // Digits beyond those of the outputs are none.
+      return .values(Double(Float(mean)) == mean ? values.map { Double(Float($0)) } : values)
     }
   }
 
