@@ -21,11 +21,11 @@ public enum Evaluation: Sendable, Equatable {
     }
   }
 
-  private static func regression(_ found: [Float], _ expected: [Float]) -> Evaluation {
+  private static func regression(_ found: [Double], _ expected: [Double]) -> Evaluation {
     let count = Double(max(expected.count, 1))
-    let mean = expected.reduce(0) { $0 + Double($1) } / count
-    let residual = zip(found, expected).reduce(0) { $0 + square(Double($1.0) - Double($1.1)) }
-    let total = expected.reduce(0) { $0 + square(Double($1) - mean) }
+    let mean = expected.reduce(0, +) / count
+    let residual = zip(found, expected).reduce(0) { $0 + square($1.0 - $1.1) }
+    let total = expected.reduce(0) { $0 + square($1 - mean) }
     return .regression(
       r2: residual == 0 ? 1 : total == 0 ? 0 : 1 - residual / total, rmse: (residual / count).squareRoot())
   }

@@ -20,7 +20,7 @@ import Testing
   }
 
   @Test func edges() {
-    func evaluation(_ predictions: [Float], _ truth: [Float]) -> Evaluation {
+    func evaluation(_ predictions: [Double], _ truth: [Double]) -> Evaluation {
       Evaluation(predictions: .values(predictions), truth: .values(truth))
     }
     #expect(evaluation([3, 3], [3, 3]) == .regression(r2: 1, rmse: 0))

@@ -15,7 +15,8 @@ import Testing
       target: .classes(names: ["a", "b", "c", "d"], indices: indices))
   }()
 
-  private static func regression(_ rows: [[Float]], _ values: [Float], kind: Dataset.Kind = .table) -> Dataset
+  private static func regression(_ rows: [[Float]], _ values: [Double], kind: Dataset.Kind = .table)
+    -> Dataset
   {
     Dataset(source: "test", kind: kind, features: .dense(Matrix(rows)), target: .values(values))
   }

@@ -12,7 +12,7 @@ import Testing
     var random = SeededGenerator(seed: 31)
     let dataset = Dataset(
       source: "points", kind: .table, features: .dense(random.matrix(rows: points, columns: dimension)),
-      target: .values((0..<points).map { Float($0 % 7) }))
+      target: .values((0..<points).map { Double($0 % 7) }))
     return try TrainingProblem(
       dataset,
       configuration: TrainingConfiguration(

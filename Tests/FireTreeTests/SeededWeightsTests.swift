@@ -11,7 +11,7 @@ import Testing
     var random = SeededGenerator(seed: 8)
     let data = Dataset(
       source: "x", kind: .table, features: .dense(random.matrix(rows: 40, columns: columns)),
-      target: .values((0..<40).map { Float($0 % 7) }))
+      target: .values((0..<40).map { Double($0 % 7) }))
     return try TrainingProblem(data, configuration: configuration)
   }
 
