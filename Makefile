@@ -5,12 +5,24 @@ OPTIONS ?=
 BUILD = .build/release
 SOURCES = Package.swift Sources Tests Examples
 
-.PHONY: help demo build test check bench-peers study lint format dependencies clean
+# What continuous integration sets: tests are built as lint builds them, so that one build serves both.
+STRICT ?=
+STRICT_FLAGS = -Xswiftc -warnings-as-errors
+
+# Suites and tests that an unoptimised build takes minutes for, or that are about the optimised one.
+LARGE = FireTreeCLITests|DocumentationTests|HalfSpaceTests/equalsLinearScanUnderRandomScripts
+# Suites whose work runs on several threads, without long runs that repeat the same paths.
+THREADED = threadsDoNotChangeBits|AnyNumberOfThreads|WorkersTests|DetectorTests|CoFiringTensorTests|SeededNetworkTests
+THREADED := $(THREADED)|TrainingLoopTests|HiddenWeightsTests|SeededModelTests|FireTreeTests.ModelTests
+
+.PHONY: help demo build test test-small check check-debug check-address check-threads check-pairs bench-peers study lint \
+  format dependencies clean
 
 help:
 	@echo "make demo    build, train on bundled digits, evaluate on held-out ones"
 	@echo "make test    build and run all tests"
-	@echo "make check   the tests with assertions on, then under the address sanitizer; a billion pairs of certificates"
+	@echo "make test-small  the quick tests in a build with assertions"
+	@echo "make check   all tests with assertions, under the address and the thread sanitizer; a billion pairs of certificates"
 	@echo "make bench-peers  compare with JAX, PyTorch, NumPy and scikit-learn (installs them into .venv)"
 	@echo "make study   measure the papers' claims anew, into Documentation/Study"
 	@echo "make lint    formatter and compiler warnings as errors"
@@ -26,14 +38,28 @@ demo: build
 	@Scripts/demo.sh $(BUILD)/firetree demo
 
 test: dependencies
-	$(SWIFT) build -c release --build-tests
+	$(SWIFT) build -c release --build-tests $(if $(STRICT),$(STRICT_FLAGS))
 	$(SWIFT) test -c release --skip-build
 
-# Debug builds check assertions and array bounds; the address sanitizer checks the unsafe kernels.
-check: dependencies
+test-small: dependencies
+	$(SWIFT) test --scratch-path .build-check -Xcc -O2 --skip '$(LARGE)'
+
+check: check-debug check-address check-threads check-pairs
+
+# Debug builds check assertions, array bounds and the invariants of structures.
+check-debug: dependencies
 	$(SWIFT) test --scratch-path .build-check -Xcc -O2
-	SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test -c release \
-	  --scratch-path .build-asan --sanitize=address
+
+# Swift's own leaks at exit are not ours, and its backtraces do not end under a sanitizer.
+check-address: export ASAN_OPTIONS = detect_leaks=0
+check-address check-threads: export SWIFT_BACKTRACE = enable=no
+check-address: dependencies
+	$(SWIFT) test -c release --scratch-path .build-asan --sanitize=address
+
+check-threads: dependencies
+	$(SWIFT) test -c release --scratch-path .build-tsan --sanitize=thread --filter '$(THREADED)'
+
+check-pairs: dependencies
 	FIRETREE_PAIR_CHECKS=1000000000 $(SWIFT) test -c release --filter CertificateTests
 
 # PyTorch is pinned so that pip prefers the build for CPUs, 2.13.0+cpu, wherever it finds one, for instance with
@@ -58,10 +84,10 @@ study: build
 
 lint: dependencies
 	$(SWIFT) format lint --strict --recursive $(SOURCES)
-	$(SWIFT) build -c release --build-tests --scratch-path .build-lint -Xswiftc -warnings-as-errors
+	$(SWIFT) build -c release --build-tests $(if $(STRICT),,--scratch-path .build-lint) $(STRICT_FLAGS)
 
 format:
 	$(SWIFT) format --in-place --recursive $(SOURCES)
 
 clean:
-	rm -rf .build .build-check .build-asan .build-lint demo
+	rm -rf .build .build-check .build-asan .build-tsan .build-lint demo

@@ -61,7 +61,7 @@ final class RunningCommand {
 
   init(
     _ executable: URL, _ arguments: [String], in folder: TemporaryFolder, stdin: String? = nil,
-    stdout: String? = nil, seconds: Double = 60
+    stdout: String? = nil, seconds: Double = 600
   ) throws {
     streams = try TemporaryFolder()
     try streams.write("stdin", stdin ?? "")
