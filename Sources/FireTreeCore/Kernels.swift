@@ -92,6 +92,15 @@ public enum Kernels {
     firetree_select_uncertain(ceilings, points, norms, count, reach, largestNorm, threshold, positions)
   }
 
+  /// `totals[i, c] += sums[i, c] scales[i]`, rounded to the nearest integer; false when a value was not a number or not below
+  /// `limit` in magnitude, at most 2^62: those are left out. Rows are contiguous, of `columns` numbers.
+  public static func addRounded(
+    _ sums: UnsafePointer<Double>, scales: UnsafePointer<Double>, rows: Int, columns: Int, limit: Double,
+    to totals: UnsafeMutablePointer<Int64>
+  ) -> Bool {
+    firetree_add_rounded(totals, sums, scales, rows, columns, limit) != 0
+  }
+
   /// `vector += sum_t coefficients[t] matrix[rows[t]]`; `vector` is a row of a `Matrix` too.
   ///
   /// Complexity: 2 `terms` columns flops.

@@ -138,7 +138,7 @@ extension DataPointsView {
   /// `vector += scale * x_i`, each product and each sum rounded: the same bits on every machine, which `add` leaves to
   /// the processor.
   @inline(__always)
-  func addRounded(_ scale: Float, timesPoint index: Int, to vector: UnsafeMutablePointer<Float>) {
+  package func addRounded(_ scale: Float, timesPoint index: Int, to vector: UnsafeMutablePointer<Float>) {
     guard case .dense(let matrix) = self else { return add(scale, timesPoint: index, to: vector) }
     let point = matrix.row(index)
     var column = 0

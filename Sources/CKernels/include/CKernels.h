@@ -182,8 +182,6 @@ static inline void firetree_prefetch_three(const void *first, const void *second
   }
 }
 
-/// `totals[i][c] += sums[i][c] * scales[i]`, rounded to the nearest integer, for `rows` rows of `columns`; returns 0 when a
-/// value was not a number or not below `limit` in magnitude, at most 2^62: those are left out.
 int firetree_add_rounded(int64_t *totals, const double *sums, const double *scales, size_t rows, size_t columns,
                          double limit);
 

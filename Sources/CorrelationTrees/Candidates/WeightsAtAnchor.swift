@@ -143,7 +143,7 @@ extension WeightsAtAnchor {
           CandidateWorkspace.with(points: self.points.count) { workspace in
             for (slot, neuron) in chosen.enumerated() {
               let terms = gather(planes.alpha, of: Int(neuron), shard: Int(neuron) / shardSize, workspace)
-              points.add(workspace, count: terms, to: scratch.row(slot))
+              points.addRounded(workspace, count: terms, to: scratch.row(slot))
             }
           }
         }
@@ -170,7 +170,11 @@ extension WeightsAtAnchor {
             let shard = neuron / shardSize
             movement(shard, neuron) { movement in
               let count = merge(movement, of: neuron, shard: shard, workspace)
-              points.add(workspace, count: count, to: scratch.row(slot))
+              if planes.alpha == nil {
+                points.add(workspace, count: count, to: scratch.row(slot))
+              } else {
+                points.addRounded(workspace, count: count, to: scratch.row(slot))
+              }
             }
           }
         }
@@ -377,5 +381,14 @@ extension DataPointsView {
   fileprivate func add(_ workspace: CandidateWorkspace, count: Int, to vector: UnsafeMutablePointer<Float>) {
     for t in 0..<count { workspace.terms[t] = UInt32(workspace.rows[t]) }
     add(workspace.coefficients, timesPoints: workspace.terms, count: count, to: vector)
+  }
+
+  /// The same, with the bits of `SeededWeights.generate`.
+  fileprivate func addRounded(
+    _ workspace: CandidateWorkspace, count: Int, to vector: UnsafeMutablePointer<Float>
+  ) {
+    for t in 0..<count {
+      addRounded(workspace.coefficients[t], timesPoint: Int(workspace.rows[t]), to: vector)
+    }
   }
 }

@@ -85,7 +85,7 @@ private final class VerificationProgress {
   }
 
   func show(_ state: Verification) throws {
-    guard !Interrupt.isRequested else { throw ExitCode(ExitCodes.interrupted) }
+    guard !Interrupt.isRequested else { throw ExitCode(Interrupt.exitCode) }
     let text = "\(kind.rawValue)  iteration \(state.iterations)/\(iterations)"
     if Message.isTerminal {
       Message.write("\r\u{1B}[K\(text)")

@@ -1,4 +1,3 @@
-import CKernels
 import CorrelationTrees
 import FireTreeCore
 
@@ -85,8 +84,9 @@ struct OutputSums {
         let own = sums + thread * size
         own.update(repeating: 0, count: size)
         let part = body(shard, own)
-        let isFit = firetree_add_rounded(totals + thread * size, own, scales, points, stride, Self.limit)
-        if isFit == 0 { fits[thread] = false }
+        let isFit = Kernels.addRounded(
+          own, scales: scales, rows: points, columns: stride, limit: Self.limit, to: totals + thread * size)
+        if !isFit { fits[thread] = false }
         return part
       }
     }

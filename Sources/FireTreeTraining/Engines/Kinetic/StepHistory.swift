@@ -71,8 +71,9 @@ package struct StepHistory: Sendable {
   /// The next step (n x C), with what a velocity that is left alone keeps in it and how far that carries.
   package mutating func append(_ step: [Float], decay: Float, carry: Float) {
     let (last, slot) = (now % Self.capacity, (now + 1) % Self.capacity)
-    // Velocities that are left carry less with every step, as long as these do not change.
-    let isSteady = now == 0 || (carry <= tables[Row.carries, last] && decay <= 1)
+    // Velocities that are left carry less with every step, as long as these do not change. Of the first step nothing is
+    // known before it: a neuron may bring its velocity from an earlier training.
+    let isSteady = carry <= tables[Row.carries, last] && decay <= 1
     now += 1
     (tables[Row.decays, slot], tables[Row.carries, slot]) = (decay, carry)
     var largest: Float = 0
