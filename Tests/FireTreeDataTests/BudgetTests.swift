@@ -50,6 +50,24 @@ import Testing
     #expect(error?.kind == .usage)
   }
 
+  @Test func preprocessedRows() throws {
+    let rows = SparseRows(
+      columns: 9, offsets: Array(0...1000), columnIndices: (0..<1000).map { Int32($0 % 9) },
+      values: [Float](repeating: 1, count: 1000))
+    let map = Preprocessing(
+      offsets: [Float](repeating: 0, count: 9), scales: [Float](repeating: 1, count: 9), constant: 1,
+      unitNorm: true)
+    let error = #expect(throws: FireTreeError.self) {
+      _ = try map.apply(to: rows, available: ByteCount(24_000))
+    }
+    #expect(
+      error?.kind == .usage
+        && error?.reason
+          == "the preprocessed data needs 24008 bytes of memory, this machine has 24000 bytes available"
+    )
+    #expect(try map.apply(to: rows, available: ByteCount(24_008)).nonzeros == 2000)
+  }
+
   @Test func enoughIsEnough() throws {
     let path = try folder.write("t.csv", String(repeating: "1,2,3\n4,5,6\n", count: 1000))
     let data = try Dataset(contentsOf: path, options: DatasetOptions(memory: ByteCount(1_000_000)))

@@ -81,7 +81,10 @@ extension Preprocessing {
     return magnitude.isFinite && squares.isFinite
   }
 
-  func apply(to rows: SparseRows, available: ByteCount = .available) throws(FireTreeError) -> SparseRows {
+  /// The same of sparse rows that stay sparse. Throws a usage error when the result needs more than `available`.
+  package func apply(to rows: SparseRows, available: ByteCount = .available) throws(FireTreeError)
+    -> SparseRows
+  {
     let extra = constant == nil ? 0 : rows.rows
     let bytes =
       ByteCount(MemoryLayout<Int>.size) * (rows.rows + 1)
