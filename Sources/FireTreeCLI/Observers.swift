@@ -1,67 +1,47 @@
 import FireTree
 import Foundation
 
-/// One line on a terminal that is rewritten after every step; nothing elsewhere. Also ends training on an interrupt.
+/// One line on a terminal that is rewritten after every step; elsewhere a line a minute. Also ends training on a signal.
 final class ProgressLine: TrainingObserver {
   private let iterations: Int
-  private let isShown = Message.isTerminal
+  private let isTerminal = Message.isTerminal
   private let clock = ContinuousClock()
   private let start: ContinuousClock.Instant
+  /// When the next line is due off a terminal.
+  private var due: ContinuousClock.Instant
+  private var last: TrainingRecord?
 
   init(iterations: Int) {
     self.iterations = iterations
     start = clock.now
+    due = start + .seconds(60)
   }
 
-  /// Takes the line away, so that the next message starts on an empty one.
-  func clear() { if isShown { Message.write("\r\u{1B}[K") } }
+  /// Leaves the last state on a terminal as a line of its own.
+  func finish() {
+    if isTerminal, let last { Message.write("\r\u{1B}[K\(state(last))\n") }
+  }
 
   func observe(_ record: TrainingRecord, session: TrainingSession) {
-    guard isShown else { return }
-    var line = "iteration \(record.iteration)/\(iterations)  loss \(Format.significant(record.loss))  "
-    line += "firing \(Format.percent(record.firingShare))"
+    last = record
+    guard isTerminal || clock.now >= due else { return }
+    var line = state(record)
     if let seconds = record.seconds, record.iteration > 0 {
       let left =
         (clock.now - start).seconds / Double(record.iteration) * Double(iterations - record.iteration)
       line += "  step \(Format.seconds(seconds))  \(Format.seconds(left)) left"
     }
-    Message.write("\r\u{1B}[K\(line)")
+    if isTerminal { return Message.write("\r\u{1B}[K\(line)") }
+    Message.note(line)
+    due = clock.now + .seconds(60)
+  }
+
+  private func state(_ record: TrainingRecord) -> String {
+    "iteration \(record.iteration)/\(iterations)  loss \(Format.significant(record.loss))  "
+      + "firing \(Format.percent(record.firingShare))"
   }
 
   var wantsStop: Bool { Interrupt.isRequested }
-}
-
-/// One JSON object a step, for machines.
-final class StepLog: TrainingObserver {
-  private struct Line: Encodable {
-    var iteration: Int
-    var loss: Double
-    var firing_share: Double
-    var seconds: Double?
-    var firing_pairs: Int?
-    var neurons_moved: Int?
-    var phases: [String: Double]?
-    var counters: [String: Int]?
-  }
-
-  private let file: AtomicFile
-  private let encoder = JSONLines.encoder
-
-  init(path: String) throws { file = try AtomicFile(path: path) }
-
-  func observe(_ record: TrainingRecord, session: TrainingSession) throws {
-    let line = Line(
-      iteration: record.iteration, loss: record.loss, firing_share: record.firingShare,
-      seconds: record.seconds,
-      firing_pairs: record.step?.firingPairs, neurons_moved: record.step?.neuronsMoved,
-      phases: (record.step?.phases.seconds).map {
-        Dictionary(uniqueKeysWithValues: $0.map { ($0.phase, $0.seconds) })
-      },
-      counters: record.step?.counts.byName)
-    try file.write(JSONLines.line(line))
-  }
-
-  func commit() throws { try file.commit() }
 }
 
 enum JSONLines {

@@ -29,6 +29,8 @@ enum StandardStreams {
   static func prepare() {
     // At a limit of the file size a write fails, like one to a full disk, instead of ending the process.
     signal(SIGXFSZ, SIG_IGN)
+    // So does one to a pipe that nobody reads, except for results.
+    signal(SIGPIPE, SIG_IGN)
     for descriptor in 0...2 where fcntl(Int32(descriptor), F_GETFD) < 0 { _ = open("/dev/null", O_RDONLY) }
   }
 }
@@ -36,15 +38,20 @@ enum StandardStreams {
 /// Results. A reader that goes away ends the program quietly, by the signal.
 enum StandardOutput {
   static func write(_ text: String) throws(FireTreeError) {
-    guard fputs(text, stdout) >= 0 else { throw failure }
+    guard fputs(text, stdout) >= 0 else { throw failure() }
   }
 
   static func flush() throws(FireTreeError) {
-    guard fflush(stdout) == 0 else { throw failure }
+    guard fflush(stdout) == 0 else { throw failure() }
   }
 
-  private static var failure: FireTreeError {
-    .failure("standard output: cannot write: \(String(cString: strerror(errno)))")
+  private static func failure() -> FireTreeError {
+    let number = errno
+    if number == EPIPE {
+      signal(SIGPIPE, SIG_DFL)
+      raise(SIGPIPE)
+    }
+    return .failure("standard output: cannot write: \(String(cString: strerror(number)))")
   }
 }
 

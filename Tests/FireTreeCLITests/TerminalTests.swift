@@ -32,9 +32,11 @@ import Testing
     #expect(train.code == 0)
     #expect(
       train.output.contains(/iteration 7\/7  loss [0-9.]+  firing [0-9.]+%  step [0-9]+ [mu]s  0 us left/))
-    // The line is gone before the next message.
-    let parts = train.output.components(separatedBy: "\r\u{1B}[K")
-    #expect(parts.last?.hasPrefix("firetree: stopped by iterations") == true, "\(train.output)")
+    // The last state stays, on a line of its own.
+    let last = train.output.components(separatedBy: "\r\u{1B}[K").last ?? ""
+    #expect(
+      last.contains(/^iteration 7\/7  loss [0-9.]+  firing [0-9.]+%\Rfiretree: stopped by iterations/),
+      "\(train.output)")
     let verify = try run("verify diabetes.csv --neurons 50 --iterations 3 --engine data-tree")
     #expect(verify.code == 0 && verify.output.contains("data-tree  iteration 3/3"))
     #expect(verify.output.contains("\r\u{1B}[Kengine data-tree: verified"))
@@ -106,11 +108,29 @@ import Testing
     #expect(result.code == 128 + signal && result.message.hasPrefix("training "))
   }
 
-  /// Killed, it leaves nothing, not even a temporary file.
-  @Test func aKilledProcessLeavesNothing() throws {
+  /// Killed, it leaves the log so far, whole lines of it, and nothing else.
+  @Test func aKilledProcessLeavesItsLog() throws {
     let command = try startTraining()
     kill(command.process.processIdentifier, SIGKILL)
     #expect(try command.finish().code == 128 + SIGKILL)
-    #expect(try folder.names == ["diabetes.csv"])
+    #expect(try folder.names == ["diabetes.csv", "log"])
+    let log = try folder.text("log")
+    #expect(try log.hasSuffix("\n") && JSON.lines(log).count > 1)
+  }
+
+  /// Each line is there when its step is done.
+  @Test func theLogGrows() throws {
+    try folder.write("log", "of the run before\n")
+    let command = try startTraining()
+    var lines: [Int] = []
+    while lines.count < 3 {
+      let count = try folder.text("log").count { $0 == "\n" }
+      if count > lines.last ?? 1 { lines.append(count) }
+      try #require(command.process.isRunning)
+      usleep(5000)
+    }
+    #expect(try folder.text("log").hasPrefix("{"))
+    kill(command.process.processIdentifier, SIGTERM)
+    #expect(try command.finish().code == 128 + SIGTERM)
   }
 }

@@ -157,6 +157,11 @@ import Testing
         #expect(try JSON.number(line["neurons_moved"]) <= 40)
       }
       #expect(lines[0]["seconds"] == nil)
+      // Both numbers are of the same state.
+      for line in lines {
+        let share = try JSON.number(line["firing_pairs"]) / (442 * 100)
+        #expect(try abs(JSON.number(line["firing_share"]) - share) < 1e-12)
+      }
     }
   }
 }
