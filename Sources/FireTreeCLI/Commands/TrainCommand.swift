@@ -57,9 +57,7 @@ struct TrainCommand: ParsableCommand {
     if let auditor { observers.append(auditor) }
     let notes = session.notes.count
     let result = Result { try session.run(observers: observers) }
-    progress.clear()
-    // The steps up to a divergence are what its log is read for.
-    try stepLog?.commit()
+    progress.finish()
     let (reason, last) = (try result.get(), session.record)
     for note in session.notes[notes...] { Message.note(note) }
     try session.finish().write(to: out, fullWeights: fullWeights)
@@ -74,6 +72,7 @@ struct TrainCommand: ParsableCommand {
       try StandardOutput.flush()
       throw ExitCode(Interrupt.exitCode)
     }
+    if stepLog?.hasFailed == true { throw ExitCode(ExitCodes.failure) }
   }
 
   private static func auditor(every interval: Int) throws -> AuditObserver {
