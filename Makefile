@@ -3,6 +3,8 @@
 SWIFT ?= swift
 OPTIONS ?=
 BUILD = .build/release
+# Built into the command, for what it measures to be said with.
+export FIRETREE_COMMIT := $(shell Scripts/commit.sh)
 SOURCES = Package.swift Sources Tests Examples
 
 # What continuous integration sets: tests are built as lint builds them, so that one build serves both.
@@ -78,7 +80,7 @@ bench-peers: build .venv/peers
 # A study that was begun at this commit goes on; one of another commit is replaced.
 OUT ?= Documentation/Study
 study: build
-	@[ ! -f "$(OUT)/settings.csv" ] || grep -q "^commit,$$(git rev-parse --short HEAD)$$" "$(OUT)/settings.csv" || \
+	@[ ! -f "$(OUT)/settings.csv" ] || grep -q "^commit,$(FIRETREE_COMMIT)$$" "$(OUT)/settings.csv" || \
 	  rm -r "$(OUT)"
 	$(BUILD)/firetree study all --out $(OUT) $(OPTIONS)
 

@@ -8,6 +8,9 @@ let library: [Target.Dependency] = [
   "FireTree", "FireTreeCore", "CorrelationTrees", "FireTreeTraining", "FireTreeData",
 ]
 
+// What `make` says of the sources. SwiftPM's own `Context.gitInformation` is kept from the first build.
+let commit = Context.environment["FIRETREE_COMMIT"] ?? "unknown"
+
 let package = Package(
   name: "firetree",
   products: [
@@ -61,7 +64,7 @@ let package = Package(
       exclude: ["Golden"]),
 
     // The command.
-    .target(name: "CProcess"),
+    .target(name: "CProcess", cSettings: [.define("FIRETREE_COMMIT", to: "\"\(commit)\"")]),
     .executableTarget(
       name: "FireTreeCLI",
       dependencies: library + [

@@ -68,7 +68,7 @@ class Results:
         now = datetime.datetime.now().astimezone()
         self.folder = _new_folder(parent, now.strftime("%Y-%m-%d-%H%M"))
         self._records: list[dict] = []
-        commit, host = _commit(), machine(firetree)
+        commit, host = _commit(firetree), machine(firetree)
         command = "python " + shlex.join(sys.argv)
         self._write("command.txt", f"{command}\ncommit {commit}\n{now.isoformat(timespec='seconds')}\n")
         self._write("machine.json", json.dumps(host, indent=2) + "\n")
@@ -119,9 +119,9 @@ def progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _commit() -> str:
-    commit = _printed("git", "rev-parse", "HEAD") or "unknown"
-    return commit + ("-dirty" if _printed("git", "status", "--porcelain", "--untracked-files=no") else "")
+def _commit(firetree: str) -> str:
+    """What the program was built from, which it says as `0.1.0 (commit 1a2b3c4)`."""
+    return (_printed(firetree, "--version") or "unknown").split()[-1].rstrip(")")
 
 
 def _printed(*command: str) -> str | None:

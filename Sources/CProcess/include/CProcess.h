@@ -1,4 +1,5 @@
-/// What the command does of which Swift cannot promise that it is safe in a signal handler or before the start.
+/// What the command cannot do in Swift: be safe in a signal handler, run before any library has started, keep what was
+/// said when it was built.
 #ifndef FIRETREE_CPROCESS_H
 #define FIRETREE_CPROCESS_H
 
@@ -8,5 +9,8 @@ void firetree_catch_signals(void);
 
 /// The signal that came, or 0.
 int firetree_caught_signal(void);
+
+/// The commit that the program was built from, as Scripts/commit.sh said then; "unknown" where nobody asked it.
+const char *firetree_commit(void);
 
 #endif

@@ -1,0 +1,3 @@
+#include "CProcess.h"
+
+const char *firetree_commit(void) { return FIRETREE_COMMIT; }
