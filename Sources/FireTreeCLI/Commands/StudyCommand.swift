@@ -70,9 +70,7 @@ struct StudyCommand: ParsableCommand {
       settings.data = StudyData(name: data.split(separator: "/").last.map(String.init) ?? data, problem)
     }
     guard !out.isEmpty else { throw FireTreeError.usage("the name of the folder is empty") }
-    let folder = try StudyFolder(
-      path: out, settings: settings,
-      provenance: Provenance.entries(version: FireTreeCommand.configuration.version))
+    let folder = try StudyFolder(path: out, settings: settings, provenance: Provenance.entries)
     let gnuplot = Gnuplot.executable
     if gnuplot == nil { Message.note("gnuplot is not installed: no figures") }
     Interrupt.catchOnce()
