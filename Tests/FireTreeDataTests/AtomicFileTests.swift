@@ -87,4 +87,42 @@ import Glibc
     try #require(stat("/dev/null", &status) == 0)
     #expect(status.st_mode & S_IFMT == S_IFCHR)
   }
+
+  /// Both ways to a file that is not yet there.
+  @Test(arguments: [true, false]) func theModeOfAReplacedFileIsKept(mayBeNameless: Bool) throws {
+    let folder = try TestFolder()
+    try folder.write("out", "old")
+    try #require(chmod(folder["out"], 0o640) == 0)
+    let file = try AtomicFile(path: folder["out"], mayBeNameless: mayBeNameless)
+    try file.write("new")
+    try file.commit()
+    var status = stat()
+    try #require(stat(folder["out"], &status) == 0)
+    #expect(status.st_mode & 0o7777 == 0o640)
+    #expect(try folder.read("out") == Array("new".utf8) && folder.names == ["out"])
+  }
+
+  /// What a killed process left behind, whatever its number, is in nobody's way.
+  @Test func leftoversDoNotBlock() throws {
+    let folder = try TestFolder()
+    for serial in 1...1000 { try folder.write(".firetree-\(getpid())-\(serial).tmp", "") }
+    let file = try AtomicFile(path: folder["out"], mayBeNameless: false)
+    #expect(folder.names.count == 1001)
+    try file.write("new")
+    try file.commit()
+    #expect(try folder.read("out") == Array("new".utf8) && folder.names.count == 1001)
+    do { _ = try AtomicFile(path: folder["out"], mayBeNameless: false) }
+    #expect(folder.names.count == 1001)
+  }
+
+  @Test func anOwnerIsKept() throws {
+    guard getuid() == 0 else { return }
+    let folder = try TestFolder()
+    try folder.write("out", "old")
+    try #require(chown(folder["out"], 12, 34) == 0 && chmod(folder["out"], 0o4755) == 0)
+    try AtomicFile(path: folder["out"]).commit()
+    var status = stat()
+    try #require(stat(folder["out"], &status) == 0)
+    #expect(status.st_uid == 12 && status.st_gid == 34 && status.st_mode & 0o7777 == 0o4755)
+  }
 }

@@ -1,5 +1,4 @@
 import FireTreeCore
-import Synchronization
 import Glibc
 
 /// An output file that appears under its name only when it is complete.
@@ -10,25 +9,30 @@ import Glibc
 ///
 /// Bytes go, buffered, to a file without a name in the same folder, which `commit` links under a temporary name and
 /// renames. Without a commit, even when the process is killed, nothing remains and whatever had the name before
-/// stays. Where the system has no files without a name, the temporary name is there from the start and is removed
-/// with the value. A path that names a device or a pipe is written directly. Not for use from several threads at
-/// once.
+/// stays. A file that is replaced leaves its mode and, where that is permitted, its owner to the new one. Where the
+/// system has no files without a name, the temporary name is there from the start and is removed with the value. A path
+/// that names a device or a pipe is written directly. Not for use from several threads at once.
 public final class AtomicFile {
   public let path: String
   /// What is renamed to: `path`, symbolic links followed.
   private let destination: String
-  /// What is renamed to `destination`; nil when the path is written directly.
-  private let temporary: String?
-  /// Whether the file has still to be linked under the name `temporary`.
-  private let isNameless: Bool
+  /// Where `destination` is, with a slash at the end; empty for the current folder.
+  private let folder: String
+  /// What is renamed to `destination`, once it has a name.
+  private var temporary: String?
+  private let isDirect: Bool
   private var descriptor: Int32
   private var buffer: [UInt8] = []
 
   private static let bufferCapacity = 1 << 20
-  private static let serial = Atomic<Int>(0)
 
   /// Throws a failure when the folder cannot be written, or when the path is a directory or cannot be a name.
-  public init(path: String) throws(FireTreeError) {
+  public convenience init(path: String) throws(FireTreeError) {
+    try self.init(path: path, mayBeNameless: true)
+  }
+
+  /// Without nameless files for a test of systems that have none.
+  package init(path: String, mayBeNameless: Bool) throws(FireTreeError) {
     guard !path.isEmpty else { throw FireTreeError(.failure, "cannot write: the file name is empty") }
     var status = stat()
     let exists = stat(path, &status) == 0
@@ -39,26 +43,30 @@ public final class AtomicFile {
     if exists && type == S_IFDIR {
       throw FireTreeError(.failure, file: path, "cannot write: it is a directory")
     }
-    let isDirect = exists && type != S_IFREG
+    isDirect = exists && type != S_IFREG
     var resolved = path
     if exists, let real = realpath(path, nil) {
       resolved = String(cString: real)
       free(real)
     }
-    let folder = resolved.lastIndex(of: "/").map { String(resolved[...$0]) } ?? ""
-    let number = Self.serial.wrappingAdd(1, ordering: .relaxed).newValue
-    let temporary = isDirect ? nil : "\(folder).firetree-\(getpid())-\(number).tmp"
-    let flags = O_WRONLY | O_CLOEXEC | (isDirect ? 0 : O_CREAT | O_EXCL)
-    let nameless = isDirect ? nil : Self.openNameless(inFolder: folder)
-    let descriptor = nameless ?? open(temporary ?? path, flags, 0o666)
-    guard descriptor >= 0 else {
-      throw FireTreeError(.failure, file: path, "cannot write: \(systemMessage(errno))")
-    }
     self.path = path
-    self.destination = resolved
-    self.temporary = temporary
-    self.isNameless = nameless != nil
-    self.descriptor = descriptor
+    destination = resolved
+    folder = resolved.lastIndex(of: "/").map { String(resolved[...$0]) } ?? ""
+    if isDirect {
+      descriptor = open(path, O_WRONLY | O_CLOEXEC)
+    } else if mayBeNameless, let nameless = Self.openNameless(inFolder: folder) {
+      descriptor = nameless
+    } else {
+      (temporary, descriptor) = Self.withFreeName(inFolder: folder) {
+        open($0, O_WRONLY | O_CLOEXEC | O_CREAT | O_EXCL, 0o666)
+      }
+    }
+    guard descriptor >= 0 else { throw failure() }
+    if exists && !isDirect {
+      // A new owner takes privileges from the mode, so the mode comes last.
+      _ = fchown(descriptor, status.st_uid, status.st_gid)
+      fchmod(descriptor, status.st_mode & 0o7777)
+    }
     buffer.reserveCapacity(Self.bufferCapacity)
   }
 
@@ -73,9 +81,26 @@ public final class AtomicFile {
     return descriptor >= 0 ? descriptor : nil
   }
 
-  private func link(to name: String) throws(FireTreeError) {
+  /// Calls `create` with random names until it does not meet a file that is there; what it returned last, negative for
+  /// a failure.
+  private static func withFreeName(
+    inFolder folder: String, _ create: (String) -> Int32
+  ) -> (name: String, result: Int32) {
+    while true {
+      let name = "\(folder).firetree-\(String(UInt64.random(in: 0 ... .max), radix: 36)).tmp"
+      let result = create(name)
+      if result >= 0 || errno != EEXIST { return (name, result) }
+    }
+  }
+
+  /// Gives a nameless file a temporary name.
+  private func link() throws(FireTreeError) {
     let source = "/proc/self/fd/\(descriptor)"
-    guard linkat(AT_FDCWD, source, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0 else { throw failure() }
+    let (name, result) = Self.withFreeName(inFolder: folder) {
+      linkat(AT_FDCWD, source, AT_FDCWD, $0, AT_SYMLINK_FOLLOW)
+    }
+    guard result == 0 else { throw failure() }
+    temporary = name
   }
 
   /// Throws a failure when `path` could not be written, and leaves everything as it is.
@@ -111,8 +136,8 @@ public final class AtomicFile {
     precondition(descriptor >= 0, "the file is committed already")
     try flush()
     // Some file systems tell of a full disk only now.
-    if temporary != nil && fsync(descriptor) != 0 { throw failure() }
-    if let temporary, isNameless { try link(to: temporary) }
+    if !isDirect && fsync(descriptor) != 0 { throw failure() }
+    if !isDirect && temporary == nil { try link() }
     let closed = close(descriptor)
     descriptor = -1
     guard let temporary else { return }
@@ -121,13 +146,22 @@ public final class AtomicFile {
       unlink(temporary)
       throw error
     }
+    syncFolder()
+  }
+
+  /// Makes the new name last through a loss of power, on file systems that can; the file is there either way.
+  private func syncFolder() {
+    let descriptor = open(folder.isEmpty ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { return }
+    fsync(descriptor)
+    close(descriptor)
   }
 
   private func discard() {
     guard descriptor >= 0 else { return }
     close(descriptor)
     descriptor = -1
-    if let temporary, !isNameless { unlink(temporary) }
+    if let temporary { unlink(temporary) }
   }
 
   private func flush() throws(FireTreeError) {
