@@ -6,18 +6,18 @@ extension TrainingProblem {
   /// Predicts memory, preprocessing and step time of every engine and chooses one, for the configured iterations.
   ///
   /// `machine` is the speed to plan with. When it is nil, it is that of a standard machine for small problems
-  /// (`secondsWorthMeasuring`), so that their choice is the same everywhere, and measured for others. Allocates nothing
-  /// of the size of the network. Complexity: about a sixteenth of a dense forward pass, at most 2^19 inner products, and
+  /// (`secondsWorthMeasuring`), so that their choice is the same everywhere, and measured for others. The memory is that
+  /// which was available when the problem was made, unless another is given. Allocates nothing of the size of the network. Complexity: about a sixteenth of a dense forward pass, at most 2^19 inner products, and
   /// the measurement (`MachineProfile.init(measuring:shape:workers:)`).
   public func plan(
-    machine: MachineProfile? = nil, availableMemory: ByteCount = ByteCount.available
+    machine: MachineProfile? = nil, availableMemory: ByteCount? = nil
   ) -> EnginePlan {
     var shape = shape
     shape.firing = FiringProfile(
       points: points, threshold: threshold, neurons: configuration.neurons, workers: configuration.workers)
     return EnginePlan(
       for: shape, iterations: configuration.iterations, machine: machine ?? self.machine(for: shape),
-      availableMemory: availableMemory
+      availableMemory: availableMemory ?? self.availableMemory
     ) { kind in
       do throws(FireTreeError) {
         return (try weights(for: kind).form, nil)
@@ -58,7 +58,7 @@ extension TrainingProblem {
       throw .usage("the engine \(kind.rawValue) does not fit: \(limitation)")
     }
     try memory(of: kind).most.requireAvailable(
-      for: "the engine \(kind.rawValue) with \(configuration.neurons) neurons")
+      for: "the engine \(kind.rawValue) with \(configuration.neurons) neurons", available: availableMemory)
   }
 
   /// What training with `kind` takes. Throws as `weights(for:)` does.

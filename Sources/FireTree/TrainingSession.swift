@@ -43,11 +43,13 @@ public final class TrainingSession {
   /// Makes an engine for `problem`, at iteration 0: the configured one, or `kind`. `rule` takes the place of the configured
   /// one, to spare another look for the automatic learning rate.
   ///
-  /// Throws a usage error when the engine does not fit this machine or does not follow the rule. Complexity: that of the
+  /// Throws a usage error when the engine does not fit this machine or does not follow the rule, a failure when OpenBLAS
+  /// computes wrongly on this processor. Complexity: that of the
   /// engine's `init`, of `TrainingProblem.rule`, and of `EnginePlan` for an automatic engine.
   public init(
     _ problem: TrainingProblem, engine kind: EngineKind? = nil, rule: UpdateRule? = nil
   ) throws(FireTreeError) {
+    try LinearAlgebra.check()
     var (notes, preparation): ([String], PhaseTimes) = ([], PhaseTimes())
     if let kind {
       try problem.requireFit(of: kind)

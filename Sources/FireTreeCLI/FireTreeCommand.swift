@@ -17,7 +17,7 @@ struct FireTreeCommand: ParsableCommand {
       mismatch, a diverged loss, a full disk), 64 wrong usage, 65 bad data, 129, 130 or 143 stopped by a \
       signal, with everything written.
       """,
-    version: "\(TrainingRun.libraryVersion) (commit \(Provenance.commit))",
+    version: "\(Provenance.version) (commit \(Provenance.commit))",
     subcommands: [
       TrainCommand.self, PredictCommand.self, EvaluateCommand.self, VerifyCommand.self, InspectCommand.self,
       BenchmarkCommand.self, PlanCommand.self, StudyCommand.self,

@@ -4,7 +4,7 @@ import Foundation
 
 /// What a measurement needs to be said with: when, by what and on what it was made.
 enum Provenance {
-  static let version = "0.1.0"
+  static let version = TrainingRun.libraryVersion
 
   /// The commit that the program was built from by `make`; with `-modified` when the sources were not those of it.
   static var commit: String { String(cString: firetree_commit()) }

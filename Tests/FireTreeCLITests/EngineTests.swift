@@ -48,7 +48,9 @@ import Testing
     try folder.link("diabetes.csv")
     let result = try Command.succeed(
       ["verify", "diabetes.csv", "--neurons", "50", "--iterations", "3", "--momentum", "0"], in: folder)
-    let rows = result.outputLines.dropFirst().map { $0.split(separator: " ").prefix(2).joined(separator: " ") }
+    let rows = result.outputLines.dropFirst().map {
+      $0.split(separator: " ").prefix(2).joined(separator: " ")
+    }
     #expect(rows == Self.engines.dropFirst().map { "\($0) verified" })
     #expect(Set(result.outputLines.map(\.count)).count == 1, "one table")
   }

@@ -159,7 +159,7 @@ import Testing
       #expect(lines[0]["seconds"] == nil)
       // Both numbers are of the same state.
       for line in lines {
-        let share = try JSON.number(line["firing_pairs"]) / (442 * 100)
+        let share = try JSON.number(line["firing_pairs"]) / (442 * 40)
         #expect(try abs(JSON.number(line["firing_share"]) - share) < 1e-12)
       }
     }

@@ -47,7 +47,10 @@ import Testing
       ("CorrelationTrees", "guard x else { exit(1) }", "uses exit"),
       ("FireTreeTraining", "let file = fopen(path, \"r\")", "uses fopen"),
       ("FireTreeTraining", "let file = open(path, O_RDONLY)", "uses open"),
-      ("FireTree", "let engine = try GramEngine(state, points: x, expecting: rule, team: team)", "makes an engine"),
+      (
+        "FireTree", "let engine = try GramEngine(state, points: x, expecting: rule, team: team)",
+        "makes an engine"
+      ),
       ("FireTreeStudy", "kind.type.init(state, points: x, expecting: rule, team: team)", "makes an engine"),
       ("FireTreeCLI", "let engine = try problem.engine.type.init(state, points: x)", "makes an engine"),
       ("Sundries", "import FireTree", "unknown target"),

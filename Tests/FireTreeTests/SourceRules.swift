@@ -32,7 +32,9 @@ enum SourceRules {
   ]
   /// What makes an engine: its initialiser, by the type's name or through `EngineKind.type`. For the engines' own folder
   /// and the session alone.
-  private static let engines = ["DenseEngine(", "TreeEngine(", "GramEngine(", "WeightEngine(", "KineticEngine("]
+  private static let engines = [
+    "DenseEngine(", "TreeEngine(", "GramEngine(", "WeightEngine(", "KineticEngine(",
+  ]
   private static func makesEngine(_ file: File) -> Bool {
     let isAtHome = file.target == "FireTreeTraining" && file.name.hasPrefix("Engines/")
     if isAtHome || file.target == "FireTree" && file.name == "TrainingSession.swift" { return false }

@@ -113,7 +113,9 @@ import Testing
     try last.run(observers: [history])
     // The first mark is that of the first step from the tenth on with a loss below that of the start.
     var (marked, best) = (0, history.losses[0])
-    for k in 1..<34 where k - marked >= 10 && history.losses[k] < best { (marked, best) = (k, history.losses[k]) }
+    for k in 1..<34 where k - marked >= 10 && history.losses[k] < best {
+      (marked, best) = (k, history.losses[k])
+    }
     #expect(marked >= 10 && best < history.losses[34], "\(history.losses)")
     #expect(last.record.iteration == 34 && last.record.loss == history.losses[34])
 
@@ -127,7 +129,8 @@ import Testing
       rate: 0.4, iterations: marked, engine: kind, momentum: .heavyBall(0.97), keepsBest: false)
     let other = try TrainingSession(short)
     try other.run()
-    #expect(session.outputs() == other.outputs() && session.finishState().network == other.finishState().network)
+    #expect(
+      session.outputs() == other.outputs() && session.finishState().network == other.finishState().network)
   }
 
   @Test func withoutAHigherLossNothingGoesBack() throws {

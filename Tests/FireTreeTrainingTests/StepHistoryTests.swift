@@ -127,7 +127,8 @@ import Testing
       if now >= StepHistory.capacity {
         #expect(excess(history, age: StepHistory.capacity, firing: 0) == .infinity)
       }
-      #expect(excess(history, age: 1, firing: 3).isFinite)
+      // A velocity may have been there before the first step.
+      #expect(excess(history, age: 1, firing: 3).isFinite == (now > 1))
     }
     history.append([1, 2, 3], decay: 0.9, carry: 0.25)
     #expect(excess(history, age: 5, firing: 3).isFinite)

@@ -40,8 +40,7 @@ struct VerifyCommand: ParsableCommand {
     Interrupt.catchOnce()
     for note in problem.notes { Message.note(note) }
     let engines = engine.map { [$0] } ?? EngineKind.allCases.filter { $0 != .dense }
-    try StandardOutput.write(Format.table([Self.columns]))
-    let failures = try engines.filter { try !verify($0, problem) }
+    let failures = try engines.filter { try !verify($0, problem, isFirst: $0 == engines.first) }
     guard failures.isEmpty else {
       throw FireTreeError.failure("not verified: \(failures.map(\.rawValue).joined(separator: ", "))")
     }
@@ -49,12 +48,12 @@ struct VerifyCommand: ParsableCommand {
 
   /// Column heads, as wide as the columns.
   private static let columns = [
-    "engine            ", "verdict ", "steps", "loss error", "beyond rounding", "loss difference",
-    "pairs compared", "fire       ", "missed", "extra", "ties    ",
+    "            engine", " verdict", "steps", " loss error", "beyond rounding", "loss difference",
+    "pairs compared", "       fire", "missed", "extra", "    ties",
   ]
 
-  /// Prints the row of one engine; true when it passed.
-  private func verify(_ kind: EngineKind, _ problem: TrainingProblem) throws -> Bool {
+  /// Prints the row of one engine, the first below a head; true when it passed.
+  private func verify(_ kind: EngineKind, _ problem: TrainingProblem, isFirst: Bool) throws -> Bool {
     let progress = VerificationProgress(kind, iterations: iterations)
     let result = try Verification.run(problem, engine: kind) { try progress.show($0) }
     progress.clear()
@@ -65,8 +64,8 @@ struct VerifyCommand: ParsableCommand {
       Format.significant(result.lossDifference), "\(audit.compared)", "\(audit.firing)", "\(audit.missed)",
       "\(audit.extra)", "\(audit.ties)",
     ]
-    try StandardOutput.write(
-      Format.table([Self.columns, row]).split(separator: "\n").last.map { "\($0)\n" } ?? "")
+    let lines = Format.table([Self.columns, row]).split(separator: "\n")
+    for line in lines.dropFirst(isFirst ? 0 : 1) { try StandardOutput.write("\(line)\n") }
     try StandardOutput.flush()
     return passed
   }
