@@ -100,17 +100,22 @@ struct OutputSums {
     fileprivate let outputs: Int
     fileprivate let stride: Int
 
+    /// In a double of this size the last bit is 1, so that adding a smaller number rounds it to an integer.
+    private static let rounder = 0x1.8p52
+    /// No pair's part may be larger, in units; it is thousands of times what is expected of one.
+    private static let limit = 0x1p51
+
     /// Adds `a * excess` of a firing pair.
     @inline(__always)
     func add(_ excess: Float, times outputWeights: UnsafePointer<Float>, point: Int) {
+      let (scale, row) = (scales[point], totals + point * stride)
+      var isFit = true
       for c in 0..<outputs {
-        let value = Double(outputWeights[c] * excess) * scales[point]
-        guard abs(value) < OutputSums.limit else {
-          fits.pointee = false
-          continue
-        }
-        totals[point * stride + c] &+= Int64(value.rounded())
+        let value = Double(outputWeights[c] * excess) * scale
+        isFit = isFit && abs(value) < Self.limit
+        row[c] &+= Int64(bitPattern: (value + Self.rounder).bitPattern &- Self.rounder.bitPattern)
       }
+      if !isFit { fits.pointee = false }
     }
   }
 
