@@ -13,6 +13,7 @@ STRICT_FLAGS = -Xswiftc -warnings-as-errors
 
 # Suites and tests that an unoptimised build takes minutes for, or that are about the optimised one.
 LARGE = FireTreeCLITests|DocumentationTests|HalfSpaceTests/equalsLinearScanUnderRandomScripts
+LARGE := $(LARGE)|CoFiringTensorTests/productsAndChanges|CertificateTests/threadsDoNotChangeBits
 # Suites whose work runs on several threads, without long runs that repeat the same paths.
 THREADED = threadsDoNotChangeBits|AnyNumberOfThreads|WorkersTests|DetectorTests|CoFiringTensorTests|SeededNetworkTests
 THREADED := $(THREADED)|TrainingLoopTests|HiddenWeightsTests|SeededModelTests|FireTreeTests.ModelTests
