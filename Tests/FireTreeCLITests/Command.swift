@@ -74,10 +74,15 @@ final class RunningCommand {
     // Help is wrapped at this width; numbers are written with a point in every locale, which is part of the test.
     environment["COLUMNS"] = "100"
     process.environment = environment
-    process.standardInput = try FileHandle(forReadingFrom: streams["stdin"])
     let outputURL = stdout.map { URL(fileURLWithPath: $0) } ?? streams["stdout"]
-    process.standardOutput = try FileHandle(forWritingTo: outputURL)
-    process.standardError = try FileHandle(forWritingTo: streams["stderr"])
+    let handles = try [
+      FileHandle(forReadingFrom: streams["stdin"]), FileHandle(forWritingTo: outputURL),
+      FileHandle(forWritingTo: streams["stderr"]),
+    ]
+    // A process keeps its handles open as long as it is kept itself, which is until the tests end.
+    defer { for handle in handles { try? handle.close() } }
+    (process.standardInput, process.standardOutput) = (handles[0], handles[1])
+    process.standardError = handles[2]
     process.terminationHandler = { [ended] _ in ended.signal() }
     timeout = .now() + seconds
     // A child starts with the signal mask of the thread that starts it, and the test runner's threads block most.
