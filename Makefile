@@ -16,7 +16,7 @@ LARGE = FireTreeCLITests|DocumentationTests|HalfSpaceTests/equalsLinearScanUnder
 LARGE := $(LARGE)|CoFiringTensorTests/productsAndChanges|CertificateTests/threadsDoNotChangeBits
 # Suites whose work runs on several threads, without long runs that repeat the same paths.
 THREADED = threadsDoNotChangeBits|AnyNumberOfThreads|WorkersTests|DetectorTests|CoFiringTensorTests|SeededNetworkTests
-THREADED := $(THREADED)|TrainingLoopTests|HiddenWeightsTests|SeededModelTests|FireTreeTests.ModelTests
+THREADED := $(THREADED)|TrainingSessionTests|ContractTests|HiddenWeightsTests|SeededModelTests|FireTreeTests.ModelTests
 
 .PHONY: help demo build test test-small check check-debug check-address check-threads check-pairs bench-peers study lint \
   format dependencies clean

@@ -134,6 +134,16 @@ public enum DataPoints: Sendable, Equatable {
     }
   }
 
+  /// The same correlations by a kernel of our own, each with the same bits whatever else is computed beside it.
+  ///
+  /// Complexity: 2 R nnz flops, at some two thirds of the speed of `correlate` for dense points.
+  public func correlateAlike(_ weights: MatrixView, points: Range<Int>, into result: MutableMatrixView) {
+    switch self {
+    case .dense(let matrix): matrix.withView { Kernels.correlate(weights, $0.rows(points), into: result) }
+    case .sparse(let rows): SparseProducts.correlate(weights, with: rows, points: points, into: result)
+    }
+  }
+
   /// The same correlations, one point a row: `result[i, r] = <weights[r], x_i>`.
   ///
   /// Shapes: `weights` R x d, `result` `points.count` x R. Complexity: 2 R nnz flops.

@@ -92,6 +92,19 @@ public enum Kernels {
     firetree_select_uncertain(ceilings, points, norms, count, reach, largestNorm, threshold, positions)
   }
 
+  /// `result[r, i] = <weights[r], points[i]>`, each product with the same bits whatever the others are, and how many.
+  ///
+  /// OpenBLAS gives that on some processors only: its kernels for AVX2 treat an element by its place. Shapes: `weights`
+  /// R x d, `points` N x d, `result` R x N; rows start on 64-byte boundaries. Complexity: 2 R N d flops.
+  public static func correlate(_ weights: MatrixView, _ points: MatrixView, into result: MutableMatrixView) {
+    precondition(
+      weights.columns == points.columns && result.rows == weights.rows && result.columns == points.rows,
+      "shapes of a product do not match")
+    firetree_correlate(
+      result.base, result.stride, weights.base, weights.stride, weights.rows, points.base, points.stride,
+      points.rows, points.columns)
+  }
+
   /// `totals[i, c] += sums[i, c] scales[i]`, rounded to the nearest integer; false when a value was not a number or not below
   /// `limit` in magnitude, at most 2^62: those are left out. Rows are contiguous, of `columns` numbers.
   public static func addRounded(

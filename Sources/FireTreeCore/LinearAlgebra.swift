@@ -37,7 +37,7 @@ public enum LinearAlgebra {
   }
 
   /// The most multiply-adds of a product for which OpenBLAS may take a kernel for small ones.
-  public static let smallProduct = 1_000_000
+  static let smallProduct = 1_000_000
 
   /// Calls `body` with `left`, padded below by zero rows where needed, so that a product with `columns` columns is
   /// computed by the general kernel.

@@ -87,6 +87,19 @@ public struct StudyFolder: Sendable {
     return study.report(table)
   }
 
+  /// What the cells of a study are of, in words: `theory: 10 points, 256 to 512 neurons, 8 dimensions`.
+  public func sizes(of kind: StudyKind) throws -> String {
+    let (keys, cells) = (kind.type.keyColumns, try kind.type.init(settings).cells)
+    let parts = ["points", "neurons", "dimension"].compactMap { name -> String? in
+      guard let column = keys.firstIndex(of: name) else { return nil }
+      let values = cells.compactMap { Int($0.key[column]) }
+      guard let least = values.min(), let most = values.max() else { return nil }
+      let range = least == most ? "\(least)" : "\(least) to \(most)"
+      return "\(range) \(name == "dimension" ? "dimensions" : name)"
+    }
+    return "\(kind.rawValue): " + parts.joined(separator: ", ")
+  }
+
   /// The report of a study from what the folder holds; nil when a cell is missing.
   public func report(_ kind: StudyKind) throws -> StudyReport? {
     let type = kind.type

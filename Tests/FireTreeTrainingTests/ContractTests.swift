@@ -110,6 +110,49 @@ import Testing
     }
   }
 
+  /// Neither training nor giving back copies the weights: they lie where they lay.
+  ///
+  /// Half-space detectors hold a second copy of the weights by design.
+  @Test(arguments: EngineKind.allCases.filter { ![.halfSpaceData, .halfSpaceWeights].contains($0) })
+  func storedWeightsAreMoved(kind: EngineKind) throws {
+    func address(_ network: Network) -> UnsafePointer<Float> {
+      network.weights.withTile(0..<1) { $0.base }
+    }
+    let problem = Problem()
+    // Made here alone, so that nobody else holds them.
+    var state = TrainingState(
+      network: Network(neurons: 150, dimension: 12, outputs: 2, threshold: 0.7, seed: 4))
+    let before = address(state.network)
+    var engine = try kind.type.init(
+      consume state, points: problem.points, expecting: UpdateRule(rate: 0.1, momentum: .nesterov(0.9)),
+      team: LocalTeam(workers: Workers(threads: 2)))
+    for _ in 0..<5 {
+      var gradient = engine.outputs(.all)
+      for i in 0..<30 { for c in 0..<2 { gradient[i, c] -= problem.targets[i, c] } }
+      _ = try engine.advance(StepInput(gradient: gradient, rule: engine.expectedRule))
+    }
+    state = engine.finish()
+    #expect(address(state.network) == before && state.network.hiddenWeights != problem.network.hiddenWeights)
+  }
+
+  /// A row's outputs have the same bits alone and among any others, whatever its place.
+  @Test(arguments: [3, 40, 70, 300], [7, 150, 700])
+  func rowsHaveTheSameBitsAloneAndAmongOthers(dimension: Int, neurons: Int) {
+    var random = SeededGenerator(seed: UInt64(dimension + neurons))
+    let x = random.unitRows(530, columns: dimension)
+    let network = Network(
+      neurons: neurons, dimension: dimension, outputs: 3, threshold: 0.2, seed: 2)
+    let all = network.outputs(for: .dense(x), workers: Workers(threads: 2))
+    for count in [1, 2, 63, 64, 65, 129, 255, 256, 257] {
+      for first in [0, 1, 100, 273] {
+        let rows = Memory.demand(try x.rows(first..<first + count))
+        let some = network.outputs(for: .dense(rows), workers: Workers(threads: 3))
+        #expect(
+          (0..<count).allSatisfy { some.row($0) == all.row(first + $0) }, "\(count) rows from \(first)")
+      }
+    }
+  }
+
   /// Gram space has no room for velocities that are not combinations of points.
   @Test(arguments: [EngineKind.gram, .kinetic]) func aStoredVelocityIsRefused(kind: EngineKind) {
     let problem = Problem()

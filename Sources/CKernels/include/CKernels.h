@@ -182,6 +182,8 @@ static inline void firetree_prefetch_three(const void *first, const void *second
   }
 }
 
+void firetree_correlate(float *result, size_t result_stride, const float *weights, size_t weight_stride, size_t rows,
+                        const float *points, size_t point_stride, size_t count, size_t columns);
 int firetree_add_rounded(int64_t *totals, const double *sums, const double *scales, size_t rows, size_t columns,
                          double limit);
 

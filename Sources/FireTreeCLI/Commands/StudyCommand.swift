@@ -76,6 +76,7 @@ struct StudyCommand: ParsableCommand {
     Interrupt.catchOnce()
     let progress = StudyProgress()
     for kind in study.kinds {
+      Message.note(try folder.sizes(of: kind))
       let result = Result { try folder.run(kind, progress: progress.show) }
       progress.clear()
       guard let report = try result.get() else {

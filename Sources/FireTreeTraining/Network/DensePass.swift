@@ -132,8 +132,7 @@ extension DensePass {
 
   /// f on every point (n x C); `weights(neurons, body)` calls `body` with the hidden weights of a tile of neurons.
   ///
-  /// A row has the same bits whichever other points there are: products are computed in tiles of a width that does not
-  /// depend on them (`PaddedPoints`). Complexity: 2 n m d flops; memory beyond the result is at most 2^21 numbers a
+  /// A row has the same bits whichever other points there are (`DataPoints.correlateAlike`). Complexity: 2 n m d flops; memory beyond the result is at most 2^21 numbers a
   /// thread, and a tile of 256 x 256.
   func outputs(team: any Team, weights: (Range<Int>, (MatrixView) -> Void) -> Void) -> Matrix {
     let outputs = outputWeights.columns
@@ -157,7 +156,7 @@ extension DensePass {
     weights: (Range<Int>, (MatrixView) -> Void) -> Void
   ) -> Matrix {
     let shards = Tiles.neuronShards(of: outputWeights.rows)
-    let block = PaddedPoints(points, range: range)
+    let tiles = Tiles(of: range.count, size: DataPoints.pointsPerTile)
     var sums = OutputSums(outputs: outputWeights.columns, units: units, workers: team.workers)
     withoutActuallyEscaping(weights) { weights in
       // Tiles of weights are made by many threads at a time, each in memory of its own.
@@ -166,8 +165,12 @@ extension DensePass {
         outputWeights.withView { outputWeights in
           forEachTile(of: shards[shard]) { neurons, scratch in
             weights(neurons) { rows in
-              block.forEachTile(with: rows, scratch: scratch) { first, correlations in
-                add(correlations, of: neurons, firstPoint: first, outputWeights, to: sums)
+              for tile in 0..<tiles.count {
+                let (local, first) = (tiles[tile], range.lowerBound)
+                let correlations = scratch.columns(0..<local.count)
+                points.correlateAlike(
+                  rows, points: first + local.lowerBound..<first + local.upperBound, into: correlations)
+                add(correlations.view, of: neurons, firstPoint: local.lowerBound, outputWeights, to: sums)
               }
             }
           }
@@ -195,60 +198,5 @@ extension DensePass {
         }
       }
     }
-  }
-}
-
-/// A range of points in tiles whose products have bits that do not depend on how many points there are.
-///
-/// A matrix product of OpenBLAS computes all elements alike while its sides are multiples of what its kernels take at a
-/// time, and while it is large enough for the general kernel (`LinearAlgebra.smallProduct`). So the last tile is filled up
-/// with zeros: to a multiple of 64 points or, where so few would make a small product, to a whole tile.
-struct PaddedPoints {
-  private let points: DataPoints
-  private let range: Range<Int>
-  /// The last tile when it is not whole: 64, 128, 192 or 256 points.
-  private let last: Matrix?
-
-  init(_ points: DataPoints, range: Range<Int>) {
-    (self.points, self.range) = (points, range)
-    let rest = range.count % DataPoints.pointsPerTile
-    guard rest > 0, case .dense(let matrix) = points else {
-      last = nil
-      return
-    }
-    var tile = Matrix(rows: DataPoints.pointsPerTile, columns: matrix.columns)
-    tile.withMutableView { tile in
-      matrix.withView { tile.rows(0..<rest).copy($0.rows(range.upperBound - rest..<range.upperBound)) }
-    }
-    last = tile
-  }
-
-  /// Calls `body(first, correlations)` for every tile: the correlations of `weights` (R x d) with the points from `first`
-  /// on, counted from the start of the range.
-  func forEachTile(
-    with weights: MatrixView, scratch: MutableMatrixView, _ body: (Int, MatrixView) -> Void
-  ) {
-    let tiles = Tiles(of: range.count, size: DataPoints.pointsPerTile)
-    for tile in 0..<tiles.count {
-      let local = tiles[tile]
-      if local.count < tiles.size, let last {
-        let width = Self.width(of: local.count, weights: weights)
-        let result = scratch.columns(0..<width)
-        DataPoints.dense(last).correlate(weights, points: 0..<width, into: result)
-        body(local.lowerBound, result.view.columns(0..<local.count))
-      } else {
-        let result = scratch.columns(0..<local.count)
-        let first = range.lowerBound
-        points.correlate(
-          weights, points: first + local.lowerBound..<first + local.upperBound, into: result)
-        body(local.lowerBound, result.view)
-      }
-    }
-  }
-
-  /// Points of a tile that holds `count`.
-  private static func width(of count: Int, weights: MatrixView) -> Int {
-    weights.rows * 64 * weights.columns > LinearAlgebra.smallProduct
-      ? (count + 63) / 64 * 64 : DataPoints.pointsPerTile
   }
 }
