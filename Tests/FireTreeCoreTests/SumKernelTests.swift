@@ -9,7 +9,9 @@ import Testing
     var random = SeededGenerator(seed: 8)
     for columns in [1, 2, 15, 16, 17, 31, 32, 33, 100] {
       for (rows, count) in [(1, 1), (2, 3), (4, 2), (5, 7), (9, 4)] {
-        let (w, x) = (random.matrix(rows: rows, columns: columns), random.matrix(rows: count, columns: columns))
+        let (w, x) = (
+          random.matrix(rows: rows, columns: columns), random.matrix(rows: count, columns: columns)
+        )
         var result = Matrix(rows: rows, columns: count)
         correlate(w, x, into: &result)
         for r in 0..<rows {
@@ -38,8 +40,11 @@ import Testing
       let scales = (0..<rows).map { Double(sign: .plus, exponent: 40 - 5 * $0, significand: 1) }
       var sums = (0..<rows * columns).map { _ in Double.random(in: -3...3, using: &random) }
       var totals = (0..<rows * columns).map { Int64($0) - 20 }
-      let expected = totals.indices.map { totals[$0] + Int64((sums[$0] * scales[$0 / columns]).rounded(.toNearestOrEven)) }
-      #expect(Kernels.addRounded(sums, scales: scales, rows: rows, columns: columns, limit: 0x1p56, to: &totals))
+      let expected = totals.indices.map {
+        totals[$0] + Int64((sums[$0] * scales[$0 / columns]).rounded(.toNearestOrEven))
+      }
+      #expect(
+        Kernels.addRounded(sums, scales: scales, rows: rows, columns: columns, limit: 0x1p56, to: &totals))
       #expect(totals == expected, "\(columns) columns")
       for value in [Double.nan, .infinity, -0x1p70] {
         sums[columns] = value
