@@ -86,6 +86,24 @@ import Testing
     #expect(try JSON.number((lines[1]["counters"] as? [String: Any])?["nodes_visited"]) > 0)
   }
 
+  /// Every engine gets the rule that all get, whatever was timed before it.
+  @Test func benchmarkDoesNotDependOnTheOrder() throws {
+    try folder.link("diabetes.csv")
+    let lines = try ["gram,weights,kinetic,dense", "dense,kinetic,weights,gram"].map { engines in
+      try JSON.lines(
+        Command.succeed(
+          ["benchmark", "diabetes.csv", "--neurons", "300", "--steps", "6", "--json", "--engines", engines],
+          in: folder
+        ).output
+      ).sorted { "\($0["engine"] ?? "")" < "\($1["engine"] ?? "")" }
+    }
+    for (one, other) in zip(lines[0], lines[1]) {
+      #expect(one["losses"] as? [Double] == other["losses"] as? [Double])
+      #expect(one["counters"] as? [String: Double] == other["counters"] as? [String: Double])
+      #expect(one["learning_rate"] as? Double == other["learning_rate"] as? Double)
+    }
+  }
+
   @Test func benchmarkTakesTheEnginesThatAreNamed() throws {
     try folder.link("diabetes.csv")
     let arguments = [

@@ -45,6 +45,21 @@ import Testing
     if kibibytes == 1_000_000 { #expect(result.code == 0) }
   }
 
+  /// Predictions are made in tiles of points: with 16 shards of neurons and 10 classes, sums for each shard of all points
+  /// would take 300 MB.
+  @Test(.enabled(if: isPossible)) func predictingTakesLittleMoreThanTheData() throws {
+    let rows = (0..<150_000).map { "0.\($0 % 89),0.\($0 % 97)\n" }
+    try folder.write("new.csv", "a,b\n" + rows.joined())
+    try folder.write("old.csv", "a,b,k\n" + (0..<40).map { "0.\($0 % 7),0.\($0 % 9),c\($0 % 10)\n" }.joined())
+    try Command.succeed(
+      ["train", "old.csv", "--target", "k", "--neurons", "2600", "--iterations", "1", "--out", "m"],
+      in: folder)
+    let result = try Self.run(
+      kibibytes: 480_000, "predict m new.csv --threads 1 --out predictions.csv", in: folder)
+    #expect(result.code == 0, "\(result.error)")
+    #expect(try folder.text("predictions.csv").utf8.count { $0 == UInt8(ascii: "\n") } == 150_001)
+  }
+
   /// The plan sees the limit.
   @Test(.enabled(if: isPossible)) func whatIsPlannedFits() throws {
     let result = try Self.run(

@@ -60,4 +60,23 @@ import Testing
     audit = faulty.audit()
     #expect((audit.compared, audit.firing, audit.missed, audit.extra, audit.ties) == (6, 3, 2, 1, 0))
   }
+
+  /// An audit counts what it compares: parts that an engine does not return, or returns in the wrong place, end it.
+  @Test func partsThatAreMissingEndTheAudit() async {
+    await #expect(processExitsWith: .failure) {
+      _ = FiringAudit(
+        of: FiringSet(shards: []), neurons: 3, points: .dense(Matrix([[1]])), threshold: 0.5,
+        workers: Workers(threads: 1)
+      ) { neurons, body in Matrix([[1], [1], [1]]).withView { body($0.rows(neurons)) } }
+    }
+    await #expect(processExitsWith: .failure) {
+      var stray = FiringSet.Shard()
+      stray.append(point: 0, correlation: 1)
+      stray.endRow(of: 7)
+      _ = FiringAudit(
+        of: FiringSet(shards: [stray]), neurons: 3, points: .dense(Matrix([[1]])), threshold: 0.5,
+        workers: Workers(threads: 1)
+      ) { neurons, body in Matrix([[1], [1], [1]]).withView { body($0.rows(neurons)) } }
+    }
+  }
 }

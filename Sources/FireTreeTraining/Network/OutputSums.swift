@@ -37,18 +37,15 @@ struct OutputSums {
   private let stride: Int
   private let units: OutputUnits
   private let workers: Workers
-  /// For each thread (threads x n x stride).
-  private var shardSums: [Double]
-  private var totals: [Int64]
+  /// For each thread (threads x n x stride) the sums of a shard, then the totals: numbers of eight bytes.
+  private let buffer: AlignedBuffer
   /// Of each thread, whether every sum was a number within the range.
   private var fits: [Bool]
 
   init(outputs: Int, units: OutputUnits, workers: Workers) {
     (self.outputs, self.units, self.workers) = (outputs, units, workers)
     stride = Self.stride(outputs: outputs)
-    let size = workers.threads * units.scales.count * stride
-    shardSums = [Double](repeating: 0, count: size)
-    totals = [Int64](repeating: 0, count: size)
+    buffer = .fixed(count: 4 * workers.threads * units.scales.count * stride)
     fits = [Bool](repeating: true, count: workers.threads)
   }
 
@@ -139,29 +136,34 @@ struct OutputSums {
       UnsafeMutablePointer<Bool>
     ) -> Result
   ) -> Result {
-    let workers = workers
+    let (workers, sums, totals) = (workers, shardSums, totals)
     return units.scales.withUnsafeBufferPointer { scales in
-      shardSums.withUnsafeMutableBufferPointer { sums in
-        totals.withUnsafeMutableBufferPointer { totals in
-          fits.withUnsafeMutableBufferPointer { fits in
-            guard let scales = scales.baseAddress, let sums = sums.baseAddress,
-              let totals = totals.baseAddress, let fits = fits.baseAddress
-            else { preconditionFailure("sums over no points or no outputs") }
-            return body(workers, scales, sums, totals, fits)
-          }
+      fits.withUnsafeMutableBufferPointer { fits in
+        guard let scales = scales.baseAddress, let fits = fits.baseAddress else {
+          preconditionFailure("sums over no points")
         }
+        return withExtendedLifetime(buffer) { body(workers, scales, sums, totals, fits) }
       }
     }
+  }
+
+  private var shardSums: UnsafeMutablePointer<Double> {
+    UnsafeMutableRawPointer(buffer.base).assumingMemoryBound(to: Double.self)
+  }
+
+  private var totals: UnsafeMutablePointer<Int64> {
+    UnsafeMutableRawPointer(buffer.base + buffer.count / 2).assumingMemoryBound(to: Int64.self)
   }
 
   /// f in doubles, one point after the other (n x C): the sums of all threads and of all members of the team, times
   /// `scale`. Not a number when a sum was not, or left the range.
   consuming func exact(scale: Double, team: any Team) -> [Double] {
-    let (points, size) = (units.scales.count, units.scales.count * stride)
+    let (points, size, totals) = (units.scales.count, units.scales.count * stride, totals)
+    defer { withExtendedLifetime(buffer) {} }
     for thread in 1..<max(workers.threads, 1) {
       for k in 0..<size { totals[k] &+= totals[thread * size + k] }
     }
-    totals.withUnsafeMutableBufferPointer { team.sum(UnsafeMutableBufferPointer(rebasing: $0[..<size])) }
+    team.sum(UnsafeMutableBufferPointer(start: totals, count: size))
     let isLost = team.largest(fits.contains(false) ? 1 : 0) > 0
     var result = [Double](repeating: .nan, count: points * outputs)
     guard !isLost else { return result }
