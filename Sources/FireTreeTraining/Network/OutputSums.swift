@@ -58,7 +58,7 @@ struct OutputSums {
   }
 
   /// No sum of a shard may be larger, in units: so many are in range after being added up.
-  private static let limit = 0x1p56
+  fileprivate static let limit = 0x1p56
 
   /// `sums[point] += a * excess`, where `excess` = s_ri - b of a firing pair.
   @inline(__always)
@@ -97,22 +97,34 @@ struct OutputSums {
     fileprivate let outputs: Int
     fileprivate let stride: Int
 
-    /// In a double of this size the last bit is 1, so that adding a smaller number rounds it to an integer.
+    /// In a double of this size the last bit is 1, so that adding a number below `small` rounds it to an integer.
     private static let rounder = 0x1.8p52
-    /// No pair's part may be larger, in units; it is thousands of times what is expected of one.
-    private static let limit = 0x1p51
+    /// Thousands of times what is expected of a pair: thousands of such parts are in range.
+    private static let small = 0x1p51
 
     /// Adds `a * excess` of a firing pair.
     @inline(__always)
     func add(_ excess: Float, times outputWeights: UnsafePointer<Float>, point: Int) {
       let (scale, row) = (scales[point], totals + point * stride)
-      var isFit = true
       for c in 0..<outputs {
         let value = Double(outputWeights[c] * excess) * scale
-        isFit = isFit && abs(value) < Self.limit
-        row[c] &+= Int64(bitPattern: (value + Self.rounder).bitPattern &- Self.rounder.bitPattern)
+        if abs(value) < Self.small {
+          row[c] &+= Int64(bitPattern: (value + Self.rounder).bitPattern &- Self.rounder.bitPattern)
+        } else {
+          addLarge(value, to: row + c)
+        }
       }
-      if !isFit { fits.pointee = false }
+    }
+
+    /// Adds a part of a training that diverges, or is about to.
+    @inline(never)
+    private func addLarge(_ value: Double, to total: UnsafeMutablePointer<Int64>) {
+      // Half the range is left for parts that are small.
+      guard abs(value) <= OutputSums.limit, (total.pointee &+ Int64(value)).magnitude < 1 << 62 else {
+        fits.pointee = false
+        return
+      }
+      total.pointee += Int64(value.rounded(.toNearestOrEven))
     }
   }
 
