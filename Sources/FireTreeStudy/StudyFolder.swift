@@ -89,7 +89,8 @@ public struct StudyFolder: Sendable {
 
   /// What the cells of a study are of, in words: `theory: 10 points, 256 to 512 neurons, 8 dimensions`.
   public func sizes(of kind: StudyKind) throws -> String {
-    let (keys, cells) = (kind.type.keyColumns, try kind.type.init(settings).cells)
+    let type = kind.type
+    let (keys, cells) = (type.keyColumns, try type.init(settings).cells)
     let parts = ["points", "neurons", "dimension"].compactMap { name -> String? in
       guard let column = keys.firstIndex(of: name) else { return nil }
       let values = cells.compactMap { Int($0.key[column]) }
