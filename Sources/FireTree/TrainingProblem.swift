@@ -130,7 +130,7 @@ public struct TrainingProblem: Sendable {
 extension DataPoints {
   /// Whether every element is a finite number. Complexity: O(stored elements).
   fileprivate var isFinite: Bool {
-    switch self {
+    switch storage {
     case .dense(let matrix): matrix.isFinite
     case .sparse(let rows): rows.values.allSatisfy(\.isFinite)
     }

@@ -16,7 +16,7 @@ extension DataPoints {
     _ weights: MatrixView, chosen: UnsafeBufferPointer<Int32>, into result: MutableMatrixView
   ) {
     guard !chosen.isEmpty, weights.rows > 0 else { return }
-    switch self {
+    switch storage {
     case .dense(let matrix):
       let tiles = Tiles(of: chosen.count, size: Self.chosenPerTile)
       matrix.withView { matrix in

@@ -1,15 +1,29 @@
 import RealModule
+import Synchronization
 
 /// The data points x_i, one a row (n x d), dense or sparse, with every product that training needs of them.
 ///
 /// Products are meant to be called on tiles, from inside a shard: they run on the calling thread.
-public enum DataPoints: Sendable, Equatable {
-  case dense(Matrix)
-  case sparse(SparseRows)
+public struct DataPoints: Sendable, Equatable {
+  public enum Storage: Sendable, Equatable {
+    case dense(Matrix)
+    case sparse(SparseRows)
+  }
+
+  public private(set) var storage: Storage
+  /// |x_i|, once somebody has asked for them; copies of the points share them.
+  private var keptNorms = KeptNorms()
+
+  public init(_ storage: Storage) { self.storage = storage }
+
+  public static func dense(_ matrix: Matrix) -> DataPoints { DataPoints(.dense(matrix)) }
+  public static func sparse(_ rows: SparseRows) -> DataPoints { DataPoints(.sparse(rows)) }
+
+  public static func == (left: DataPoints, right: DataPoints) -> Bool { left.storage == right.storage }
 
   /// Number of data points, n.
   public var count: Int {
-    switch self {
+    switch storage {
     case .dense(let matrix): matrix.rows
     case .sparse(let rows): rows.rows
     }
@@ -17,7 +31,7 @@ public enum DataPoints: Sendable, Equatable {
 
   /// Input dimension, d.
   public var dimension: Int {
-    switch self {
+    switch storage {
     case .dense(let matrix): matrix.columns
     case .sparse(let rows): rows.columns
     }
@@ -25,7 +39,7 @@ public enum DataPoints: Sendable, Equatable {
 
   /// Elements stored: n d for dense points.
   public var storedElements: Int {
-    switch self {
+    switch storage {
     case .dense(let matrix): matrix.rows * matrix.columns
     case .sparse(let rows): rows.nonzeros
     }
@@ -33,7 +47,7 @@ public enum DataPoints: Sendable, Equatable {
 
   /// Elements stored of every point (n): d for dense points.
   public var storedElementsByPoint: [Int] {
-    switch self {
+    switch storage {
     case .dense(let matrix): [Int](repeating: matrix.columns, count: matrix.rows)
     case .sparse(let rows): (0..<rows.rows).map { rows.offsets[$0 + 1] - rows.offsets[$0] }
     }
@@ -41,7 +55,7 @@ public enum DataPoints: Sendable, Equatable {
 
   /// Bytes held.
   public var memoryBytes: Int {
-    switch self {
+    switch storage {
     case .dense(let matrix): matrix.memoryBytes
     case .sparse(let rows): rows.memoryBytes
     }
@@ -50,7 +64,7 @@ public enum DataPoints: Sendable, Equatable {
   /// The points in `range`, copied. Throws a usage error when there is no memory for it.
   public subscript(range: Range<Int>) -> DataPoints {
     get throws(FireTreeError) {
-      switch self {
+      switch storage {
       case .dense(let matrix): .dense(try matrix.rows(range))
       case .sparse(let rows): .sparse(rows.rows(range))
       }
@@ -59,7 +73,7 @@ public enum DataPoints: Sendable, Equatable {
 
   /// One point, every coordinate (d).
   public func point(_ index: Int) -> [Float] {
-    switch self {
+    switch storage {
     case .dense(let matrix): return matrix.row(index)
     case .sparse(let rows):
       var result = [Float](repeating: 0, count: rows.columns)
@@ -73,20 +87,25 @@ public enum DataPoints: Sendable, Equatable {
   /// Complexity: O(d) for dense points, O(d + nnz) for sparse ones.
   public mutating func replacePoint(_ index: Int, with point: [Float]) {
     precondition(point.count == dimension, "a point of \(point.count) coordinates, not \(dimension)")
-    switch self {
+    switch storage {
     case .dense(var matrix):
-      self = .dense(Matrix(rows: 0, columns: 0))  // so that the matrix is unique and not copied
+      storage = .dense(Matrix(rows: 0, columns: 0))  // so that the matrix is unique and not copied
       for (column, value) in point.enumerated() { matrix[index, column] = value }
-      self = .dense(matrix)
+      storage = .dense(matrix)
     case .sparse(var rows):
-      self = .sparse(SparseRows(columns: 0, offsets: [0], columnIndices: [], values: []))
+      storage = .sparse(SparseRows(columns: 0, offsets: [0], columnIndices: [], values: []))
       rows.replaceRow(index, with: point)
-      self = .sparse(rows)
+      storage = .sparse(rows)
     }
+    keptNorms = KeptNorms()
   }
 
   /// |x_i| for every point (n).
-  public func norms() -> [Float] {
+  ///
+  /// Complexity: 2 nnz flops the first time; the same numbers afterwards, for copies of the points as well.
+  public func norms() -> [Float] { keptNorms.get(computeNorms) }
+
+  private func computeNorms() -> [Float] {
     withView { points in
       (0..<count).map { index in
         switch points {
@@ -116,7 +135,7 @@ public enum DataPoints: Sendable, Equatable {
   ///
   /// Shapes: `weights` R x d, `result` R x `points.count`. Complexity: 2 R nnz flops.
   public func correlate(_ weights: MatrixView, points: Range<Int>, into result: MutableMatrixView) {
-    switch self {
+    switch storage {
     case .dense(let matrix):
       matrix.withView { matrix in
         LinearAlgebra.withGeneralShape(weights, columns: points.count) { weights, isPadded in
@@ -138,7 +157,7 @@ public enum DataPoints: Sendable, Equatable {
   ///
   /// Complexity: 2 R nnz flops, at some two thirds of the speed of `correlate` for dense points.
   public func correlateAlike(_ weights: MatrixView, points: Range<Int>, into result: MutableMatrixView) {
-    switch self {
+    switch storage {
     case .dense(let matrix): matrix.withView { Kernels.correlate(weights, $0.rows(points), into: result) }
     case .sparse(let rows): SparseProducts.correlate(weights, with: rows, points: points, into: result)
     }
@@ -148,7 +167,7 @@ public enum DataPoints: Sendable, Equatable {
   ///
   /// Shapes: `weights` R x d, `result` `points.count` x R. Complexity: 2 R nnz flops.
   public func correlateByPoint(_ weights: MatrixView, points: Range<Int>, into result: MutableMatrixView) {
-    switch self {
+    switch storage {
     case .dense(let matrix):
       matrix.withView { matrix in
         LinearAlgebra.withGeneralShape(weights, columns: points.count) { weights, isPadded in
@@ -176,7 +195,7 @@ public enum DataPoints: Sendable, Equatable {
   ///
   /// Shapes: `coefficients` R x `points.count`, `result` R x d. Complexity: 2 R nnz flops.
   public func accumulate(_ coefficients: MatrixView, points: Range<Int>, into result: MutableMatrixView) {
-    switch self {
+    switch storage {
     case .dense(let matrix):
       matrix.withView { LinearAlgebra.multiply(coefficients, $0.rows(points), into: result, keeping: 1) }
     case .sparse(let rows):
@@ -191,7 +210,7 @@ public enum DataPoints: Sendable, Equatable {
     gram.withMutableView { gram in
       workers.forEachShard(of: tiles.count) { tile in
         let rows = gram.rows(tiles[tile])
-        switch self {
+        switch storage {
         case .dense(let matrix):
           matrix.withView {
             LinearAlgebra.multiply($0.rows(tiles[tile]), $0, transposing: .right, into: rows)
@@ -211,7 +230,7 @@ public enum DataPoints: Sendable, Equatable {
 
   /// Calls `body` with a view for products with single points, valid during the call.
   public func withView<Result>(_ body: (DataPointsView) -> Result) -> Result {
-    switch self {
+    switch storage {
     case .dense(let matrix): matrix.withView { body(.dense($0)) }
     case .sparse(let rows):
       rows.withElements { body(.sparse(offsets: $0, columns: $1, values: $2)) }
@@ -306,6 +325,20 @@ public enum DataPointsView {
         sum = Relaxed.multiplyAdd(vector[Int(columns[position])], values[position], sum)
       }
       return sum
+    }
+  }
+}
+
+/// The norms of points, computed when they are first asked for.
+private final class KeptNorms: Sendable {
+  private let norms = Mutex<[Float]?>(nil)
+
+  func get(_ compute: () -> [Float]) -> [Float] {
+    norms.withLock { norms in
+      if let norms { return norms }
+      let computed = compute()
+      norms = computed
+      return computed
     }
   }
 }

@@ -15,7 +15,7 @@ public struct OccupiedColumns: Sendable {
   /// Throws a usage error when there is no memory for a copy. Complexity: O(n d) for dense points.
   public init(of points: DataPoints) throws(FireTreeError) {
     dimension = points.dimension
-    guard case .dense(let matrix) = points else {
+    guard case .dense(let matrix) = points.storage else {
       (self.points, columns) = (points, nil)
       return
     }

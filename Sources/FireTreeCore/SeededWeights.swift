@@ -120,7 +120,7 @@ extension DataPoints {
   var largestMagnitude: Float {
     // Without the sign, magnitudes are ordered as bit patterns, infinities and NaNs above all others.
     var largest: UInt32 = 0
-    switch self {
+    switch storage {
     case .dense(let matrix):
       matrix.withView { view in
         for row in 0..<view.rows {

@@ -22,6 +22,18 @@ import Testing
     }
   }
 
+  /// Copies of points share the norms, which a replaced point makes anew.
+  @Test func normsAreComputedOnce() {
+    let x = Matrix([[3, 4], [0, 2]])
+    for points in [DataPoints.dense(x), .sparse(x.sparse)] {
+      var copy = points
+      let kept = { (points: DataPoints) in points.norms().withUnsafeBufferPointer(\.baseAddress) }
+      #expect(points.norms() == [5, 2] && kept(copy) == kept(points))
+      copy.replacePoint(1, with: [6, 8])
+      #expect(copy.norms() == [5, 10] && points.norms() == [5, 2] && copy != points)
+    }
+  }
+
   /// Leaving out the columns that are 0 in all points changes no correlation (whole numbers), whichever they are.
   @Test(arguments: [1, 16, 40, 300], [0, 1, 7, 300])
   func productsOverOccupiedColumnsAreThoseOverAll(dimension: Int, points: Int) throws {
@@ -34,7 +46,7 @@ import Testing
       for points in [DataPoints.dense(x), .sparse(x.sparse)] {
         let occupied = try OccupiedColumns(of: points)
         #expect(occupied.count <= dimension)
-        if case .dense = points, empty >= 20 { #expect(occupied.count <= dimension - empty) }
+        if case .dense = points.storage, empty >= 20 { #expect(occupied.count <= dimension - empty) }
         for neurons in [0, 1, 5, 130] {
           let w = random.wholeMatrix(rows: neurons, columns: dimension)
           let range = points.count / 3..<points.count

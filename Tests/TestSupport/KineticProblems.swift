@@ -126,7 +126,7 @@ public struct PlainDescent {
 extension DataPoints {
   /// The points as plain rows.
   public var plainRows: [[Double]] {
-    switch self {
+    switch storage {
     case .dense(let matrix): matrix.elements.map { $0.map(Double.init) }
     case .sparse(let rows):
       (0..<rows.rows).map { r in

@@ -184,7 +184,7 @@ extension PairBook {
 extension DataPoints {
   /// Calls `body` with every coordinate of a point, as a row of a matrix.
   func withRow<Result>(of index: Int, _ body: (UnsafePointer<Float>) -> Result) -> Result {
-    if case .dense(let matrix) = self { return matrix.withView { body($0.row(index)) } }
+    if case .dense(let matrix) = storage { return matrix.withView { body($0.row(index)) } }
     return Matrix([point(index)]).withView { body($0.row(0)) }
   }
 }

@@ -55,7 +55,7 @@ struct InspectCommand: ParsableCommand {
       ("data", file), ("kind", dataset.kind.rawValue), ("points", "\(n)"), ("features", "\(d)"),
       ("memory", "\(ByteCount(dataset.features.memoryBytes))"),
     ]
-    if case .sparse(let points) = dataset.features {
+    if case .sparse(let points) = dataset.features.storage {
       rows.append(("density", Format.percent(Double(points.nonzeros) / Double(max(n * d, 1)))))
     }
     switch dataset.target {

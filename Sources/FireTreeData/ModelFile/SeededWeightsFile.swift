@@ -41,7 +41,7 @@ enum SeededWeightsFile {
       "alpha.points": .pieces(count: count, of: alpha.shards.count) { alpha.shards[$0].points },
       "alpha.values": .pieces(count: count, of: alpha.shards.count) { alpha.shards[$0].coefficients },
     ]
-    switch weights.points {
+    switch weights.points.storage {
     case .dense(let points): result["points.values"] = .matrix(points)
     case .sparse(let points):
       result["points.offsets"] = .elements(points.offsets)

@@ -17,7 +17,7 @@ struct ColumnMoments {
   /// Complexity: O(stored elements).
   init(of points: DataPoints) {
     self.init(count: points.count, dimension: points.dimension)
-    switch points {
+    switch points.storage {
     case .dense(let matrix):
       matrix.withView { view in
         for row in 0..<view.rows where view.columns > 0 { add(view.row(row)) }

@@ -12,7 +12,7 @@ extension Preprocessing {
   public func apply(to features: DataPoints) throws(FireTreeError) -> DataPoints {
     precondition(
       features.dimension == inputDimension, "\(features.dimension) features, not \(inputDimension)")
-    if case .sparse(let rows) = features, keepsZeros { return .sparse(try apply(to: rows)) }
+    if case .sparse(let rows) = features.storage, keepsZeros { return .sparse(try apply(to: rows)) }
     try ByteCount.matrix(rows: features.count, columns: outputDimension).requireAvailable(
       for: "the preprocessed data")
     var result = try Matrix(allocating: features.count, by: outputDimension)
@@ -20,7 +20,7 @@ extension Preprocessing {
     var failed: Int?
     result.withMutableView { result in
       for row in 0..<result.rows where result.columns > 0 {
-        switch features {
+        switch features.storage {
         case .dense(let matrix):
           failed = matrix.withView { transform($0.row(row), into: result.row(row)) } ? failed : failed ?? row
         case .sparse(let rows):
@@ -35,15 +35,6 @@ extension Preprocessing {
     }
     if let failed { throw Self.notFinite(features, point: failed) }
     return .dense(result)
-  }
-
-  /// The points that a network sees, as `apply` makes them, and their norms |x_i| (n), for everything that would compute
-  /// them anew otherwise. Throws as `apply` does.
-  public func prepare(
-    _ features: DataPoints
-  ) throws(FireTreeError) -> (points: DataPoints, norms: [Float]) {
-    let points = try apply(to: features)
-    return (points, points.norms())
   }
 
   /// Why the result of a point is not finite: its first feature that is not, or else the preprocessing.

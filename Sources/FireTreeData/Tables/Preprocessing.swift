@@ -68,7 +68,7 @@ public struct Preprocessing: Sendable, Equatable {
   ) throws(FireTreeError) -> (Preprocessing, note: String) {
     let isSparse = dataset.kind == .sparse
     let scaling = options.columns ?? (isSparse ? .none : dataset.kind == .images ? .center : .standardize)
-    if case .sparse = dataset.features, scaling != .none {
+    if case .sparse = dataset.features.storage, scaling != .none {
       throw .usage("sparse columns cannot be centred or standardised, as that would fill them; use none")
     }
     try (ByteCount(ColumnMoments.bytesPerColumn) * dataset.features.dimension).requireAvailable(

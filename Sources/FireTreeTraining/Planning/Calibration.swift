@@ -68,7 +68,7 @@ private struct ProductCalibration {
     self.companions = companions
     self.workers = workers
     let affordable = (1 << 24) / max(points.dimension, 1) / max(workers.threads, 4)
-    let isSparse = if case .sparse = points { true } else { false }
+    let isSparse = if case .sparse = points.storage { true } else { false }
     rows = max(16, min(isSparse ? 64 : DataPoints.weightsPerTile, affordable))
   }
 
