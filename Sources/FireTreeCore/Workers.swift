@@ -55,13 +55,15 @@ public struct Workers: Sendable, Equatable {
 
   /// The same, with the number of the thread that has taken the shard.
   public func map<Element>(shards count: Int, _ body: (_ shard: Int, _ thread: Int) -> Element) -> [Element] {
-    Array(unsafeUninitializedCapacity: max(count, 0)) { slots, initialized in
+    // An array made without room would write its count to the empty array that all threads share.
+    guard count > 0 else { return [] }
+    return Array(unsafeUninitializedCapacity: count) { slots, initialized in
       // Each shard initialises the slot of its own.
       nonisolated(unsafe) let base = slots.baseAddress
       forEachShard(of: count) { shard, thread in
         (base.unsafelyUnwrapped + shard).initialize(to: body(shard, thread))
       }
-      initialized = max(count, 0)
+      initialized = count
     }
   }
 }

@@ -170,6 +170,8 @@ extension PairBook {
     products: (UnsafePointer<UInt32>, Int, UnsafeMutablePointer<Float>) -> Void, atLeast bound: Float,
     margin: (Int) -> Double
   ) -> [Int32] {
+    // An array made without room would write its count to the empty array that all threads share.
+    guard !candidates.isEmpty else { return [] }
     let values = [Float](unsafeUninitializedCapacity: candidates.count) { values, count in
       count = candidates.count
       guard let base = values.baseAddress, count > 0 else { return }
