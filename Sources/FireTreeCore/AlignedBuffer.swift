@@ -36,7 +36,7 @@ public final class AlignedBuffer: @unchecked Sendable {
     self.count = count
   }
 
-  /// A buffer whose size does not grow with the input. Without memory for it the process ends (`Memory.end`).
+  /// A buffer inside work that cannot throw. Without memory for it the process ends (`Memory.end`).
   public static func fixed(count: Int) -> AlignedBuffer { Memory.demand(try AlignedBuffer(count: count)) }
 
   deinit { free(allocation) }
