@@ -1,6 +1,10 @@
 // OpenBLAS starts a thread a processor when it is loaded, and each of them takes 128 MB of addresses or tries for ever.
 // The command uses one of its threads only. Where addresses are limited (ulimit -v), the process therefore begins again
 // with the setting that OpenBLAS reads, before any library has started.
+//
+// The C library, too, takes 64 MB of addresses for each thread that allocates, and leaves most of them unused: there
+// threads share one heap.
+#include <malloc.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -11,6 +15,7 @@ static void begin_with_one_thread(int count, char **arguments, char **environmen
   (void)count;
   struct rlimit limit;
   if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+  mallopt(M_ARENA_MAX, 1);
   size_t variables = 0;
   while (environment[variables]) {
     if (strncmp(environment[variables++], setting, sizeof setting - 2) == 0) return;

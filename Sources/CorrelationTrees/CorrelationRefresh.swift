@@ -43,23 +43,26 @@ extension DataPoints {
 
   /// The correlations of one point with every weight (m).
   func correlations(ofPoint index: Int, with weights: Matrix, workers: Workers) -> [Float] {
-    let shards = Tiles.neuronShards(of: weights.rows)
-    let parts = weights.withView { weights in
+    weights.withView { weights in
       withView { points in
-        workers.map(shards: shards.count) { shard in
-          shards[shard].map { points.dot(weights.row($0), withPoint: index) }
+        workers.array(over: Tiles.neuronShards(of: weights.rows)) { shard, result in
+          for (slot, neuron) in shard.enumerated() {
+            result[slot] = points.dot(weights.row(neuron), withPoint: index)
+          }
         }
       }
     }
-    return Array(parts.joined())
   }
 
   /// The correlations of one weight (d elements) with every point (n).
   func correlations(of weights: [Float]) -> [Float] {
     precondition(weights.count == dimension, "\(weights.count) weights, not \(dimension)")
     return weights.withUnsafeBufferPointer { weights in
-      guard let base = weights.baseAddress else { return [Float](repeating: 0, count: count) }
-      return withView { points in (0..<count).map { points.dot(base, withPoint: $0) } }
+      var result = [Float].fixed(count, repeating: 0)
+      guard let base = weights.baseAddress else { return result }
+      withView { points in for point in result.indices { result[point] = points.dot(base, withPoint: point) }
+      }
+      return result
     }
   }
 }

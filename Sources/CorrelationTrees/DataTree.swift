@@ -17,10 +17,10 @@ public struct DataTree: FiringDetector {
   private var nodes: Matrix
   private let shape: MaxTreeShape
 
-  public init(weights: Matrix, points: DataPoints, workers: Workers) {
+  public init(weights: Matrix, points: DataPoints, workers: Workers) throws(FireTreeError) {
     self.points = points
     shape = MaxTreeShape(leafCount: weights.rows)
-    nodes = Matrix(rows: points.count, columns: shape.slotCount)
+    nodes = try Matrix(allocating: points.count, by: shape.slotCount)
     buildLeaves(weights: weights, workers: workers)
     nodes.withMutableView { nodes in
       workers.forEachShard(of: nodes.rows) { point in
@@ -219,7 +219,7 @@ extension DataTree {
         notBelow: neurons.lowerBound)..<list.indices.firstPosition(
           notBelow: neurons.upperBound)
     }
-    var fires = [UInt64](repeating: 0, count: (neurons.count + 63) / 64)
+    var fires = [UInt64].fixed((neurons.count + 63) / 64, repeating: 0)
     for (list, range) in zip(lists, ranges) {
       for position in range {
         let bit = Int(list.indices[position]) - neurons.lowerBound
@@ -227,11 +227,12 @@ extension DataTree {
       }
     }
     var shard = FiringSet.Shard()
-    var bitsBefore = [Int](repeating: 0, count: fires.count)
+    var bitsBefore = [Int].fixed(fires.count, repeating: 0)
     for (word, bits) in fires.enumerated() {
       bitsBefore[word] = shard.neurons.count
       var rest = bits
       while rest != 0 {
+        shard.neurons.fixRoom(for: 1)
         shard.neurons.append(Int32(neurons.lowerBound + word * 64 + rest.trailingZeroBitCount))
         rest &= rest - 1
       }
@@ -242,7 +243,8 @@ extension DataTree {
     }
 
     // Counting sort: row lengths, row starts, then the pairs; points ascend because the lists come in order.
-    var next = [Int](repeating: 0, count: shard.neurons.count)
+    var next = [Int].fixed(shard.neurons.count, repeating: 0)
+    shard.offsets.fixRoom(for: next.count)
     for (list, range) in zip(lists, ranges) {
       for position in range { next[place(of: list.indices[position])] += 1 }
     }
@@ -250,8 +252,8 @@ extension DataTree {
       next[row] = shard.offsets[row]
       shard.offsets.append(shard.offsets[row] + length)
     }
-    shard.points = [Int32](repeating: 0, count: shard.offsets[shard.neurons.count])
-    shard.correlations = [Float](repeating: 0, count: shard.points.count)
+    shard.points = .fixed(shard.offsets[shard.neurons.count], repeating: 0)
+    shard.correlations = .fixed(shard.points.count, repeating: 0)
     for (point, (list, range)) in zip(lists, ranges).enumerated() {
       for position in range {
         let row = place(of: list.indices[position])

@@ -8,14 +8,14 @@ import FireTreeCore
 ///
 /// A pair is reported when `s_ri >= bound`. Training fires at `s_ri > b` and asks for `b.nextUp`, the next float.
 ///
-///     var detector = DataTree(weights: network.hiddenWeights, points: points, workers: .all)
+///     var detector = try DataTree(weights: network.hiddenWeights, points: points, workers: .all)
 ///     let firing = detector.firingSet(atLeast: threshold.nextUp, workers: .all).set
 ///     detector.update(7, to: newWeights)
 public protocol FiringDetector: Sendable {
   /// Computes all n m correlations.
   ///
   /// Shapes: `weights` m x d, `points` n x d; m and n fit in 32 bits. Complexity: O(n m d), in tiled matrix products.
-  init(weights: Matrix, points: DataPoints, workers: Workers)
+  init(weights: Matrix, points: DataPoints, workers: Workers) throws(FireTreeError)
 
   /// The data points as they are now.
   var points: DataPoints { get }

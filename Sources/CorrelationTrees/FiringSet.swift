@@ -20,12 +20,16 @@ public struct FiringSet: Sendable, Equatable {
     /// Closes the row of `neuron`: the pairs appended since the last call are its own.
     package mutating func endRow(of neuron: Int) {
       guard let last = offsets.last, points.count > last else { return }
+      neurons.fixRoom(for: 1)
+      offsets.fixRoom(for: 1)
       neurons.append(Int32(neuron))
       offsets.append(points.count)
     }
 
     @inline(__always)
     package mutating func append(point: Int, correlation: Float) {
+      points.fixRoom(for: 1)
+      correlations.fixRoom(for: 1)
       points.append(Int32(point))
       correlations.append(correlation)
     }
@@ -68,6 +72,8 @@ public struct FiringList: Sendable, Equatable {
 
   @inline(__always)
   mutating func append(_ index: Int, _ correlation: Float) {
+    indices.fixRoom(for: 1)
+    correlations.fixRoom(for: 1)
     indices.append(Int32(index))
     correlations.append(correlation)
   }

@@ -8,10 +8,10 @@ public struct LinearScan: FiringDetector {
   /// s_ri, one neuron a row (m x n).
   private var correlations: Matrix
 
-  public init(weights: Matrix, points: DataPoints, workers: Workers) {
+  public init(weights: Matrix, points: DataPoints, workers: Workers) throws(FireTreeError) {
     self.points = points
-    correlations = Matrix(rows: weights.rows, columns: points.count)
-    update(Array(0..<Int32(weights.rows)), from: weights, workers: workers)
+    correlations = try Matrix(allocating: weights.rows, by: points.count)
+    update(.ascending(weights.rows), from: weights, workers: workers)
   }
 
   public var neuronCount: Int { correlations.rows }

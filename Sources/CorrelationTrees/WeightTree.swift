@@ -16,11 +16,11 @@ public struct WeightTree: FiringDetector {
   private var nodes: Matrix
   private let shape: MaxTreeShape
 
-  public init(weights: Matrix, points: DataPoints, workers: Workers) {
+  public init(weights: Matrix, points: DataPoints, workers: Workers) throws(FireTreeError) {
     self.points = points
     shape = MaxTreeShape(leafCount: points.count)
-    nodes = Matrix(rows: weights.rows, columns: shape.slotCount)
-    update(Array(0..<Int32(weights.rows)), from: weights, workers: workers)
+    nodes = try Matrix(allocating: weights.rows, by: shape.slotCount)
+    update(.ascending(weights.rows), from: weights, workers: workers)
   }
 
   public var neuronCount: Int { nodes.rows }

@@ -12,7 +12,7 @@ public enum Evaluation: Sendable, Equatable {
     switch (predictions, truth) {
     case (.classes(let names, let found), .classes(let others, let expected)):
       precondition(names == others, "predictions and truth differ in classes")
-      var confusion = [[Int]](repeating: [Int](repeating: 0, count: names.count), count: names.count)
+      var confusion = [[Int]](repeating: .fixed(names.count, repeating: 0), count: names.count)
       for (found, expected) in zip(found, expected) { confusion[Int(expected)][Int(found)] += 1 }
       self = .classification(names: names, confusion: confusion)
     case (.values(let found), .values(let expected)):

@@ -72,11 +72,11 @@ extension Model {
         "the model needs points of \(preprocessing.inputDimension) features, these have \(features.dimension)"
       )
     }
-    return network.outputs(for: try preprocessing.apply(to: features), workers: workers)
+    return try network.outputs(for: try preprocessing.apply(to: features), workers: workers)
   }
 
   /// The predicted classes or numbers for raw features (n x d). Throws as `outputs` does.
   public func predict(_ features: DataPoints, workers: Workers = .all) throws(FireTreeError) -> Target {
-    encoding.decode(try outputs(for: features, workers: workers))
+    try encoding.decode(try outputs(for: features, workers: workers))
   }
 }

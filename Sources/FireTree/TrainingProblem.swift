@@ -100,9 +100,10 @@ public struct TrainingProblem: Sendable {
     return shape
   }
 
-  /// The initial network. Complexity: O(m d), for seeded weights O(m C).
-  public func initialNetwork(form: HiddenWeights.Form = .stored) -> Network {
-    Network(
+  /// The initial network. Complexity: O(m d), for seeded weights O(m C). Throws a usage error when there is no
+  /// memory for it.
+  public func initialNetwork(form: HiddenWeights.Form = .stored) throws(FireTreeError) -> Network {
+    try Network(
       neurons: configuration.neurons, dimension: points.dimension, outputs: outputs,
       threshold: threshold, seed: configuration.seed, layout: configuration.outputs, form: form,
       workers: configuration.workers)
@@ -113,14 +114,17 @@ public struct TrainingProblem: Sendable {
   ///
   /// The same for every engine: the pairs that fire are those of a dense pass. Complexity: 2 n m d flops and a power
   /// iteration over the firing pairs, for an automatic rate.
-  public func rule(for network: Network) -> UpdateRule {
+  ///
+  /// Throws a usage error when there is no memory for it.
+  public func rule(for network: Network) throws(FireTreeError) -> UpdateRule {
     let rate: Float
     switch configuration.learningRate {
     case .value(let value): rate = value
     case .automatic:
       let kernel = TangentKernel(
         of: network, points: points, team: LocalTeam(workers: configuration.workers))
-      let inverse = Float(1 / (loss.curvature(truth: truth) * kernel.largestEigenvalue()))
+      let largest = try kernel.largestEigenvalue()
+      let inverse = Float(1 / (loss.curvature(truth: truth) * largest))
       rate = inverse.isFinite && inverse > 0 ? inverse : 1
     }
     return UpdateRule(rate: rate, momentum: configuration.momentum)

@@ -61,8 +61,15 @@ public final class TrainingSession {
     }
     let (form, note) = try problem.weights(for: self.kind)
     notes += note.map { [$0] } ?? []
-    let network = preparation.measure("network") { problem.initialNetwork(form: form) }
-    self.rule = rule ?? preparation.measure("rate") { problem.rule(for: network) }
+    let network = try preparation.measure("network") { () throws(FireTreeError) in
+      try problem.initialNetwork(form: form)
+    }
+    if let rule {
+      self.rule = rule
+    } else {
+      self.rule = try preparation.measure("rate") { () throws(FireTreeError) in try problem.rule(for: network)
+      }
+    }
     running = try Self.makeEngine(
       self.kind, TrainingState(network: consume network), problem, self.rule, &preparation)
     (self.problem, self.preparation) = (problem, preparation)
@@ -106,8 +113,10 @@ public final class TrainingSession {
   public func outputs(_ points: PointSelection = .all) -> Matrix { running.outputs(points) }
 
   /// f on points that it is not trained on, as the network sees them (n' x C). Precondition: as many inputs as the points
-  /// of the training. Complexity: 2 n' m d flops.
-  public func outputs(at fresh: DataPoints) -> Matrix { running.outputs(at: fresh) }
+  /// of the training. Throws a usage error when there is no memory for them. Complexity: 2 n' m d flops.
+  public func outputs(at fresh: DataPoints) throws(FireTreeError) -> Matrix {
+    try running.outputs(at: fresh)
+  }
 
   // MARK: - Steps
 

@@ -16,7 +16,7 @@ extension Verification {
           "training diverged at iteration \(session.record.iteration): the learning rate \(session.rule.rate) is "
             + "too large")
       }
-      result.compare(
+      try result.compare(
         session.engine, after: session.record.iteration, expecting: dense.record.loss, truth: problem.truth,
         loss: problem.loss)
       try progress(result)

@@ -19,15 +19,14 @@ public final class AlignedBuffer: @unchecked Sendable {
 
   /// The way to memory that grows with the data, the width or the classes.
   ///
-  /// Throws a usage error that names the bytes when they cannot be had, or are more than is available: a system that
-  /// promises more than it has ends the process later. Precondition: `count` is at least 0.
+  /// Throws a usage error when there is no memory for them (`Memory.ask`). Precondition: `count` is at least 0.
   public init(count: Int) throws(FireTreeError) {
     precondition(count >= 0, "a buffer cannot have \(count) elements")
     let size = ByteCount(MemoryLayout<Float>.stride) * count
     let alignment = size.bytes >= Self.hugePage ? Self.hugePage : Self.alignment
     let total = size + ByteCount(alignment)
-    guard total < ByteCount(.max), Memory.isAvailable(total), let allocation = calloc(total.bytes, 1)
-    else { throw Memory.refusal(of: size) }
+    try Memory.ask(for: size)
+    guard let allocation = calloc(total.bytes, 1) else { throw Memory.refusal(of: size) }
     self.allocation = allocation
     let start = allocation.alignedUp(toMultipleOf: alignment)
     // Rows of weights and of Gram matrices are visited at random; large pages spare most of the address translation.

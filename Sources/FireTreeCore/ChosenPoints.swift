@@ -71,6 +71,10 @@ extension SparseRows {
     var starts = [0]
     var indices: [Int32] = []
     var elements: [Float] = []
+    let count = rows.reduce(0) { $0 + offsets[Int($1) + 1] - offsets[Int($1)] }
+    starts.fixRoom(for: rows.count)
+    indices.fixRoom(for: count)
+    elements.fixRoom(for: count)
     for row in rows {
       let range = offsets[Int(row)]..<offsets[Int(row) + 1]
       indices += columnIndices[range]

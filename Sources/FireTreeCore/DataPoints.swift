@@ -45,11 +45,14 @@ public struct DataPoints: Sendable, Equatable {
     }
   }
 
-  /// Elements stored of every point (n): d for dense points.
-  public var storedElementsByPoint: [Int] {
+  /// The most elements stored of a point.
+  public var mostStoredElements: Int { (0..<count).lazy.map(storedElements).max() ?? 0 }
+
+  /// Elements stored of one point: d for dense points.
+  public func storedElements(ofPoint index: Int) -> Int {
     switch storage {
-    case .dense(let matrix): [Int](repeating: matrix.columns, count: matrix.rows)
-    case .sparse(let rows): (0..<rows.rows).map { rows.offsets[$0 + 1] - rows.offsets[$0] }
+    case .dense(let matrix): matrix.columns
+    case .sparse(let rows): rows.offsets[index + 1] - rows.offsets[index]
     }
   }
 
@@ -66,7 +69,7 @@ public struct DataPoints: Sendable, Equatable {
     get throws(FireTreeError) {
       switch storage {
       case .dense(let matrix): .dense(try matrix.rows(range))
-      case .sparse(let rows): .sparse(rows.rows(range))
+      case .sparse(let rows): .sparse(try rows.rows(range))
       }
     }
   }
@@ -76,7 +79,7 @@ public struct DataPoints: Sendable, Equatable {
     switch storage {
     case .dense(let matrix): return matrix.row(index)
     case .sparse(let rows):
-      var result = [Float](repeating: 0, count: rows.columns)
+      var result = [Float].fixed(rows.columns, repeating: 0)
       for (column, value) in rows.row(index) { result[column] = value }
       return result
     }
@@ -106,18 +109,21 @@ public struct DataPoints: Sendable, Equatable {
   public func norms() -> [Float] { keptNorms.get(computeNorms) }
 
   private func computeNorms() -> [Float] {
+    var norms = [Float].fixed(count, repeating: 0)
     withView { points in
-      (0..<count).map { index in
+      for index in norms.indices {
         switch points {
         case .dense(let matrix):
-          LinearAlgebra.dot(matrix.row(index), matrix.row(index), count: matrix.columns).squareRoot()
+          norms[index] = LinearAlgebra.dot(matrix.row(index), matrix.row(index), count: matrix.columns)
+            .squareRoot()
         case .sparse(let offsets, _, let values):
-          (offsets[index]..<offsets[index + 1]).reduce(Float(0)) {
+          norms[index] = (offsets[index]..<offsets[index + 1]).reduce(Float(0)) {
             Relaxed.multiplyAdd(values[$1], values[$1], $0)
           }.squareRoot()
         }
       }
     }
+    return norms
   }
 
   // MARK: Products on tiles

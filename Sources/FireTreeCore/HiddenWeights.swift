@@ -115,21 +115,6 @@ public enum HiddenWeights: Sendable, Equatable {
 
   /// |w_r| for every neuron (m).
   public func norms(workers: Workers = .all) -> [Float] {
-    let shards = Tiles.neuronShards(of: rows)
-    let parts = workers.map(shards: shards.count) { shard in
-      var norms: [Float] = []
-      norms.reserveCapacity(shards[shard].count)
-      let tiles = Tiles(of: shards[shard].count, size: DataPoints.weightsPerTile)
-      for tile in 0..<tiles.count {
-        let first = shards[shard].lowerBound
-        withTile(first + tiles[tile].lowerBound..<first + tiles[tile].upperBound) { rows in
-          for r in 0..<rows.rows {
-            norms.append(LinearAlgebra.dot(rows.row(r), rows.row(r), count: rows.columns).squareRoot())
-          }
-        }
-      }
-      return norms
-    }
-    return Array(parts.joined())
+    workers.norms(ofRows: rows) { withTile($0, $1) }
   }
 }

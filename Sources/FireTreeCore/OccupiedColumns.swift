@@ -19,7 +19,7 @@ public struct OccupiedColumns: Sendable {
       (self.points, columns) = (points, nil)
       return
     }
-    var occupied = [Bool](repeating: false, count: matrix.columns)
+    var occupied = [Bool].fixed(matrix.columns, repeating: false)
     matrix.withView { view in
       for row in 0..<view.rows {
         for column in 0..<view.columns where view[row, column] != 0 { occupied[column] = true }

@@ -31,7 +31,9 @@ public struct PointCombinations: Sendable, Equatable {
 
     /// Adds an entry to the present row. Within a row the points ascend.
     public mutating func append(point: UInt16, coefficient: Float) {
-      if offsets.isEmpty { offsets = [Int](repeating: 0, count: endedRows + 1) }
+      if offsets.isEmpty { offsets = .fixed(endedRows + 1, repeating: 0) }
+      points.fixRoom(for: 1)
+      coefficients.fixRoom(for: 1)
       points.append(point)
       coefficients.append(coefficient)
     }
@@ -39,7 +41,9 @@ public struct PointCombinations: Sendable, Equatable {
     /// Ends the present row; the next entry belongs to the next one.
     public mutating func endRow() {
       endedRows += 1
-      if !points.isEmpty { offsets.append(points.count) }
+      guard !points.isEmpty else { return }
+      offsets.fixRoom(for: 1)
+      offsets.append(points.count)
     }
 
     /// Rows ended so far.

@@ -1,4 +1,11 @@
 extension [Int32] {
+  /// 0, 1, ... (n). Without memory for it the process ends (`Memory.end`).
+  package static func ascending(_ count: Int) -> [Int32] {
+    var result = fixed(count, repeating: 0)
+    for index in 0..<count { result[index] = Int32(index) }
+    return result
+  }
+
   /// The first position whose element is not below `value`; the elements ascend. Complexity: O(log k) comparisons.
   package func firstPosition(notBelow value: Int) -> Int {
     var (low, high) = (0, count)

@@ -59,13 +59,15 @@ public struct SparseRows: Sendable, Equatable {
     }
   }
 
-  /// The rows in `range`.
-  public func rows(_ range: Range<Int>) -> SparseRows {
+  /// The rows in `range`. Throws a usage error when there is no memory for them.
+  public func rows(_ range: Range<Int>) throws(FireTreeError) -> SparseRows {
     let elements = offsets[range.lowerBound]..<offsets[range.upperBound]
+    var starts: [Int] = []
+    try starts.makeRoom(for: range.count + 1)
+    for row in range.lowerBound...range.upperBound { starts.append(offsets[row] - elements.lowerBound) }
     return SparseRows(
-      columns: columns,
-      offsets: offsets[range.lowerBound...range.upperBound].map { $0 - elements.lowerBound },
-      columnIndices: Array(columnIndices[elements]), values: Array(values[elements]))
+      columns: columns, offsets: starts, columnIndices: try Array(copying: columnIndices[elements]),
+      values: try Array(copying: values[elements]))
   }
 
   /// Replaces row `row` by the nonzero elements of `dense`, which has `columns` elements.
@@ -75,6 +77,8 @@ public struct SparseRows: Sendable, Equatable {
     precondition(dense.count == columns, "a row of \(dense.count) elements, not \(columns)")
     let nonzero = dense.indices.filter { dense[$0] != 0 }
     let old = offsets[row]..<offsets[row + 1]
+    columnIndices.fixRoom(for: nonzero.count)
+    values.fixRoom(for: nonzero.count)
     columnIndices.replaceSubrange(old, with: nonzero.map(Int32.init))
     values.replaceSubrange(old, with: nonzero.map { dense[$0] })
     for later in (row + 1)..<offsets.count { offsets[later] += nonzero.count - old.count }

@@ -11,7 +11,7 @@ public struct SymmetricMatrix: Sendable, Equatable {
   public init(order: Int) {
     precondition(order >= 0, "a matrix of order \(order)")
     self.order = order
-    elements = [Double](repeating: 0, count: order * order)
+    elements = [Double].fixed(order * order, repeating: 0)
   }
 
   /// Setting an element sets its mirror image too.
@@ -39,13 +39,13 @@ public struct SymmetricMatrix: Sendable, Equatable {
     }
     _ = LinearAlgebra.singleThreaded
     var matrix = elements
-    var values = [Double](repeating: 0, count: order)
+    var values = [Double].fixed(order, repeating: 0)
     var (n, size, status) = (Int32(order), Int32(-1), Int32(0))
     var best = 0.0
     // The first call asks for the size of the workspace.
     dsyev_("N", "U", &n, &matrix, &n, &values, &best, &size, &status)
     size = max(Int32(best), 3 * n)
-    var work = [Double](repeating: 0, count: Int(size))
+    var work = [Double].fixed(Int(size), repeating: 0)
     dsyev_("N", "U", &n, &matrix, &n, &values, &work, &size, &status)
     guard status == 0 else { throw .failure("the eigenvalues of a matrix of order \(order) do not converge") }
     return values

@@ -68,6 +68,40 @@ public struct Workers: Sendable, Equatable {
   }
 }
 
+extension Workers {
+  /// An array of one element for each of `tiles.total`, of which every shard writes those of its tile:
+  /// `body(range, elements)`, the elements zero before. Without memory for it the process ends (`Memory.end`).
+  public func array<Element: BitwiseCopyable & AdditiveArithmetic>(
+    over tiles: Tiles, _ body: (Range<Int>, UnsafeMutablePointer<Element>) -> Void
+  ) -> [Element] {
+    var result = Array.fixed(tiles.total, repeating: Element.zero)
+    result.withUnsafeMutableBufferPointer { elements in
+      guard let base = elements.baseAddress else { return }
+      // Each shard writes to places of its own.
+      nonisolated(unsafe) let first = base
+      forEachShard(of: tiles.count) { body(tiles[$0], first + tiles[$0].lowerBound) }
+    }
+    return result
+  }
+
+  /// The norms of `rows` rows (m), which `withTile(range, body)` hands out tile by tile.
+  public func norms(
+    ofRows rows: Int, withTile: (Range<Int>, (MatrixView) -> Void) -> Void
+  ) -> [Float] {
+    array(over: Tiles.neuronShards(of: rows)) { shard, norms in
+      let tiles = Tiles(of: shard.count, size: DataPoints.weightsPerTile)
+      for tile in (0..<tiles.count).lazy.map({ tiles[$0] }) {
+        withTile(shard.lowerBound + tile.lowerBound..<shard.lowerBound + tile.upperBound) { rows in
+          for r in 0..<rows.rows {
+            norms[tile.lowerBound + r] =
+              LinearAlgebra.dot(rows.row(r), rows.row(r), count: rows.columns).squareRoot()
+          }
+        }
+      }
+    }
+  }
+}
+
 /// A range cut into tiles of equal size; the last may be smaller.
 public struct Tiles: Sendable, Equatable {
   public let total: Int

@@ -26,8 +26,8 @@ package struct DetectorTiming: Sendable {
   ) throws {
     self.kind = kind
     let clock = ContinuousClock()
-    var detector = kind.type.init(weights: weights, points: points, workers: workers)
-    build = Self.least { kind.type.init(weights: weights, points: points, workers: workers) }
+    var detector = try kind.type.init(weights: weights, points: points, workers: workers)
+    build = try Self.least { try kind.type.init(weights: weights, points: points, workers: workers) }
     memory = detector.memoryBytes
     var answer = detector.firingSet(atLeast: bound, workers: workers)
     query = Self.least { detector.firingSet(atLeast: bound, workers: workers) }
@@ -64,11 +64,11 @@ package struct DetectorTiming: Sendable {
   }
 
   /// The least time of at most five calls, of those that begin within 0.3 s.
-  private static func least<Result>(_ body: () -> Result) -> Double {
+  private static func least<Result>(_ body: () throws -> Result) rethrows -> Double {
     let clock = ContinuousClock()
     var times: [Double] = []
     while times.isEmpty || times.count < 5 && times.reduce(0, +) < 0.3 {
-      times.append(clock.measure { _ = body() }.seconds)
+      times.append(try clock.measure { _ = try body() }.seconds)
     }
     return times.min() ?? .nan
   }

@@ -22,7 +22,7 @@ struct DimensionsStudy: Study {
         StudyCell(key: ["\(d)", "\(points)", "\(neurons)", kind.rawValue]) { [settings, points, neurons] in
           let instance = StudyInstance(
             points: points, dimension: d, neurons: neurons, settings, usesData: false)
-          let network = instance.network(workers: settings.workers)
+          let network = try instance.network(workers: settings.workers)
           let others = StudyInstance.directions(
             min(64, neurons), d, seed: settings.seed, stream: 18)
           return [

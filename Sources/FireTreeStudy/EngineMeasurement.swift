@@ -110,7 +110,7 @@ package struct EngineMeasurement: Sendable {
   package static func all(
     _ instance: StudyInstance, budget: Budget, workers: Workers
   ) throws -> [EngineMeasurement] {
-    let rate = instance.learningRate(workers: workers)
+    let rate = try instance.learningRate(workers: workers)
     return try EngineKind.allCases.map {
       try EngineMeasurement($0, instance, rate: rate, budget: budget, workers: workers)
     }

@@ -125,8 +125,8 @@ package struct StudyInstance: Sendable {
   var threshold: Float { Network.paperThreshold(neurons: neurons) }
 
   /// The initial network, or its first `count` neurons with the same threshold.
-  package func network(first count: Int? = nil, workers: Workers) -> Network {
-    Network(
+  package func network(first count: Int? = nil, workers: Workers) throws(FireTreeError) -> Network {
+    try Network(
       neurons: count ?? neurons, dimension: points.dimension, outputs: targets.columns, threshold: threshold,
       seed: seed, workers: workers)
   }
@@ -151,10 +151,11 @@ package struct StudyInstance: Sendable {
 
   /// Half of 1 / lambda_max of the tangent kernel, estimated from at most 8,192 neurons: a step that every network of
   /// this seed is stable at.
-  package func learningRate(workers: Workers) -> Float {
-    let network = network(first: min(neurons, 8192), workers: workers)
+  package func learningRate(workers: Workers) throws(FireTreeError) -> Float {
+    let network = try network(first: min(neurons, 8192), workers: workers)
     let kernel = TangentKernel(of: network, points: points, team: LocalTeam(workers: workers))
-    let rate = Float(0.5 / kernel.largestEigenvalue(tolerance: 0.03, maximumIterations: 12))
+    let largest = try kernel.largestEigenvalue(tolerance: 0.03, maximumIterations: 12)
+    let rate = Float(0.5 / largest)
     return rate.isFinite ? rate : 1
   }
 }

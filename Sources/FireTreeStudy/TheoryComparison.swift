@@ -36,7 +36,7 @@ package struct TheoryComparison {
   /// Throws a failure when the loss diverges, a pair is missed or eigenvalues do not converge.
   /// Complexity: that of the training, and O((nC)^3).
   package init(_ instance: StudyInstance, iterations: Int, workers: Workers) throws {
-    let network = instance.network(workers: workers)
+    let network = try instance.network(workers: workers)
     let kernel = TangentKernel(of: network, points: instance.points, team: LocalTeam(workers: workers))
     threshold = network.threshold
     outputs = network.outputCount

@@ -31,7 +31,7 @@ package struct TrainingCourse {
     let session = try TrainingSession(
       instance.problem(rate: learningRate, iterations: iterations, workers: workers), engine: engine)
     let observer = Observer(
-      initial: instance.network(workers: workers).weights, iterations: iterations, workers: workers)
+      initial: try instance.network(workers: workers).weights, iterations: iterations, workers: workers)
     try session.run(observers: [observer])
     (stages, losses, audit) = (observer.stages, observer.losses, observer.audit)
     largestShare = observer.largestShare

@@ -9,7 +9,7 @@ import Testing
   func listsKeepTheirContent(seed: Int, blocks: Int) {
     var random = SeededGenerator(seed: UInt64(seed))
     let neurons = 40, planes = 3
-    var lists = CandidateLists(neurons: neurons, planes: planes, blocks: blocks)
+    var lists = Memory.demand(try CandidateLists(neurons: neurons, planes: planes, blocks: blocks))
     // The lists of a neuron follow each other.
     var expected = [[(UInt16, Float)]](repeating: [], count: neurons * blocks)
     var marks = [Float](repeating: 0, count: neurons * blocks)

@@ -43,8 +43,8 @@ import Testing
     }
     let data: DataPoints = isSparse ? .sparse(x.sparse) : .dense(x)
     let workers = Workers(threads: Int(seed % 3) + 1)
-    var detector = Detector(weights: weights, points: data, workers: workers)
-    var oracle = LinearScan(weights: weights, points: data, workers: workers)
+    var detector = Memory.demand(try Detector(weights: weights, points: data, workers: workers))
+    var oracle = Memory.demand(try LinearScan(weights: weights, points: data, workers: workers))
     let label: Comment = "\(Detector.self) m \(neurons) n \(points) seed \(seed)"
     #expect(detector.neuronCount == neurons && detector.pointCount == points, label)
     let required = Detector.requiredMemory(neurons: neurons, points: points, dimension: dimension)
@@ -100,7 +100,7 @@ import Testing
     var random = SeededGenerator(seed: 3)
     let weights = random.wholeMatrix(rows: neurons, columns: 4), x = random.wholeMatrix(rows: 70, columns: 4)
     let points = DataPoints.dense(x)
-    let scan = LinearScan(weights: weights, points: points, workers: .all)
+    let scan = Memory.demand(try LinearScan(weights: weights, points: points, workers: .all))
     var pairs = 0
     for r in 0..<neurons {
       for i in 0..<70 {
@@ -128,7 +128,7 @@ import Testing
     var random = SeededGenerator(seed: 5)
     let weights = random.wholeMatrix(rows: size + 3, columns: 20)
     let points = DataPoints.dense(random.wholeMatrix(rows: size, columns: 20))
-    var detector = Detector(weights: weights, points: points, workers: .all)
+    var detector = Memory.demand(try Detector(weights: weights, points: points, workers: .all))
     let required = Detector.requiredMemory(neurons: size + 3, points: size, dimension: 20)
     #expect(detector.memoryBytes == required.bytes, "\(Detector.self)")
     let moved = (0..<Int32(size)).filter { $0 % 2 == 0 }
@@ -144,7 +144,8 @@ import Testing
       points = DataPoints.dense(random.matrix(rows: 130, columns: 50))
     let moved = (0..<Int32(3000)).filter { $0 % 7 < 3 }
     func run<Detector: FiringDetector>(_: Detector.Type, threads: Int) -> FiringSet {
-      var detector = Detector(weights: weights, points: points, workers: Workers(threads: threads))
+      var detector = Memory.demand(
+        try Detector(weights: weights, points: points, workers: Workers(threads: threads)))
       detector.update(moved, from: weights, workers: Workers(threads: threads))
       return detector.firingSet(atLeast: 1, workers: Workers(threads: threads)).set
     }
@@ -169,7 +170,7 @@ import Testing
     var identity = Matrix(rows: points, columns: points)
     for i in 0..<points { identity[i, i] = 1 }
     let weights = random.matrix(rows: neurons, columns: points)
-    var detector = Detector(weights: weights, points: .dense(identity), workers: .all)
+    var detector = Memory.demand(try Detector(weights: weights, points: .dense(identity), workers: .all))
     // Numbers in [-1, 1) reach this bound with probability `share`.
     let visited = detector.firingSet(atLeast: Float(1 - 2 * share), workers: .all).counts.nodesVisited
     let moved = (0..<Int32(neurons)).filter { $0 % 3 == 0 }

@@ -50,7 +50,7 @@ import Testing
       return matrix
     }
     let weights = scaled(80), points = DataPoints.dense(scaled(90))
-    let oracle = LinearScan(weights: weights, points: points, workers: .all)
+    let oracle = Memory.demand(try LinearScan(weights: weights, points: points, workers: .all))
     let values = Set((0..<80).flatMap { r in (0..<90).map { oracle.correlation(neuron: r, point: $0) } })
     for value in values.sorted().enumerated().filter({ $0.offset % 40 == 0 }).map(\.element) {
       for bound in [value.nextDown, value, value.nextUp] {
@@ -60,10 +60,11 @@ import Testing
   }
 
   private func expectSame(_ weights: Matrix, _ points: DataPoints, _ bound: Float, _ label: Comment) {
-    let expected = LinearScan(weights: weights, points: points, workers: .all)
+    let expected = Memory.demand(try LinearScan(weights: weights, points: points, workers: .all))
       .firingSet(atLeast: bound, workers: .all).set
-    let data = HalfSpaceData(weights: weights, points: points, leafSize: 2, workers: .all)
-    let dual = HalfSpaceWeights(weights: weights, points: points, leafSize: 2, workers: .all)
+    let data = Memory.demand(try HalfSpaceData(weights: weights, points: points, leafSize: 2, workers: .all))
+    let dual = Memory.demand(
+      try HalfSpaceWeights(weights: weights, points: points, leafSize: 2, workers: .all))
     #expect(data.firingSet(atLeast: bound, workers: .all).set == expected, label)
     #expect(dual.firingSet(atLeast: bound, workers: .all).set == expected, label)
   }
@@ -74,11 +75,11 @@ import Testing
     var random = SeededGenerator(seed: 3)
     let weights = random.matrix(rows: 400, columns: dimension)
     let points = DataPoints.dense(random.matrix(rows: 300, columns: dimension))
-    let oracle = LinearScan(weights: weights, points: points, workers: .all)
+    let oracle = Memory.demand(try LinearScan(weights: weights, points: points, workers: .all))
     let margin = CorrelationBound(dimension: dimension).margin(Double(dimension), 1)
     let bound = oracle.correlation(neuron: 7, point: 9)
     func check<Detector: FiringDetector>(_: Detector.Type) {
-      let set = Detector(weights: weights, points: points, workers: .all)
+      let set = Memory.demand(try Detector(weights: weights, points: points, workers: .all))
         .firingSet(atLeast: bound, workers: .all).set
       var found = Set<Int>()
       set.forEachPair { r, i, s in
@@ -136,7 +137,7 @@ import Testing
     func share<Detector: FiringDetector>(_: Detector.Type, dimension: Int) -> Double {
       let weights = random.unitRows(2000, columns: dimension)
       let points = DataPoints.dense(random.unitRows(1500, columns: dimension))
-      let detector = Detector(weights: weights, points: points, workers: .all)
+      let detector = Memory.demand(try Detector(weights: weights, points: points, workers: .all))
       // The smallest cap that holds a hundredth of the sphere, roughly.
       let bound = dimension < 10 ? Float(0.95) : 0.3
       let counts = detector.firingSet(atLeast: bound, workers: .all).counts
@@ -155,7 +156,7 @@ import Testing
   func ballsFollowMoves(count: Int, leafSize: Int) {
     var random = SeededGenerator(seed: UInt64(count))
     var matrix = random.matrix(rows: count, columns: 3)
-    var tree = BallTree(of: .dense(matrix), leafSize: leafSize, workers: .all)
+    var tree = Memory.demand(try BallTree(of: .dense(matrix), leafSize: leafSize, workers: .all))
     for size in [Float(0.01), 1, 100] {
       for step in 0..<3 {
         let moved = (0..<Int32(count)).filter { _ in Int.random(in: 0..<3, using: &random) <= step }
@@ -172,13 +173,13 @@ import Testing
   @Test func aTreeThatDecaysIsBuiltAnew() {
     var random = SeededGenerator(seed: 2)
     var matrix = random.matrix(rows: 500, columns: 3)
-    var tree = BallTree(of: .dense(matrix), leafSize: 4, workers: .all)
+    var tree = Memory.demand(try BallTree(of: .dense(matrix), leafSize: 4, workers: .all))
     var written = 0
     for item in 0..<500 {
       for c in 0..<3 { matrix[item, c] = Float.random(in: -1...1, using: &random) }
       written += tree.move([Int32(item)], in: .dense(matrix), workers: .all)
     }
-    let fresh = BallTree(of: .dense(matrix), leafSize: 4, workers: .all)
+    let fresh = Memory.demand(try BallTree(of: .dense(matrix), leafSize: 4, workers: .all))
     let radius = { (tree: BallTree) in tree.radii[tree.leafCount...].reduce(0, +) }
     #expect(radius(tree) < 2.5 * radius(fresh))
     // A built tree writes 255 balls; there is not more than one building for every 250 moves.

@@ -23,12 +23,13 @@ import Testing
   ) {
     let expected = OrthogonalVectors.bruteForce(left: left, right: right)
     for use in DetectorUse.allCases {
-      let search = OrthogonalVectors.firstPair(left: left, right: right, by: detector, use: use)
+      let search = Memory.demand(
+        try OrthogonalVectors.firstPair(left: left, right: right, by: detector, use: use))
       #expect(search.pair?.left == expected?.left && search.pair?.right == expected?.right, label)
       #expect(
         use == .atOnce ? search.queries == 1 : search.queries == (expected?.left ?? left.rows - 1) + 1, label)
     }
-    let best = MaximumInnerProduct.best(left: left, right: right, by: detector)
+    let best = Memory.demand(try MaximumInnerProduct.best(left: left, right: right, by: detector))
     #expect(best.pair == MaximumInnerProduct.bruteForce(left: left, right: right), label)
   }
 
@@ -65,7 +66,8 @@ import Testing
       }
       for detector in DetectorKind.allCases.map(\.type) {
         func check<Detector: FiringDetector>(_: Detector.Type) {
-          let search = MaximumInnerProduct.best(left: left, right: right, by: Detector.self)
+          let search = Memory.demand(
+            try MaximumInnerProduct.best(left: left, right: right, by: Detector.self))
           #expect(
             search.pair == MaximumInnerProduct.bruteForce(left: left, right: right),
             "\(Detector.self) seed \(seed) negative \(isNegative)")
@@ -75,19 +77,19 @@ import Testing
     }
   }
 
-  @Test func emptyFamiliesHaveNoPair() {
+  @Test func emptyFamiliesHaveNoPair() throws {
     let (none, some) = (Matrix(rows: 0, columns: 3), Matrix([[1, 0, 1]]))
     for detector in DetectorKind.allCases.map(\.type) {
-      func check<Detector: FiringDetector>(_: Detector.Type) {
+      func check<Detector: FiringDetector>(_: Detector.Type) throws {
         for (left, right) in [(none, some), (some, none), (none, none)] {
           for use in DetectorUse.allCases {
-            #expect(
+            try #expect(
               OrthogonalVectors.firstPair(left: left, right: right, by: Detector.self, use: use).pair == nil)
           }
-          #expect(MaximumInnerProduct.best(left: left, right: right, by: Detector.self).pair == nil)
+          try #expect(MaximumInnerProduct.best(left: left, right: right, by: Detector.self).pair == nil)
         }
       }
-      check(detector)
+      try check(detector)
     }
   }
 
@@ -102,9 +104,10 @@ import Testing
       for (i, j) in [(0, 0), (vectors - 1, 0), (vectors / 2, vectors - 1)] {
         var planted = families
         planted.plant(left: i, right: j, seed: UInt64(seed))
-        let set = LinearScan(
-          weights: planted.instance(named: "").weights, points: .dense(planted.right), workers: .all
-        ).firingSet(atLeast: OrthogonalVectors.bound, workers: .all).set
+        let set = Memory.demand(
+          try LinearScan(
+            weights: planted.instance(named: "").weights, points: .dense(planted.right), workers: .all
+          ).firingSet(atLeast: OrthogonalVectors.bound, workers: .all).set)
         var pairs: [[Int]] = []
         set.forEachPair { left, right, product in pairs.append([left, right, Int(product)]) }
         #expect(
@@ -120,9 +123,10 @@ import Testing
     for seed in 1...20 {
       let families = BitFamilies(vectors: 100, dimension: 20, expectedPairs: 50, seed: UInt64(seed))
       found +=
-        LinearScan(
-          weights: families.instance(named: "").weights, points: .dense(families.right), workers: .all
-        ).firingSet(atLeast: OrthogonalVectors.bound, workers: .all).set.pairCount
+        Memory.demand(
+          try LinearScan(
+            weights: families.instance(named: "").weights, points: .dense(families.right), workers: .all
+          ).firingSet(atLeast: OrthogonalVectors.bound, workers: .all).set.pairCount)
     }
     #expect(found > 700 && found < 1300)
   }

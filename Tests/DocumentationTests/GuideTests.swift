@@ -19,7 +19,8 @@ import Testing
   }
 
   @Test func theStart() {
-    let scan = LinearScan(weights: Self.weights, points: Self.points, workers: Self.workers)
+    let scan = Memory.demand(
+      try LinearScan(weights: Self.weights, points: Self.points, workers: Self.workers))
     expectGuide(contains: correlationTable(scan))
     expectGuide(contains: dataTreeDrawing(scan))
     expectGuide(contains: weightTreeDrawing(scan))
@@ -35,9 +36,12 @@ import Testing
       set.forEachPair { r, i, s in text.append("(w_\(r), x_\(i)): \(number(s))") }
       return (text.joined(separator: ", "), counts.nodesVisited)
     }
-    let scan = pairs(LinearScan(weights: Self.weights, points: Self.points, workers: Self.workers))
-    let dataTree = DataTree(weights: Self.weights, points: Self.points, workers: Self.workers)
-    let weightTree = WeightTree(weights: Self.weights, points: Self.points, workers: Self.workers)
+    let scan = pairs(
+      Memory.demand(try LinearScan(weights: Self.weights, points: Self.points, workers: Self.workers)))
+    let dataTree = Memory.demand(
+      try DataTree(weights: Self.weights, points: Self.points, workers: Self.workers))
+    let weightTree = Memory.demand(
+      try WeightTree(weights: Self.weights, points: Self.points, workers: Self.workers))
     expectGuide(contains: scan.0)
     #expect(pairs(dataTree).0 == scan.0 && pairs(weightTree).0 == scan.0)
 
@@ -51,9 +55,12 @@ import Testing
 
   /// The neurons that moved, given to every detector one by one.
   @Test func theUpdate() {
-    var scan = LinearScan(weights: Self.weights, points: Self.points, workers: Self.workers)
-    var dataTree = DataTree(weights: Self.weights, points: Self.points, workers: Self.workers)
-    var weightTree = WeightTree(weights: Self.weights, points: Self.points, workers: Self.workers)
+    var scan = Memory.demand(
+      try LinearScan(weights: Self.weights, points: Self.points, workers: Self.workers))
+    var dataTree = Memory.demand(
+      try DataTree(weights: Self.weights, points: Self.points, workers: Self.workers))
+    var weightTree = Memory.demand(
+      try WeightTree(weights: Self.weights, points: Self.points, workers: Self.workers))
     let moves: [(neuron: Int, weights: [Float])] = [(0, [2, 1.5]), (2, [0.5, -1.5])]
     var written: [[Int]] = [[], [], []]
     for (neuron, weights) in moves {

@@ -19,8 +19,9 @@ import Testing
   private let bound = GuideTests.threshold.nextUp
 
   @Test func theOnion() {
-    let data = HalfSpaceData(
-      weights: GuideTests.weights, points: GuideTests.points, workers: GuideTests.workers)
+    let data = Memory.demand(
+      try HalfSpaceData(
+        weights: GuideTests.weights, points: GuideTests.points, workers: GuideTests.workers))
     var products = 0
     for r in 0..<3 {
       let list = data.points(of: r, atLeast: bound)
@@ -35,8 +36,9 @@ import Testing
   }
 
   @Test func theBalls() {
-    let dual = HalfSpaceWeights(
-      weights: GuideTests.weights, points: GuideTests.points, leafSize: 1, workers: GuideTests.workers)
+    let dual = Memory.demand(
+      try HalfSpaceWeights(
+        weights: GuideTests.weights, points: GuideTests.points, leafSize: 1, workers: GuideTests.workers))
     for i in 0..<4 {
       let list = dual.neurons(of: i, atLeast: bound)
       expectGuide(
@@ -44,7 +46,8 @@ import Testing
           "| x_\(i) | \(list.counts.nodesVisited) | \(list.counts.innerProducts) | \(names("w", list.indices)) |"
       )
     }
-    let tree = BallTree(of: .dense(GuideTests.weights), leafSize: 1, workers: GuideTests.workers)
+    let tree = Memory.demand(
+      try BallTree(of: .dense(GuideTests.weights), leafSize: 1, workers: GuideTests.workers))
     #expect(tree.radii.dropFirst().map { ($0 * 1000).rounded() / 1000 } == [2.028, 0, 1.581, 0, 0, 0, 0])
     expectGuide(contains: "R = 2.028")
     expectGuide(contains: "R = 1.581")

@@ -38,11 +38,12 @@ import Testing
   }
 
   private func decide<Detector: FiringDetector>(_: Detector.Type, changed: Matrix) {
-    let none = OrthogonalVectors.firstPair(left: left, right: right, by: Detector.self)
+    let none = Memory.demand(try OrthogonalVectors.firstPair(left: left, right: right, by: Detector.self))
     #expect(none.pair == nil && none.queries == 1)
-    let one = OrthogonalVectors.firstPair(left: changed, right: right, by: Detector.self, use: .oneByOne)
+    let one = Memory.demand(
+      try OrthogonalVectors.firstPair(left: changed, right: right, by: Detector.self, use: .oneByOne))
     #expect(one.pair == VectorPair(left: 1, right: 1, product: 0) && one.queries == 2 && one.updates == 2)
-    let best = MaximumInnerProduct.best(left: left, right: right, by: Detector.self)
+    let best = Memory.demand(try MaximumInnerProduct.best(left: left, right: right, by: Detector.self))
     #expect(best.pair == VectorPair(left: 0, right: 2, product: 2) && best.queries == 1)
     expectGuide(contains: "is 2, of a_0 and b_2")
   }

@@ -30,6 +30,37 @@ import Testing
     #expect(expectsLine(buffer), "\(String(describing: buffer))")
   }
 
+  /// Arrays are refused as matrices are, where Swift itself would end the process.
+  @Test(arguments: [1 << 40, 1 << 62, Int.max]) func arraysThatCannotBeHadAreRefused(count: Int) throws {
+    let bytes = ByteCount(MemoryLayout<Double>.stride) * count
+    var some = try [Double](allocating: 3, repeating: 2)
+    #expect(some == [2, 2, 2])
+    for error in [
+      #expect(throws: FireTreeError.self) { try [Double](allocating: count, repeating: 0) },
+      #expect(throws: FireTreeError.self) { try some.makeRoom(for: count - 3) },
+    ] {
+      #expect(error?.reason.hasPrefix("no memory for \(bytes): this machine has ") == true)
+      #expect(error?.kind == .usage)
+    }
+    #expect(some == [2, 2, 2])
+  }
+
+  /// Room is there when elements come, and grows by half at least.
+  @Test func roomGrowsGeometrically() throws {
+    var (numbers, growths) = ([Int](), 0)
+    for number in 0..<10_000 {
+      let old = numbers.capacity
+      try numbers.makeRoom(for: 1)
+      if numbers.capacity > old { growths += 1 }
+      let room = numbers.capacity
+      numbers.append(number)
+      #expect(numbers.capacity == room)
+    }
+    #expect(growths < 25 && numbers == Array(0..<10_000))
+    let part = try Array(copying: numbers[5..<8])
+    #expect(part == [5, 6, 7])
+  }
+
   @Test func unsharedMatricesAreIndependent() throws {
     let a = Matrix([[1, 2]])
     var b = a

@@ -49,7 +49,7 @@ import Testing
   @Test func targetsKeepTheirDigits() throws {
     let values = (0..<40).map { 1e9 + Double($0 % 7) / 8 }
     let encoding = try TargetEncoding.fit(to: .values(values))
-    guard case .values(let decoded) = encoding.decode(try encoding.encode(.values(values))) else {
+    guard case .values(let decoded) = try encoding.decode(try encoding.encode(.values(values))) else {
       Issue.record("no values")
       return
     }

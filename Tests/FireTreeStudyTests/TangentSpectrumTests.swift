@@ -29,7 +29,7 @@ import Testing
     for seed in UInt64(0)..<4 {
       var random = SeededGenerator(seed: seed)
       let points = DataPoints.dense(random.unitRows(9, columns: 5))
-      let network = Network(
+      let network = try Network(
         neurons: 300, dimension: 5, outputs: outputs, threshold: 0.8, seed: seed, workers: workers)
       let kernel = kernel(network, points)
       let matrix = kernel.matrix()
@@ -37,7 +37,7 @@ import Testing
       for column in 0..<matrix.order {
         var unit = Matrix(rows: 9, columns: outputs)
         unit[column / outputs, column % outputs] = 1
-        let image = kernel.times(unit)
+        let image = try kernel.times(unit)
         for row in 0..<matrix.order {
           let difference = abs(matrix[row, column] - Double(image[row / outputs, row % outputs]))
           largest = max(largest, difference)
@@ -46,7 +46,7 @@ import Testing
       // Sums of at most 300 terms of at most 1/300 in single precision.
       #expect(largest < 1e-5, "outputs \(outputs) seed \(seed)")
       let spectrum = try Spectrum(of: matrix)
-      let estimate = kernel.largestEigenvalue(tolerance: 1e-6, maximumIterations: 1000)
+      let estimate = try kernel.largestEigenvalue(tolerance: 1e-6, maximumIterations: 1000)
       // A Rayleigh quotient lies below, and close eigenvalues keep it there for long.
       #expect(estimate < spectrum.largest * (1 + 1e-5) && estimate > 0.95 * spectrum.largest)
       #expect(spectrum.smallest > -1e-6)
@@ -61,7 +61,7 @@ import Testing
     for c in 0..<4 { (rows[1, c], rows[2, c], rows[3, c]) = (1.5 * rows[1, c], 2 * rows[0, c], 0) }
     let points = DataPoints.dense(rows)
     let neurons = 200_000
-    let network = Network(
+    let network = try Network(
       neurons: neurons, dimension: 4, outputs: 1, threshold: 1, seed: 1, workers: workers)
     let found = kernel(network, points).matrix()
     let expected = TangentKernel.expected(points: points, threshold: 1, workers: workers)
@@ -76,7 +76,7 @@ import Testing
 
   @Test func nothingFires() throws {
     let points = DataPoints.dense(Matrix([[1, 0], [0, 1]]))
-    let network = Network(neurons: 5, dimension: 2, outputs: 1, threshold: 100, seed: 0)
+    let network = try Network(neurons: 5, dimension: 2, outputs: 1, threshold: 100, seed: 0)
     let spectrum = try Spectrum(of: kernel(network, points).matrix())
     #expect(spectrum == Spectrum(smallest: 0, largest: 0))
     #expect(try Spectrum(of: SymmetricMatrix(order: 0)) == Spectrum(smallest: 0, largest: 0))

@@ -27,8 +27,9 @@ import Testing
     var random = SeededGenerator(seed: 8)
     let points = DataPoints.dense(random.unitRows(5, columns: 6))
     let neurons = 20_000, movement: Float = 0.4, threshold: Float = 1.9
-    let network = Network(
-      neurons: neurons, dimension: 6, outputs: 1, threshold: threshold, seed: 3, workers: workers)
+    let network = Memory.demand(
+      try Network(
+        neurons: neurons, dimension: 6, outputs: 1, threshold: threshold, seed: 3, workers: workers))
     var weights = network.hiddenWeights
     let before = FiringSet(
       scanning: network.weights, points: points, atLeast: threshold - movement * 1.0001, workers: workers)
@@ -72,7 +73,7 @@ import Testing
       settings.seed = seed
       settings.data = StudyData(name: "one", points: .dense(Matrix([[1, 0]])), targets: Matrix([[2]]))
       let instance = StudyInstance(points: 1, dimension: 2, neurons: 1, settings)
-      let network = instance.network(workers: workers)
+      let network = try instance.network(workers: workers)
       let s = network.hiddenWeights[0, 0]
       let found = try TheoryComparison(instance, iterations: 3, workers: workers)
       #expect(found.threshold == 0 && found.radius == .infinity && found.outputs == 1)
@@ -112,14 +113,14 @@ import Testing
   @Test func movementIsMeasured() throws {
     let settings = StudySettings(size: .smoke, seed: 4, workers: workers)
     let instance = StudyInstance(points: 6, dimension: 5, neurons: 300, settings)
-    let rate = instance.learningRate(workers: workers)
+    let rate = try instance.learningRate(workers: workers)
     let course = try TrainingCourse(instance, learningRate: rate, iterations: 5, workers: workers)
     #expect(course.stages.map(\.iteration) == [0, 1, 2, 4, 5] && course.losses.count == 6)
     #expect(course.stages[0].largestMovement == 0)
     // Dense training, watched plainly.
-    var dense = EngineKind.dense.make(instance.network(workers: workers), instance.points, rate: rate)
+    var dense = EngineKind.dense.make(try instance.network(workers: workers), instance.points, rate: rate)
     _ = dense.losses(targets: instance.targets, iterations: 5)
-    let start = instance.network(workers: workers).hiddenWeights, end = dense.network.hiddenWeights
+    let start = try instance.network(workers: workers).hiddenWeights, end = dense.network.hiddenWeights
     let distances = (0..<300).map { r in
       zip(start.row(r), end.row(r)).reduce(0.0) {
         $0 + (Double($1.0) - Double($1.1)) * (Double($1.0) - Double($1.1))

@@ -72,7 +72,7 @@ import Testing
 
   @Test func theInitialNetworkOfAProblem() throws {
     let problem = try Self.problem(.init(neurons: 300))
-    #expect(problem.initialNetwork(form: .seeded).weights.form == .seeded)
+    try #expect(problem.initialNetwork(form: .seeded).weights.form == .seeded)
     #expect(try problem.initialNetwork(form: .seeded).storing() == problem.initialNetwork())
   }
 

@@ -32,7 +32,8 @@ import Testing
   private func work(
     _ problem: TrainingProblem, _ rule: UpdateRule, skin: Float?
   ) -> (operations: Double, candidates: Int, firing: Int) {
-    var engine = Trainee.gram(problem.initialNetwork(), problem.points, rule, fixedSkin: skin)
+    var engine = Trainee.gram(
+      Memory.demand(try problem.initialNetwork()), problem.points, rule, fixedSkin: skin)
     var (operations, most, firing) = (0.0, 0, 0)
     for _ in 0..<60 {
       let anchored = engine.step(towards: problem.targets).counts[.neuronsAnchored]

@@ -34,11 +34,12 @@ import Testing
       if n > 3 { for c in 0..<d { x[1, c] = x[0, c]; x[2, c] = 0; x[3, c] *= 5 } }
       let points: DataPoints = seed % 2 == 0 ? .dense(x) : .sparse(x.sparse)
       let targets = random.matrix(rows: n, columns: outputs)
-      let network = Network(
-        neurons: m, dimension: d, outputs: outputs, threshold: Float(seed % 4) * 0.4, seed: seed)
+      let network = Memory.demand(
+        try Network(
+          neurons: m, dimension: d, outputs: outputs, threshold: Float(seed % 4) * 0.4, seed: seed))
       var engine = kind.make(network, points, rate: 0, momentum: momentum)
       let kernel = engine.kernel
-      engine.rule.rate = rateFactor / Float(max(kernel.largestEigenvalue(), 0.1))
+      engine.rule.rate = rateFactor / Float(max(Memory.demand(try kernel.largestEigenvalue()), 0.1))
       var (path, before) = (Float(0), engine.outputs)
       for step in 0..<40 {
         engine.step(towards: targets)
@@ -46,7 +47,7 @@ import Testing
         #expect(audit.missed == 0 && audit.extra == 0, "seed \(seed) step \(step)")
         audited += audit
         let moved = engine.network
-        let exact = moved.outputs(for: points, workers: Workers(threads: 1))
+        let exact = Memory.demand(try moved.outputs(for: points, workers: Workers(threads: 1)))
         // A correlation is a difference of numbers of this size.
         let scale =
           (DataPoints.dense(moved.hiddenWeights).norms().max() ?? 0) * (points.norms().max() ?? 0) + 1
@@ -63,11 +64,11 @@ import Testing
 
   /// With skins from far too narrow to far too wide the answer is the same.
   @Test(arguments: [0.001, 0.02, 0.2, 1.5] as [Float])
-  func everySkinGivesTheSameAnswer(skin: Float) {
+  func everySkinGivesTheSameAnswer(skin: Float) throws {
     var random = SeededGenerator(seed: 5)
     let points = DataPoints.dense(random.unitRows(40, columns: 10)),
       targets = random.matrix(rows: 40, columns: 2)
-    let network = Network(neurons: 100, dimension: 10, outputs: 2, threshold: 0.9, seed: 2)
+    let network = try Network(neurons: 100, dimension: 10, outputs: 2, threshold: 0.9, seed: 2)
     var engine = Trainee.gram(network, points, UpdateRule(rate: 0.5), fixedSkin: skin)
     for step in 0..<60 {
       engine.step(towards: targets)
@@ -82,7 +83,7 @@ import Testing
     var random = SeededGenerator(seed: 77)
     let points = DataPoints.dense(random.unitRows(30, columns: 12)),
       targets = random.matrix(rows: 30, columns: 2)
-    let network = Network(neurons: 60, dimension: 12, outputs: 2, threshold: 0.8, seed: 1)
+    let network = try Network(neurons: 60, dimension: 12, outputs: 2, threshold: 0.8, seed: 1)
     var engine = EngineKind.gram.make(network, points, rate: 0.3, momentum: momentum)
     var before = network.hiddenWeights
     var moved = 0

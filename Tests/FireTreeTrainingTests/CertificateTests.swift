@@ -66,9 +66,10 @@ import Testing
     var problem = AdversarialProblem(seed: seed, points: points, neurons: neurons)
     var network = problem.network
     if mode.isSeeded, problem.layout != .whole {
-      network = Network(
-        neurons: network.neuronCount, dimension: network.dimension, outputs: network.outputCount,
-        threshold: network.threshold, seed: seed, form: .seeded)
+      network = Memory.demand(
+        try Network(
+          neurons: network.neuronCount, dimension: network.dimension, outputs: network.outputCount,
+          threshold: network.threshold, seed: seed, form: .seeded))
     }
     var engine = mode.make(network, problem.points, rate: problem.rate)
     var audited = FiringAudit()
@@ -85,11 +86,11 @@ import Testing
   }
 
   /// More points than 16 bits number: the last of the first list, the first of the second.
-  @Test func morePointsThan16Bits() {
+  @Test func morePointsThan16Bits() throws {
     var random = SeededGenerator(seed: 6)
     let count = CandidateLists.maximumPoints + 700
     let points = DataPoints.dense(random.unitRows(count, columns: 4))
-    let network = Network(neurons: 24, dimension: 4, outputs: 2, threshold: 2, seed: 3)
+    let network = try Network(neurons: 24, dimension: 4, outputs: 2, threshold: 2, seed: 3)
     var engine = EngineKind.weights.make(network, points, rate: 3e-3)
     let targets = random.matrix(rows: count, columns: 2)
     var (audited, anchored) = (FiringAudit(), 0)
@@ -99,7 +100,7 @@ import Testing
     }
     #expect(audited.missed == 0 && audited.extra == 0)
     #expect(audited.firing > 100_000 && anchored > 5)
-    let exact = engine.network.outputs(for: points)
+    let exact = try engine.network.outputs(for: points)
     #expect(engine.outputs.distance(to: exact) < 1e-5)
     var beyond = 0
     engine.firingSet.forEachPair { _, i, _ in beyond += i >= CandidateLists.maximumPoints ? 1 : 0 }
@@ -112,7 +113,7 @@ import Testing
     var random = SeededGenerator(seed: 4)
     let x = random.unitRows(90, columns: 30), targets = random.matrix(rows: 90, columns: 4)
     let points: DataPoints = isSparse ? .sparse(x.sparse) : .dense(x)
-    let network = Network(
+    let network = try Network(
       neurons: 1500, dimension: 30, outputs: 4, threshold: 1, seed: 9,
       form: mode.isSeeded ? .seeded : .stored)
     var results: [Matrix] = []

@@ -116,7 +116,8 @@ import Testing
       var gram = random.wholeMatrix(rows: points, columns: points)
       for i in 0..<points { for j in 0..<i { gram[i, j] = gram[j, i] } }
       let values = (0..<points * outputs).map { _ in Double(Int.random(in: -5...5, using: &random)) }
-      var tensor = CoFiringTensor(points: points, outputs: outputs, separate: grouped, whole: whole)
+      var tensor = Memory.demand(
+        try CoFiringTensor(points: points, outputs: outputs, separate: grouped, whole: whole))
       #expect(tensor.isNarrow == (whole && outputs > 1))
       let first = Pattern(
         neurons: 9, points: points, outputs: outputs, grouped: grouped, largest: whole ? 1 : 2, &random)
@@ -142,7 +143,7 @@ import Testing
   }
 
   /// A tensor goes on in floats when 16 bits could overflow, and not before; what it holds stays.
-  @Test(arguments: [2, 3, 10], [false, true]) func numbersOfSixteenBits(outputs: Int, grouped: Bool) {
+  @Test(arguments: [2, 3, 10], [false, true]) func numbersOfSixteenBits(outputs: Int, grouped: Bool) throws {
     var random = SeededGenerator(seed: UInt64(outputs))
     let points = 20
     var pattern = Pattern(
@@ -150,7 +151,7 @@ import Testing
     // On point 5 all nine neurons fire.
     for r in 0..<9 where !pattern.firing[r].contains(5) { pattern.firing[r].append(5) }
     for r in 0..<9 { pattern.outputWeights[r, grouped ? r % outputs : 0] = 1 }
-    var tensor = CoFiringTensor(points: points, outputs: outputs, separate: grouped, whole: true)
+    var tensor = try CoFiringTensor(points: points, outputs: outputs, separate: grouped, whole: true)
     Self.change(&tensor, from: nil, to: pattern, threads: 2)
     let most = (0..<outputs).map { Int32(tensor.entry(5, 5, $0, $0)) }.max() ?? 0
     #expect(most > 0)
@@ -168,7 +169,7 @@ import Testing
   }
 
   /// With numbers that do round, a tensor and its products have the same bits on any number of threads.
-  @Test(arguments: shapes) func threadsDoNotChangeBits(outputs: Int, grouped: Bool) {
+  @Test(arguments: shapes) func threadsDoNotChangeBits(outputs: Int, grouped: Bool) throws {
     for points in [1, 2, 63, 64, 65, 200] {
       var random = SeededGenerator(seed: UInt64(points))
       var pattern = Pattern(neurons: 25, points: points, outputs: outputs, grouped: grouped, &random)
@@ -177,8 +178,8 @@ import Testing
       }
       let gram = random.matrix(rows: points, columns: points)
       let values = (0..<points * outputs).map { _ in Double.random(in: -1..<1, using: &random) }
-      let results = [1, 2, 3, 7, 64].map { threads -> ([Double], [Float]) in
-        var tensor = CoFiringTensor(points: points, outputs: outputs, separate: grouped)
+      let results = try [1, 2, 3, 7, 64].map { threads -> ([Double], [Float]) in
+        var tensor = try CoFiringTensor(points: points, outputs: outputs, separate: grouped)
         Self.change(&tensor, from: nil, to: pattern, threads: threads)
         let product = gram.withView {
           tensor.product(gram: $0, values: values, workers: Workers(threads: threads))
@@ -195,10 +196,10 @@ import Testing
   }
 
   /// A copy keeps what it holds when the original changes.
-  @Test func valuesAreSemantic() {
+  @Test func valuesAreSemantic() throws {
     var random = SeededGenerator(seed: 1)
     let pattern = Pattern(neurons: 5, points: 6, outputs: 2, grouped: false, &random)
-    var tensor = CoFiringTensor(points: 6, outputs: 2, separate: false)
+    var tensor = try CoFiringTensor(points: 6, outputs: 2, separate: false)
     let empty = tensor
     Self.change(&tensor, from: nil, to: pattern, threads: 2)
     #expect(Self.entries(tensor, points: 6, outputs: 2) == pattern.plain(points: 6))

@@ -133,7 +133,7 @@ import Testing
     let targets = random.matrix(rows: points, columns: 2)
     for share in [0.002, 0.02, 0.1, 0.3] {
       let threshold = Float(NormalDistribution.threshold(firingShare: share, norms: x.norms()))
-      let network = Network(
+      let network = try Network(
         neurons: sizes.neurons, dimension: sizes.dimension, outputs: 2, threshold: threshold, seed: 1)
       let shape = ProblemShape(
         points: x, neurons: sizes.neurons, outputs: 2, usesVelocity: false,
@@ -192,8 +192,8 @@ import Testing
     #expect(!few.reason.contains("\n"))
   }
 
-  @Test func kindsAreFoundByTheirEngines() {
-    let network = Network(neurons: 3, dimension: 2, outputs: 1, threshold: 0, seed: 1)
+  @Test func kindsAreFoundByTheirEngines() throws {
+    let network = try Network(neurons: 3, dimension: 2, outputs: 1, threshold: 0, seed: 1)
     let points = DataPoints.dense(Matrix([[1, 0]]))
     for kind in EngineKind.allCases {
       #expect(EngineKind(of: kind.make(network, points, rate: 0).engine) == kind)

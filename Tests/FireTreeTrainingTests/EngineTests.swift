@@ -39,12 +39,12 @@ import Testing
 
   /// The gradient against central differences of the loss, where no pair lies near the threshold.
   @Test(arguments: EngineKind.allCases, [false, true])
-  func gradientsEqualCentralDifferences(kind: EngineKind, isSparse: Bool) {
+  func gradientsEqualCentralDifferences(kind: EngineKind, isSparse: Bool) throws {
     var random = SeededGenerator(seed: 17)
     let x = random.unitRows(6, columns: 4), targets = random.matrix(rows: 6, columns: 2)
     let points: DataPoints = isSparse ? .sparse(x.sparse) : .dense(x)
-    let network = Network(neurons: 10, dimension: 4, outputs: 2, threshold: 0.3, seed: 5)
-    let margin = LinearScan(weights: network.hiddenWeights, points: points, workers: .all)
+    let network = try Network(neurons: 10, dimension: 4, outputs: 2, threshold: 0.3, seed: 5)
+    let margin = try LinearScan(weights: network.hiddenWeights, points: points, workers: .all)
       .distanceToThreshold(0.3)
     #expect(margin > 0.005)
     var engine = kind.make(network, points, rate: 1)
@@ -55,8 +55,9 @@ import Testing
         var (above, below) = (network, network)
         above.hiddenWeights[neuron, column] += step
         below.hiddenWeights[neuron, column] -= step
-        let difference = [above, below].map {
-          SquaredLoss().value(outputs: $0.outputs(for: points), truth: Supervision(targets: targets))
+        let difference = try [above, below].map {
+          SquaredLoss().value(
+            outputs: Memory.demand(try $0.outputs(for: points)), truth: Supervision(targets: targets))
         }
         // Within the pattern the loss is quadratic in a weight, so central differences are exact up to rounding.
         let numeric = Float(difference[0] - difference[1]) / (2 * step)
@@ -114,7 +115,7 @@ import Testing
     if points > 2 { for c in 0..<7 { x[1, c] = x[0, c]; x[2, c] = 0 } }
     let targets = random.matrix(rows: points, columns: 3)
     for momentum in [UpdateRule.Momentum.none, .heavyBall(0.7), .nesterov(0.9)] {
-      let network = Network(neurons: neurons, dimension: 7, outputs: 3, threshold: 0.4, seed: 2)
+      let network = try Network(neurons: neurons, dimension: 7, outputs: 3, threshold: 0.4, seed: 2)
       let rate = Float(0.3 / Double(points))
       var dense = EngineKind.dense.make(network, .dense(x), rate: rate, momentum: momentum)
       let reference = dense.losses(targets: targets, iterations: 12)
@@ -139,8 +140,9 @@ import Testing
     for momentum in KineticProblem.momenta {
       for (outputs, layout) in shapes {
         let targets = random.matrix(rows: 60, columns: outputs)
-        let network = Network(
-          neurons: 700, dimension: 24, outputs: outputs, threshold: 1, seed: 9, layout: layout, form: form)
+        let network = Memory.demand(
+          try Network(
+            neurons: 700, dimension: 24, outputs: outputs, threshold: 1, seed: 9, layout: layout, form: form))
         let runs = [1, 2, 3].map { threads in
           var engine = kind.make(network, points, rate: 0.3, momentum: momentum, threads: threads)
           for _ in 0..<4 { engine.step(towards: targets) }

@@ -10,7 +10,7 @@ import Testing
   struct Faulty: FiringDetector {
     private var scan: LinearScan
     init(weights: Matrix, points: DataPoints, workers: Workers) {
-      scan = LinearScan(weights: weights, points: points, workers: workers)
+      scan = Memory.demand(try LinearScan(weights: weights, points: points, workers: workers))
     }
     var points: DataPoints { scan.points }
     var neuronCount: Int { scan.neuronCount }

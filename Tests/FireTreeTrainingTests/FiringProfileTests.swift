@@ -49,7 +49,7 @@ import Testing
   }
 
   /// The estimate from few neurons against all pairs of a whole network.
-  @Test func theEstimateIsNearAWholeNetwork() {
+  @Test func theEstimateIsNearAWholeNetwork() throws {
     var random = SeededGenerator(seed: 9)
     let centres = random.unitRows(5, columns: 30)
     var x = random.matrix(rows: 400, columns: 30)
@@ -62,7 +62,7 @@ import Testing
       for column in 0..<30 { x[row, column] /= norm.squareRoot() }
     }
     let points = DataPoints.dense(x)
-    let network = Network(neurons: 20_000, dimension: 30, outputs: 1, threshold: 1.5, seed: 3)
+    let network = try Network(neurons: 20_000, dimension: 30, outputs: 1, threshold: 1.5, seed: 3)
     let set = FiringSet(
       scanning: network.weights, points: points, atLeast: Float(1.5).nextUp, workers: .all)
     let counts = set.shards.flatMap { shard in

@@ -8,10 +8,10 @@ import Testing
 @Suite struct GroupedOutputsTests {
   /// Neuron r feeds output r mod C with sqrt(C) and the sign that it has in a full network; hidden weights are the same.
   @Test(arguments: [1, 2, 3, 10], HiddenWeights.Form.allCases)
-  func theInitialNetwork(outputs: Int, form: HiddenWeights.Form) {
+  func theInitialNetwork(outputs: Int, form: HiddenWeights.Form) throws {
     for neurons in [1, 2, 9, 600] {
-      let networks = Network.OutputLayout.allCases.map {
-        Network(
+      let networks = try Network.OutputLayout.allCases.map {
+        try Network(
           neurons: neurons, dimension: 3, outputs: outputs, threshold: 0.5, seed: 4, layout: $0, form: form)
       }
       let (full, grouped) = (networks[0], networks[1])
@@ -28,18 +28,19 @@ import Testing
   }
 
   /// The outputs of a grouped network are those of C networks of output weights -1 and 1, one a group.
-  @Test func outputsAreThoseOfTheGroups() {
+  @Test func outputsAreThoseOfTheGroups() throws {
     var random = SeededGenerator(seed: 3)
     let points = DataPoints.dense(random.unitRows(20, columns: 6))
-    let network = Network(
+    let network = try Network(
       neurons: 90, dimension: 6, outputs: 3, threshold: 0.3, seed: 2, layout: .grouped)
-    let found = network.outputs(for: points)
+    let found = try network.outputs(for: points)
     for c in 0..<3 {
       let group = Swift.stride(from: c, to: 90, by: 3)
-      let part = Network(
-        hiddenWeights: Matrix(group.map { network.hiddenWeights.row($0) }),
-        outputWeights: Matrix(group.map { [network.outputWeights[$0, c] < 0 ? -1 : 1] }), threshold: 0.3
-      ).outputs(for: points)
+      let part = Memory.demand(
+        try Network(
+          hiddenWeights: Matrix(group.map { network.hiddenWeights.row($0) }),
+          outputWeights: Matrix(group.map { [network.outputWeights[$0, c] < 0 ? -1 : 1] }), threshold: 0.3
+        ).outputs(for: points))
       // 30 terms below 4, over sqrt(30).
       for i in 0..<20 { #expect(abs(found[i, c] - part[i, 0]) < 2e-5) }
     }
@@ -55,7 +56,7 @@ import Testing
       var x = random.unitRows(points, columns: 7)
       if points > 2 { for c in 0..<7 { x[1, c] = x[0, c]; x[2, c] = 0 } }
       let targets = random.matrix(rows: points, columns: outputs)
-      let network = Network(
+      let network = try Network(
         neurons: neurons, dimension: 7, outputs: outputs, threshold: 0.4, seed: 2, layout: .grouped)
       let rate = 1 / Float(points)
       var dense = EngineKind.dense.make(network, .dense(x), rate: rate, momentum: momentum)

@@ -1,12 +1,13 @@
+import FireTreeCore
 import FireTreeTraining
 import TestSupport
 import Testing
 
 @Suite struct KineticNeuronsTests {
   /// What is kept of neurons, with points beside them, is what was kept, and copies go their own way.
-  @Test(arguments: [false, true]) func linesKeepNeurons(usesVelocity: Bool) {
+  @Test(arguments: [false, true]) func linesKeepNeurons(usesVelocity: Bool) throws {
     var random = SeededGenerator(seed: 1)
-    var neurons = KineticNeurons(count: 9, usesVelocity: usesVelocity)
+    var neurons = try KineticNeurons(count: 9, usesVelocity: usesVelocity)
     let expected = (0..<9).map { k in
       let x = random.floats(8)
       var neuron = KineticNeuron()

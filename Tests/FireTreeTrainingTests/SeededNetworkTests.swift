@@ -17,7 +17,7 @@ import Testing
   }
 
   @Test(arguments: [1, 2, 17, 600, 5000], [false, true])
-  func outputsHaveTheSameBits(neurons: Int, isSparse: Bool) {
+  func outputsHaveTheSameBits(neurons: Int, isSparse: Bool) throws {
     let (seeded, stored, points) = Self.problem(neurons, isSparse: isSparse)
     #expect(seeded.weights.form == .seeded && stored.weights.form == .stored)
     #expect(seeded.hiddenWeights == stored.hiddenWeights)
@@ -25,9 +25,9 @@ import Testing
     var random = SeededGenerator(seed: 77)
     let others = DataPoints.dense(random.unitRows(300, columns: 19))
     for points in [points, others] {
-      let expected = stored.outputs(for: points, workers: Workers(threads: 1))
+      let expected = Memory.demand(try stored.outputs(for: points, workers: Workers(threads: 1)))
       for threads in 1...3 {
-        #expect(seeded.outputs(for: points, workers: Workers(threads: threads)) == expected)
+        try #expect(seeded.outputs(for: points, workers: Workers(threads: threads)) == expected)
       }
       let bound = seeded.threshold.nextUp
       #expect(
@@ -68,8 +68,9 @@ import Testing
   @Test func theInitialNetworkIsTheSameInBothForms() throws {
     let sizes = (neurons: 700, dimension: 21)
     func network(_ form: HiddenWeights.Form) -> Network {
-      Network(
-        neurons: sizes.neurons, dimension: sizes.dimension, outputs: 2, threshold: 1, seed: 4, form: form)
+      Memory.demand(
+        try Network(
+          neurons: sizes.neurons, dimension: sizes.dimension, outputs: 2, threshold: 1, seed: 4, form: form))
     }
     #expect(try network(.seeded).storing() == network(.stored) && network(.seeded) != network(.stored))
     #expect(network(.seeded).weights.memoryBytes == 0)

@@ -49,10 +49,10 @@ import Testing
   }
 
   /// More points than are told apart, as many, and fewer.
-  @Test(arguments: [1, 5, 63, 64, 200], [1, 3]) func boundsHoldAndAreTight(points: Int, outputs: Int) {
+  @Test(arguments: [1, 5, 63, 64, 200], [1, 3]) func boundsHoldAndAreTight(points: Int, outputs: Int) throws {
     var random = SeededGenerator(seed: UInt64(points * 10 + outputs))
     let stride = outputs == 1 ? 1 : Matrix.stride(columns: outputs)
-    var history = StepHistory(points: points, outputs: outputs, stride: stride)
+    var history = try StepHistory(points: points, outputs: outputs, stride: stride)
     let steps =
       [[Float](repeating: 0, count: points * outputs)]
       + steps(20, points: points, outputs: outputs, &random)
@@ -86,10 +86,10 @@ import Testing
   /// The paths of neurons that fire on some of the points, whatever their output weights, are within the bounds: of steps
   /// that fall together, of unrelated ones, and with velocities.
   @Test(arguments: [0, 0.9, 1.2] as [Float], [0, 0.25] as [Float])
-  func pathsAreBounded(decay: Float, carry: Float) {
+  func pathsAreBounded(decay: Float, carry: Float) throws {
     let (points, outputs) = (40, 2)
     var random = SeededGenerator(seed: UInt64(100 * decay + 10 * carry))
-    var history = StepHistory(points: points, outputs: outputs, stride: Matrix.stride(columns: outputs))
+    var history = try StepHistory(points: points, outputs: outputs, stride: Matrix.stride(columns: outputs))
     var all = [[Float](repeating: 0, count: points * outputs)]
     for now in 1...30 {
       let noise = steps(1, points: points, outputs: outputs, &random)[0]
@@ -120,8 +120,8 @@ import Testing
   }
 
   /// Clocks have to be moved before the steps they stand at are forgotten, and when a velocity may carry more than it did.
-  @Test func unknownStepsHaveNoBound() {
-    var history = StepHistory(points: 3, outputs: 1, stride: 1)
+  @Test func unknownStepsHaveNoBound() throws {
+    var history = try StepHistory(points: 3, outputs: 1, stride: 1)
     for now in 1...12 {
       history.append([1, 2, 3], decay: 0.9, carry: 0.5)
       if now >= StepHistory.capacity {
@@ -138,10 +138,10 @@ import Testing
     #expect(excess(history, age: 1, firing: 3) == 0 && excess(history, age: 2, firing: 3) == .infinity)
   }
   /// Every step that is kept, the last among them, is read as it was appended.
-  @Test(arguments: [1, 3, 20]) func stepsAreKept(outputs: Int) {
+  @Test(arguments: [1, 3, 20]) func stepsAreKept(outputs: Int) throws {
     var random = SeededGenerator(seed: UInt64(outputs))
     let stride = outputs == 1 ? 1 : Matrix.stride(columns: outputs)
-    var history = StepHistory(points: 5, outputs: outputs, stride: stride)
+    var history = try StepHistory(points: 5, outputs: outputs, stride: stride)
     let steps = steps(20, points: 5, outputs: outputs, &random)
     for (k, step) in steps.enumerated() {
       history.append(step, decay: 0, carry: 0)

@@ -17,9 +17,9 @@ import Testing
       var random = SeededGenerator(seed: 3)
       points = .dense(random.unitRows(12, columns: 40))
       targets = random.matrix(rows: 12, columns: 2)
-      network = Network(neurons: 4000, dimension: 40, outputs: 2, threshold: 1, seed: 8)
+      network = Memory.demand(try Network(neurons: 4000, dimension: 40, outputs: 2, threshold: 1, seed: 8))
       let dense = EngineKind.dense.make(network, points, rate: 0)
-      rate = Float(1.5 / dense.kernel.largestEigenvalue())
+      rate = Float(1.5 / Memory.demand(try dense.kernel.largestEigenvalue()))
     }
 
     func verify(_ kind: EngineKind, falseFrom: Int = .max, by error: Float = 0) -> Verification {
@@ -29,10 +29,11 @@ import Testing
       var (engine, dense) = (Trainee(falseEngine), EngineKind.dense.make(network, points, rate: rate))
       var result = Verification()
       for iteration in 0...Self.iterations {
-        result.compare(
-          engine.engine, after: iteration, expecting: dense.loss(targets),
-          truth: Supervision(targets: targets),
-          loss: SquaredLoss())
+        Memory.demand(
+          try result.compare(
+            engine.engine, after: iteration, expecting: dense.loss(targets),
+            truth: Supervision(targets: targets),
+            loss: SquaredLoss()))
         engine.step(towards: targets)
         dense.step(towards: targets)
       }

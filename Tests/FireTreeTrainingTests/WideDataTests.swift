@@ -28,7 +28,8 @@ import Testing
         points = .dense(values)
       }
       targets = random.matrix(rows: 40, columns: 2)
-      network = Network(neurons: 200, dimension: columns, outputs: 2, threshold: 1, seed: 3)
+      network = Memory.demand(
+        try Network(neurons: 200, dimension: columns, outputs: 2, threshold: 1, seed: 3))
     }
 
     /// What is found of an engine that misses one pair, which exceeds the threshold by an excess in `range`.
@@ -68,7 +69,8 @@ import Testing
     for step in 0..<6 {
       engine.step(towards: problem.targets)
       let own = SquaredLoss().value(
-        outputs: engine.network.outputs(for: problem.points), truth: Supervision(targets: problem.targets))
+        outputs: Memory.demand(try engine.network.outputs(for: problem.points)),
+        truth: Supervision(targets: problem.targets))
       #expect(abs(engine.loss(problem.targets) - own) <= 1e-5 * own, "step \(step)")
       let audit = engine.audit()
       #expect(audit.firing > 500 && audit.missed == 0 && audit.extra == 0, "step \(step)")

@@ -59,7 +59,8 @@ public struct AdversarialProblem {
       : Float(
         NormalDistribution.threshold(
           firingShare: [0.01, 0.04, 0.1][Int.random(in: 0..<3, using: &random)], norms: self.points.norms()))
-    let initial = Network(neurons: m, dimension: d, outputs: outputs, threshold: threshold, seed: seed)
+    let initial = Memory.demand(
+      try Network(neurons: m, dimension: d, outputs: outputs, threshold: threshold, seed: seed))
     network =
       layout == .whole
       ? Network(

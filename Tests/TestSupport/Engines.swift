@@ -27,6 +27,8 @@ public struct Trainee: Sendable {
     return copy.finish()
   }
   public var network: Network { state.network }
+  /// Those of a dense pass over its weights.
+  public var exactOutputs: Matrix { Memory.demand(try network.outputs(for: points)) }
 
   /// The points on which each neuron fires, ascending.
   public var firingLists: [[Int]] {

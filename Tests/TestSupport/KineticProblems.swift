@@ -30,9 +30,11 @@ public struct KineticProblem {
     }
     points = seed % 2 == 0 ? .dense(x) : .sparse(x.sparse)
     targets = random.matrix(rows: n, columns: outputs)
-    let initial = Network(
-      neurons: m, dimension: d, outputs: outputs, threshold: [-0.5, 0, 0.5, 1][Int(seed / 2 % 4)], seed: seed,
-      layout: seed % 5 < 2 ? .grouped : .full)
+    let initial = Memory.demand(
+      try Network(
+        neurons: m, dimension: d, outputs: outputs, threshold: [-0.5, 0, 0.5, 1][Int(seed / 2 % 4)],
+        seed: seed,
+        layout: seed % 5 < 2 ? .grouped : .full))
     var weights = isWhole ? random.wholeMatrix(rows: m, columns: d, range: -2...2) : initial.hiddenWeights
     for r in Swift.stride(from: 0, to: m, by: 7) { for c in 0..<d { weights[r, c] = 0 } }
     var outputWeights = initial.outputWeights
@@ -56,7 +58,7 @@ public struct KineticProblem {
     momentum: UpdateRule.Momentum, rate: Float, threads: Int = 2
   ) -> Trainee {
     var engine = EngineKind.kinetic.make(network, points, rate: 0, momentum: momentum, threads: threads)
-    engine.rule.rate = rate / Float(max(engine.kernel.largestEigenvalue(), 0.1))
+    engine.rule.rate = rate / Float(max(Memory.demand(try engine.kernel.largestEigenvalue()), 0.1))
     return engine
   }
 }

@@ -28,9 +28,10 @@ extension SeededGenerator {
   public mutating func seededNetwork(
     neurons: Int, points: DataPoints, outputs: Int, threshold: Float, share: Double = 0.1
   ) -> Network {
-    let initial = Network(
-      neurons: neurons, dimension: points.dimension, outputs: outputs, threshold: threshold, seed: next(),
-      form: .seeded)
+    let initial = Memory.demand(
+      try Network(
+        neurons: neurons, dimension: points.dimension, outputs: outputs, threshold: threshold, seed: next(),
+        form: .seeded))
     return Network(
       weights: .seeded(
         SeededWeights(

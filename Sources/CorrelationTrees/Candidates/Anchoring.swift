@@ -24,10 +24,13 @@ public struct Anchoring: Sendable {
   public init(points: DataPoints, threshold: Float) throws(FireTreeError) {
     self.threshold = threshold
     self.points = try OccupiedColumns(of: points)
-    rounding = Self.rounding(terms: points.storedElementsByPoint.max() ?? 0)
+    rounding = Self.rounding(terms: points.mostStoredElements)
     weightRounding = Self.rounding(terms: points.dimension)
     let inflation = 1 + rounding
-    norms = points.norms().map { $0 * inflation }
+    var inflated = points.norms()
+    try Memory.ask(for: ByteCount(MemoryLayout<Float>.stride) * inflated.count)
+    for point in inflated.indices { inflated[point] *= inflation }
+    norms = inflated
     largestNorm = norms.max() ?? 0
   }
 
@@ -158,6 +161,9 @@ extension AnchoredLists.Block {
   fileprivate mutating func append(
     points new: UnsafePointer<UInt16>, correlations kept: UnsafePointer<Float>, count: Int
   ) {
+    points.fixRoom(for: count)
+    correlations.fixRoom(for: count)
+    offsets.fixRoom(for: 1)
     points += UnsafeBufferPointer(start: new, count: count)
     correlations += UnsafeBufferPointer(start: kept, count: count)
     offsets.append(points.count)

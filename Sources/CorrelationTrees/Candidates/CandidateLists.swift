@@ -28,11 +28,16 @@ public struct CandidateLists: Sendable {
   /// Empty lists of neurons that have not been anchored yet, `blocks` for each.
   ///
   /// Precondition: at least one plane, and one block.
-  public init(neurons: Int, planes: Int, blocks: Int = 1) {
+  ///
+  /// Throws a usage error when there is no memory for their places.
+  public init(neurons: Int, planes: Int, blocks: Int = 1) throws(FireTreeError) {
     precondition(planes >= 1, "plane 0 holds the anchored correlations")
     precondition(blocks >= 1, "\(blocks) lists a neuron")
     let tiles = Tiles.neuronShards(of: neurons)
-    shards = (0..<tiles.count).map { Shard(neurons: tiles[$0], planes: planes, blocks: blocks) }
+    shards = []
+    for tile in 0..<tiles.count {
+      shards.append(try Shard(neurons: tiles[tile], planes: planes, blocks: blocks))
+    }
   }
 
   /// Number of candidates in all lists.
@@ -51,10 +56,10 @@ extension CandidateLists {
     private var places: [UInt32]
     private var arena: ListArena
 
-    init(neurons: Range<Int>, planes: Int, blocks: Int) {
+    init(neurons: Range<Int>, planes: Int, blocks: Int) throws(FireTreeError) {
       self.neurons = neurons
       self.blocks = blocks
-      places = [UInt32](repeating: 0, count: neurons.count * blocks)
+      places = try [UInt32](allocating: neurons.count * blocks, repeating: 0)
       arena = ListArena(planes: planes)
     }
 

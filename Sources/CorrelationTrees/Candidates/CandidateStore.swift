@@ -21,16 +21,17 @@ package struct CandidateStore: Sendable {
   package let blocks: Tiles
   package let workers: Workers
 
-  /// Empty lists of neurons that are still to be anchored. Precondition: what `CandidateLists` requires.
+  /// Empty lists of neurons that are still to be anchored. Throws a usage error when there is no memory for them.
+  /// Precondition: what `CandidateLists` requires.
   package init(
     neurons: Int, planes: Int, weights: consuming WeightsAtAnchor?, anchoring: Anchoring,
     keepsCertificates: Bool = true, pointsPerBlock: Int = CandidateLists.maximumPoints, workers: Workers
-  ) {
+  ) throws(FireTreeError) {
     precondition(
       pointsPerBlock <= CandidateLists.maximumPoints, "\(pointsPerBlock) points do not fit 16-bit indices")
     blocks = Tiles(of: anchoring.norms.count, size: pointsPerBlock)
-    lists = CandidateLists(neurons: neurons, planes: planes, blocks: max(blocks.count, 1))
-    certificates = [Certificate](repeating: Certificate(), count: keepsCertificates ? neurons : 0)
+    lists = try CandidateLists(neurons: neurons, planes: planes, blocks: max(blocks.count, 1))
+    certificates = try [Certificate](allocating: keepsCertificates ? neurons : 0, repeating: Certificate())
     self.weights = weights
     self.anchoring = anchoring
     self.workers = workers

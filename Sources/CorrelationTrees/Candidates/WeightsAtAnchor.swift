@@ -46,7 +46,7 @@ package struct WeightsAtAnchor: Sendable {
       planes = Planes(alpha: nil, beta: keepsVelocity ? 0 : nil)
     }
     guard planes.count > 0 else { return }
-    combinations = CandidateLists(neurons: weights.rows, planes: planes.count)
+    combinations = try CandidateLists(neurons: weights.rows, planes: planes.count)
     if (moved?.count ?? 0) + (velocity?.count ?? 0) > 0 {
       fill(alpha: moved, beta: velocity, workers: workers)
     }

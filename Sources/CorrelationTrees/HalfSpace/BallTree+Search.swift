@@ -11,6 +11,9 @@ struct OpenLeaves: Sendable {
   fileprivate(set) var nodesVisited = 0
 
   fileprivate mutating func append(_ leaf: Int, _ open: UnsafeBufferPointer<UInt32>) {
+    leaves.fixRoom(for: 1)
+    queries.fixRoom(for: open.count)
+    offsets.fixRoom(for: 1)
     leaves.append(Int32(leaf))
     queries.append(contentsOf: open.lazy.map(Int32.init))
     offsets.append(queries.count)
@@ -32,6 +35,7 @@ extension BallTree {
     by queries: DataPointsView, in range: Range<Int>, norms: [Double], bound: Float, limits: CorrelationBound
   ) -> OpenLeaves {
     guard count > 0, !range.isEmpty else { return OpenLeaves() }
+    Memory.demand(try Memory.ask(for: ByteCount(MemoryLayout<UInt32>.stride) * range.count * (levels + 1)))
     return centers.withView { centers in
       withUnsafeTemporaryAllocation(of: UInt32.self, capacity: range.count * (levels + 1)) { active in
         withUnsafeTemporaryAllocation(of: Float.self, capacity: range.count) { products in

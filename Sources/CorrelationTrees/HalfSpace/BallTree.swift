@@ -46,14 +46,14 @@ package struct BallTree: Sendable {
     return levels
   }
 
-  package init(of items: DataPoints, leafSize: Int? = nil, workers: Workers) {
+  package init(of items: DataPoints, leafSize: Int? = nil, workers: Workers) throws(FireTreeError) {
     count = items.count
     levels = Self.levels(count: count, leafSize: leafSize ?? Self.leafSize(dimension: items.dimension))
     let nodes = 2 << levels
-    order = Array(0..<Int32(count))
+    order = .ascending(count)
     slots = order
-    centers = Matrix(rows: nodes - 1, columns: items.dimension)
-    centerNorms = [Double](repeating: 0, count: nodes)
+    centers = try Matrix(allocating: nodes - 1, by: items.dimension)
+    centerNorms = try Array(allocating: nodes, repeating: 0)
     radii = centerNorms
     build(of: items, workers: workers)
   }

@@ -40,7 +40,7 @@ package struct ConvexLayers: Sendable {
   /// Precondition: the points lie in the plane.
   package init(of points: DataPoints) {
     precondition(points.dimension == 2, "points of \(points.dimension) dimensions in a plane")
-    twins = [Int32](repeating: -1, count: points.count)
+    twins = .fixed(points.count, repeating: -1)
     let all = (0..<points.count).map { index in
       let point = points.point(index)
       return (place: SIMD2(point[0], point[1]), item: Int32(index))
@@ -89,7 +89,7 @@ extension ConvexLayers {
     var rest = all
     while !rest.isEmpty {
       let lower = Self.chain(rest, turning: 1), upper = Self.chain(rest, turning: -1)
-      var isTaken = [Bool](repeating: false, count: rest.count)
+      var isTaken = [Bool].fixed(rest.count, repeating: false)
       let start = places.count
       func take(_ index: Int) {
         isTaken[index] = true
@@ -140,7 +140,7 @@ extension ConvexLayers {
     x: Float, y: Float, atLeast bound: Float, limits: CorrelationBound
   ) -> (points: [Int32], visited: Int) {
     let query = SIMD2(x, y)
-    guard query.isFinite else { return (Array(0..<Int32(twins.count)), twins.count) }
+    guard query.isFinite else { return (.ascending(twins.count), twins.count) }
     let norm = withUnsafePointer(to: query) { Self.norm($0) }
     var found = loose
     var visited = loose.count

@@ -19,22 +19,24 @@ public struct HalfSpaceData: FiringDetector {
     case layers(ConvexLayers)
     case balls(BallTree)
 
-    init(over points: DataPoints, leafSize: Int?, workers: Workers) {
+    init(over points: DataPoints, leafSize: Int?, workers: Workers) throws(FireTreeError) {
       self =
         points.dimension == 2
         ? .layers(ConvexLayers(of: points))
-        : .balls(BallTree(of: points, leafSize: leafSize, workers: workers))
+        : .balls(try BallTree(of: points, leafSize: leafSize, workers: workers))
     }
   }
 
-  public init(weights: Matrix, points: DataPoints, workers: Workers) {
-    self.init(weights: weights, points: points, leafSize: nil, workers: workers)
+  public init(weights: Matrix, points: DataPoints, workers: Workers) throws(FireTreeError) {
+    try self.init(weights: weights, points: points, leafSize: nil, workers: workers)
   }
 
   /// With leaves of another size than the usual, for tests.
-  package init(weights: Matrix, points: DataPoints, leafSize: Int?, workers: Workers) {
-    book = PairBook(weights: weights, points: points, workers: workers)
-    structure = Structure(over: points, leafSize: leafSize, workers: workers)
+  package init(
+    weights: Matrix, points: DataPoints, leafSize: Int?, workers: Workers
+  ) throws(FireTreeError) {
+    book = try PairBook(weights: weights, points: points, workers: workers)
+    structure = try Structure(over: points, leafSize: leafSize, workers: workers)
   }
 
   public var points: DataPoints { book.points }
@@ -114,7 +116,7 @@ public struct HalfSpaceData: FiringDetector {
 
   /// There is no structure over the weights: every neuron is tried.
   public func neurons(of point: Int, atLeast bound: Float) -> FiringList {
-    book.neurons(of: point, atLeast: bound, among: Array(0..<Int32(neuronCount)))
+    book.neurons(of: point, atLeast: bound, among: .ascending(neuronCount))
   }
 
   public func firingSet(atLeast bound: Float, workers: Workers) -> (set: FiringSet, counts: OperationCounts) {
@@ -172,13 +174,13 @@ extension HalfSpaceData {
     let groups = tree.groups(of: searches)
     let parts = workers.map(shards: groups.count) { index in
       let (items, open) = (groups[index].items, groups[index].queries)
-      var lists = [FiringList](repeating: FiringList(), count: items.count)
+      var lists = [FiringList].fixed(items.count, repeating: FiringList())
       book.forEachPair(neurons: open, points: items, atLeast: bound) { r, k, value in
         lists[k].append(Int(open[r]), value)
       }
       return lists
     }
-    var lists = [FiringList](repeating: FiringList(), count: pointCount)
+    var lists = [FiringList].fixed(pointCount, repeating: FiringList())
     for (group, part) in zip(groups, parts) {
       for (item, list) in zip(group.items, part) { lists[Int(item)] = list }
     }

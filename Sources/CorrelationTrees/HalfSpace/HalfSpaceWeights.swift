@@ -13,14 +13,16 @@ public struct HalfSpaceWeights: FiringDetector {
   private var book: PairBook
   private var tree: BallTree
 
-  public init(weights: Matrix, points: DataPoints, workers: Workers) {
-    self.init(weights: weights, points: points, leafSize: nil, workers: workers)
+  public init(weights: Matrix, points: DataPoints, workers: Workers) throws(FireTreeError) {
+    try self.init(weights: weights, points: points, leafSize: nil, workers: workers)
   }
 
   /// With leaves of another size than the usual, for tests.
-  package init(weights: Matrix, points: DataPoints, leafSize: Int?, workers: Workers) {
-    book = PairBook(weights: weights, points: points, workers: workers)
-    tree = BallTree(of: .dense(weights), leafSize: leafSize, workers: workers)
+  package init(
+    weights: Matrix, points: DataPoints, leafSize: Int?, workers: Workers
+  ) throws(FireTreeError) {
+    book = try PairBook(weights: weights, points: points, workers: workers)
+    tree = try BallTree(of: .dense(weights), leafSize: leafSize, workers: workers)
   }
 
   public var points: DataPoints { book.points }
@@ -62,7 +64,7 @@ public struct HalfSpaceWeights: FiringDetector {
 
   /// There is no structure over the points: every point is tried.
   public func points(of neuron: Int, atLeast bound: Float) -> FiringList {
-    book.points(of: neuron, atLeast: bound, among: Array(0..<Int32(pointCount)))
+    book.points(of: neuron, atLeast: bound, among: .ascending(pointCount))
   }
 
   public func neurons(of point: Int, atLeast bound: Float) -> FiringList {
@@ -86,7 +88,7 @@ public struct HalfSpaceWeights: FiringDetector {
     let groups = tree.groups(of: searches)
     let parts = workers.map(shards: groups.count) { index in
       let (items, open) = (groups[index].items, groups[index].queries)
-      var lists = [FiringList](repeating: FiringList(), count: items.count)
+      var lists = [FiringList].fixed(items.count, repeating: FiringList())
       book.forEachPair(neurons: items, points: open, atLeast: bound) { r, k, value in
         lists[r].append(Int(open[k]), value)
       }
@@ -110,7 +112,7 @@ public struct HalfSpaceWeights: FiringDetector {
 extension FiringSet {
   /// Puts the answers of neurons, group by group of leaves of a tree over them, into the order of neurons.
   fileprivate init(_ parts: [[FiringList]], of groups: [LeafGroup], neurons: Int, workers: Workers) {
-    var lists = [FiringList](repeating: FiringList(), count: neurons)
+    var lists = [FiringList].fixed(neurons, repeating: FiringList())
     for (group, part) in zip(groups, parts) {
       for (item, list) in zip(group.items, part) { lists[Int(item)] = list }
     }
@@ -119,6 +121,8 @@ extension FiringSet {
       shards: workers.map(shards: tiles.count) { tile in
         var shard = Shard()
         for neuron in tiles[tile] {
+          shard.points.fixRoom(for: lists[neuron].indices.count)
+          shard.correlations.fixRoom(for: lists[neuron].indices.count)
           shard.points += lists[neuron].indices
           shard.correlations += lists[neuron].correlations
           shard.endRow(of: neuron)

@@ -14,12 +14,14 @@ struct PairBook: Sendable {
   private(set) var weightNorms: [Double]
   let limits: CorrelationBound
 
-  init(weights: Matrix, points: DataPoints, workers: Workers) {
+  /// Throws a usage error when there is no memory for weights of its own, which are to change.
+  init(weights: Matrix, points: DataPoints, workers: Workers) throws(FireTreeError) {
     precondition(
       weights.columns == points.dimension,
       "weights of \(weights.columns) columns, points of \(points.dimension)")
     self.points = points
     self.weights = weights
+    try self.weights.unshare()
     limits = CorrelationBound(dimension: points.dimension)
     pointNorms = points.upperNorms(workers: workers)
     weightNorms = DataPoints.dense(weights).upperNorms(workers: workers)
@@ -67,13 +69,13 @@ struct PairBook: Sendable {
 extension DataPoints {
   /// Upper bounds of the norms, in double precision (n).
   fileprivate func upperNorms(workers: Workers) -> [Double] {
-    let tiles = Tiles(of: count, count: 64)
-    let parts = withView { view in
-      workers.map(shards: tiles.count) { tile in
-        tiles[tile].map { view.norm(ofPoint: $0, dimension: dimension) }
+    withView { view in
+      workers.array(over: Tiles(of: count, count: 64)) { tile, norms in
+        for (slot, point) in tile.enumerated() {
+          norms[slot] = view.norm(ofPoint: point, dimension: dimension)
+        }
       }
     }
-    return Array(parts.joined())
   }
 }
 

@@ -13,14 +13,15 @@ public enum MaximumInnerProduct {
   /// The pair with the largest product as the detector computes it, the first of several; nil when a family is empty.
   ///
   /// Shapes: `left` A x d, `right` B x d, finite. Complexity: at most 26 queries of all pairs; for 0/1 vectors log2 d + 3.
+  /// Throws a usage error when the detector has no memory.
   public static func best<Detector: FiringDetector>(
     left: Matrix, right: Matrix, by _: Detector.Type, workers: Workers = .all
-  ) -> PairSearch {
+  ) throws(FireTreeError) -> PairSearch {
     precondition(
       left.columns == right.columns, "vectors of \(left.columns) and of \(right.columns) dimensions")
     var search = PairSearch()
     guard left.rows > 0, right.rows > 0 else { return search }
-    let detector = Detector(weights: left, points: .dense(right), workers: workers)
+    let detector = try Detector(weights: left, points: .dense(right), workers: workers)
     for bound in bounds(left, right) {
       let (set, counts) = detector.firingSet(atLeast: bound, workers: workers)
       search.queries += 1

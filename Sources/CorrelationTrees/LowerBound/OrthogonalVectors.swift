@@ -18,18 +18,18 @@ public enum OrthogonalVectors {
   /// Complexity: at once, one query of A B pairs; one by one, A updates and queries with one weight at the most.
   public static func firstPair<Detector: FiringDetector>(
     left: Matrix, right: Matrix, by _: Detector.Type, use: DetectorUse = .atOnce, workers: Workers = .all
-  ) -> PairSearch {
+  ) throws(FireTreeError) -> PairSearch {
     requireBits(left, right)
     switch use {
-    case .atOnce: return atOnce(left, right, by: Detector.self, workers)
-    case .oneByOne: return oneByOne(left, right, by: Detector.self, workers)
+    case .atOnce: return try atOnce(left, right, by: Detector.self, workers)
+    case .oneByOne: return try oneByOne(left, right, by: Detector.self, workers)
     }
   }
 
   private static func atOnce<Detector: FiringDetector>(
     _ left: Matrix, _ right: Matrix, by _: Detector.Type, _ workers: Workers
-  ) -> PairSearch {
-    let detector = Detector(weights: left.negated, points: .dense(right), workers: workers)
+  ) throws(FireTreeError) -> PairSearch {
+    let detector = try Detector(weights: left.negated, points: .dense(right), workers: workers)
     let (set, counts) = detector.firingSet(atLeast: bound, workers: workers)
     var search = PairSearch()
     (search.queries, search.counts) = (1, counts)
@@ -40,8 +40,8 @@ public enum OrthogonalVectors {
 
   private static func oneByOne<Detector: FiringDetector>(
     _ left: Matrix, _ right: Matrix, by _: Detector.Type, _ workers: Workers
-  ) -> PairSearch {
-    var detector = Detector(
+  ) throws(FireTreeError) -> PairSearch {
+    var detector = try Detector(
       weights: Matrix(rows: 1, columns: left.columns), points: .dense(right), workers: workers)
     var search = PairSearch()
     for a in 0..<left.rows {
@@ -97,7 +97,7 @@ struct BitRows {
   init(_ matrix: Matrix) {
     count = matrix.rows
     width = (matrix.columns + 63) / 64
-    words = [UInt64](repeating: 0, count: count * width)
+    words = [UInt64].fixed(count * width, repeating: 0)
     matrix.withView { matrix in
       for r in 0..<matrix.rows {
         for c in 0..<matrix.columns where matrix[r, c] != 0 { set(r, c) }

@@ -68,7 +68,7 @@ struct BenchmarkCommand: ParsableCommand {
     let kinds = try chosenKinds(plan)
     for kind in kinds { try problem.requireFit(of: kind) }
     // One rule for all, before any engine is made.
-    let rule = problem.rule(for: problem.initialNetwork())
+    let rule = try problem.rule(for: try problem.initialNetwork())
     var times: [(kind: EngineKind, seconds: Double)] = []
     if !json { try StandardOutput.write(Self.header) }
     for kind in kinds {

@@ -41,7 +41,7 @@ struct PredictionTable {
   let withScores: Bool
 
   func write(_ line: (String) throws(FireTreeError) -> Void) throws(FireTreeError) {
-    switch encoding.decode(outputs) {
+    switch try encoding.decode(outputs) {
     case .classes(let names, let indices):
       let fields = names.map(CSVField.quoted)
       try line(

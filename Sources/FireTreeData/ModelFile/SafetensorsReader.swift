@@ -141,7 +141,7 @@ public final class SafetensorsReader {
     let (rows, columns) = (tensor.shape[0], tensor.shape[1])
     try ByteCount.matrix(rows: rows, columns: columns).requireAvailable(
       for: "tensor \(quoted(name)) of '\(path)'")
-    var result = Matrix(rows: rows, columns: columns)
+    var result = try Matrix(allocating: rows, by: columns)
     guard rows > 0 && columns > 0 else { return result }
     let blockRows = max(1, (1 << 20) / (columns * MemoryLayout<Float>.size))
     try result.withMutableView { (view) throws(FireTreeError) in
@@ -185,7 +185,7 @@ public final class SafetensorsReader {
   ) throws(FireTreeError) -> [Element] {
     let tensor = try tensor(name, of: type, rank: 1)
     precondition(range.lowerBound >= 0 && range.upperBound <= tensor.shape[0], "elements of a tensor")
-    var result = [Element](repeating: .zero, count: range.count)
+    var result = try [Element](allocating: range.count, repeating: .zero)
     let offset = dataStart + tensor.bytes.lowerBound + range.lowerBound * MemoryLayout<Element>.size
     var failure: FireTreeError?
     result.withUnsafeMutableBytes { bytes in
@@ -220,7 +220,7 @@ public final class SafetensorsReader {
   private static func bytes(
     _ descriptor: Int32, _ path: String, at offset: Int, count: Int
   ) throws(FireTreeError) -> [UInt8] {
-    var result = [UInt8](repeating: 0, count: max(count, 0))
+    var result = try [UInt8](allocating: max(count, 0), repeating: 0)
     var failure: FireTreeError?
     result.withUnsafeMutableBytes { bytes in
       guard let base = bytes.baseAddress else { return }

@@ -114,10 +114,10 @@ enum ArrayReader {
   private static func readRows(
     _ stream: ByteStream, _ layout: ArrayLayout, _ rows: Range<Int>, _ sink: inout ArraySink
   ) throws(FireTreeError) {
-    var chunk = ElementChunk(layout, count: layout.columns)
+    var chunk = try ElementChunk(layout, count: layout.columns)
     for row in 0..<rows.upperBound {
       try chunk.read(stream, layout, before: row * layout.columns)
-      if row >= rows.lowerBound { sink.put(row: row - rows.lowerBound, chunk.elements) }
+      if row >= rows.lowerBound { try sink.put(row: row - rows.lowerBound, chunk.elements) }
     }
   }
 
@@ -125,10 +125,10 @@ enum ArrayReader {
     _ stream: ByteStream, _ layout: ArrayLayout, _ rows: Range<Int>, _ sink: inout ArraySink
   ) throws(FireTreeError) {
     try (ByteCount(layout.rows) * 16).requireAvailable(for: "a column of '\(stream.path)'")
-    var chunk = ElementChunk(layout, count: layout.rows)
+    var chunk = try ElementChunk(layout, count: layout.rows)
     for (fileColumn, column) in layout.flattenedColumns().enumerated() {
       try chunk.read(stream, layout, before: fileColumn * layout.rows)
-      sink.put(column: column, chunk.elements[rows])
+      try sink.put(column: column, chunk.elements[rows])
     }
   }
 
@@ -155,9 +155,9 @@ private struct ElementChunk {
   private var bytes: [UInt8]
   private(set) var elements: [Double]
 
-  init(_ layout: ArrayLayout, count: Int) {
-    bytes = Array(repeating: 0, count: count * layout.scalar.size)
-    elements = Array(repeating: 0, count: count)
+  init(_ layout: ArrayLayout, count: Int) throws(FireTreeError) {
+    bytes = try Array(allocating: count * layout.scalar.size, repeating: 0)
+    elements = try Array(allocating: count, repeating: 0)
   }
 
   /// Reads the next elements; `before` elements were read already.

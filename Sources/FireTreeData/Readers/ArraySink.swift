@@ -17,17 +17,17 @@ struct ArraySink {
     rows: Int, columns: Int, target: Int?, origins: [Int: Double]?, isWide: Bool, byRow: Bool
   ) throws(FireTreeError) {
     features = try Matrix(allocating: isWide && byRow ? 0 : rows, by: columns)
-    labels = [Double](repeating: 0, count: target == nil ? 0 : rows)
+    labels = try [Double](allocating: target == nil ? 0 : rows, repeating: 0)
     self.target = target
     self.origins = origins ?? [:]
     findsOrigins = isWide
     if isWide && byRow { store = RowStore(columns: columns) }
   }
 
-  mutating func put(row: Int, _ elements: [Double]) {
+  mutating func put(row: Int, _ elements: [Double]) throws(FireTreeError) {
     if let target { labels[row] = elements[target] }
     let (target, origins) = (target, origins)
-    store?.beginRow()
+    try store?.beginRow()
     if store != nil {
       for (position, element) in elements.enumerated() where position != target {
         store?.set(Self.feature(position, target), element)
@@ -42,16 +42,16 @@ struct ArraySink {
     }
   }
 
-  mutating func put(column: Int, _ elements: ArraySlice<Double>) {
+  mutating func put(column: Int, _ elements: ArraySlice<Double>) throws(FireTreeError) {
     if column == target {
-      labels = Array(elements)
+      labels = try Array(copying: elements)
       return
     }
     let column = Self.feature(column, target)
     if findsOrigins {
       var store = RowStore(columns: 1)
       for element in elements {
-        store.beginRow()
+        try store.beginRow()
         store.set(0, element)
       }
       origins[column] = store.origins()[0]

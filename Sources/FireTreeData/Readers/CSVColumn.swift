@@ -56,9 +56,10 @@ struct CSVColumn {
       tooWide = lines.line
       return
     }
-    labels.append((String(text, count: count), lines.line))
     bytes += count + MemoryLayout<(String, Int)>.stride
     do throws(FireTreeError) {
+      try labels.makeRoom(for: 1)
+      labels.append((String(text, count: count), lines.line))
       try budget.check(held: bytes, coming: 2 * bytes, row: lines.line)
     } catch { failure = error }
   }

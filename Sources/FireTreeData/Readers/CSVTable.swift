@@ -46,8 +46,8 @@ struct CSVTable {
       lines.note(text, count: count)
       return
     }
-    if column == 0 { store.beginRow() }
-    guard column < roles.count else { return }
+    if column == 0 { beginRow() }
+    guard column < roles.count, failure == nil else { return }
     if decimalComma { Self.pointComma(text, count) }
     switch roles[column] {
     case .feature(let position):
@@ -62,6 +62,10 @@ struct CSVTable {
     case .ignored: lines.note(text, count: count)
     case .nothing: if count > 0 { reject(text, count, column) }
     }
+  }
+
+  private mutating func beginRow() {
+    do throws(FireTreeError) { try store.beginRow() } catch { failure = error }
   }
 
   mutating func endRow(_ terminator: Int32) {

@@ -85,6 +85,7 @@ struct LibSVMReader {
       previous = try parsePair(token, length, after: previous)
     }
     if isFirst { return }
+    try offsets.makeRoom(for: 1)
     offsets.append(values.count)
     let bytes = (offsets.count + values.count) * MemoryLayout<Int>.size
     // An array that is full is copied to one of twice the size.
@@ -142,6 +143,8 @@ struct LibSVMReader {
     }
     largest = max(largest, index)
     if value != 0 {
+      try columns.makeRoom(for: 1)
+      try values.makeRoom(for: 1)
       columns.append(Int32(index - 1))
       values.append(value)
     }

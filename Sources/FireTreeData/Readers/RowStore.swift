@@ -20,13 +20,14 @@ struct RowStore {
   /// Bytes of the matrix, and of the next block.
   var comingBytes: Int { bytes / 2 + blockCapacity * MemoryLayout<Double>.size }
 
-  /// Starts a row of zeros, which `set` fills.
-  mutating func beginRow() {
+  /// Starts a row of zeros, which `set` fills. Throws a usage error when there is no memory for a block.
+  mutating func beginRow() throws(FireTreeError) {
     if current.count >= blockCapacity && columns > 0 {
       full.append(current)
       current = []
-      current.reserveCapacity(blockCapacity)
+      try current.makeRoom(for: blockCapacity)
     }
+    try current.makeRoom(for: columns)
     current.append(contentsOf: repeatElement(0, count: columns))
     rows += 1
   }

@@ -63,6 +63,7 @@ struct TargetBuilder {
     }
     if spellingIndex == nil {
       guard let number else { return try refuse("\(label(text, count)) is not a number\(hint)", row: row) }
+      try values?.makeRoom(for: 1)
       values?.append(number)
       return
     }
@@ -79,6 +80,7 @@ struct TargetBuilder {
       return try refuse("\(number) is not a finite 32-bit number", row: row)
     }
     if spellingIndex == nil {
+      try values?.makeRoom(for: 1)
       values?.append(number)
     } else {
       try append(spelling: NumberText.canonicalName(number), number: number, row: row)
@@ -92,9 +94,11 @@ struct TargetBuilder {
         let reason = "label \(quoted(spelling)) is unknown to the model, which knows \(quotedList(names))"
         return try refuse(reason, row: row)
       }
+      try indices.makeRoom(for: 1)
       indices.append(known)
       return
     }
+    try indices.makeRoom(for: 1)
     if let index = spellingIndex?[spelling] {
       indices.append(index)
     } else {
@@ -114,6 +118,7 @@ struct TargetBuilder {
       firstText = firstText ?? (spelling, row)
       return
     }
+    try values?.makeRoom(for: 1)
     values?.append(number)
     if values != nil && (number != number.rounded() || spellings.count > mostSpellings) {
       (spellingIndex, spellings, indices) = (nil, [], [])

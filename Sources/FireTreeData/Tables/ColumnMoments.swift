@@ -42,7 +42,7 @@ struct ColumnMoments {
   init(count: Int, dimension: Int) {
     self.count = Double(count)
     isFirst = true
-    origin = Array(repeating: 0, count: dimension)
+    origin = .fixed(dimension, repeating: 0)
     sums = origin
     squares = origin
   }

@@ -85,7 +85,7 @@ public struct Dataset: Sendable {
 
   private func part(_ range: Range<Int>) throws(FireTreeError) -> Dataset {
     Dataset(
-      source: source, kind: kind, features: try features[range], target: target?[range], schema: schema,
+      source: source, kind: kind, features: try features[range], target: try target?[range], schema: schema,
       notes: notes)
   }
 }

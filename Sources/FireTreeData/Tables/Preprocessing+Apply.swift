@@ -16,7 +16,7 @@ extension Preprocessing {
     try ByteCount.matrix(rows: features.count, columns: outputDimension).requireAvailable(
       for: "the preprocessed data")
     var result = try Matrix(allocating: features.count, by: outputDimension)
-    var raw = [Float](repeating: 0, count: inputDimension)
+    var raw = [Float].fixed(inputDimension, repeating: 0)
     var failed: Int?
     result.withMutableView { result in
       for row in 0..<result.rows where result.columns > 0 {
@@ -84,9 +84,9 @@ extension Preprocessing {
     var offsets: [Int] = [0]
     var columns: [Int32] = []
     var values: [Float] = []
-    offsets.reserveCapacity(rows.rows + 1)
-    columns.reserveCapacity(rows.nonzeros + extra)
-    values.reserveCapacity(rows.nonzeros + extra)
+    try offsets.makeRoom(for: rows.rows + 1)
+    try columns.makeRoom(for: rows.nonzeros + extra)
+    try values.makeRoom(for: rows.nonzeros + extra)
     for row in 0..<rows.rows {
       let elements = rows.offsets[row]..<rows.offsets[row + 1]
       var squares = constant.map { Double($0) * Double($0) } ?? 0

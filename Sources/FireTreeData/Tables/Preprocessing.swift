@@ -75,8 +75,9 @@ public struct Preprocessing: Sendable, Equatable {
       for: "preprocessing \(dataset.features.dimension) columns")
     let moments = ColumnMoments(of: dataset.features)
     var result = Preprocessing(
-      offsets: Array(repeating: 0, count: dataset.features.dimension),
-      scales: Array(repeating: 1, count: dataset.features.dimension), unitNorm: options.unitNorm ?? true)
+      offsets: try Array(allocating: dataset.features.dimension, repeating: 0),
+      scales: try Array(allocating: dataset.features.dimension, repeating: 1),
+      unitNorm: options.unitNorm ?? true)
     try result.scaleColumns(scaling, moments, dataset)
     if options.appendsConstant ?? (dataset.kind != .images) {
       result.constant = try result.meanNorm(moments, dataset)

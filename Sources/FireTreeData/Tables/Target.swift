@@ -1,3 +1,5 @@
+import FireTreeCore
+
 /// What the points of a data set are labelled with.
 public enum Target: Sendable, Equatable {
   /// Class `names[indices[i]]` for point i.
@@ -14,10 +16,15 @@ public enum Target: Sendable, Equatable {
   }
 
   /// The targets of the points in `range`; the class names stay whole.
+  ///
+  /// Throws a usage error when there is no memory for them.
   public subscript(range: Range<Int>) -> Target {
-    switch self {
-    case .classes(let names, let indices): .classes(names: names, indices: Array(indices[range]))
-    case .values(let values): .values(Array(values[range]))
+    get throws(FireTreeError) {
+      switch self {
+      case .classes(let names, let indices):
+        .classes(names: names, indices: try Array(copying: indices[range]))
+      case .values(let values): .values(try Array(copying: values[range]))
+      }
     }
   }
 

@@ -80,17 +80,22 @@ public enum TargetEncoding: Sendable, Equatable {
 
   /// What outputs (n x C) mean: the class of the largest output, the first one on a tie, or a number.
   ///
-  /// Precondition: `outputs` has C columns.
-  public func decode(_ outputs: Matrix) -> Target {
+  /// Throws a usage error when there is no memory for it. Precondition: `outputs` has C columns.
+  public func decode(_ outputs: Matrix) throws(FireTreeError) -> Target {
     precondition(outputs.columns == self.outputs, "\(outputs.columns) outputs, not \(self.outputs)")
     switch self {
     case .classification(let names):
-      return .classes(
-        names: names, indices: outputs.withView { view in (0..<view.rows).map { Self.largest(view, $0) } })
+      var indices = try [Int32](allocating: outputs.rows, repeating: 0)
+      outputs.withView { view in for row in indices.indices { indices[row] = Self.largest(view, row) } }
+      return .classes(names: names, indices: indices)
     case .regression(let mean, let scale):
-      let values = (0..<outputs.rows).map { Double(outputs[$0, 0]) / Double(scale) + mean }
-      // Digits beyond those of the outputs are none.
-      return .values(Double(Float(mean)) == mean ? values.map { Double(Float($0)) } : values)
+      var values = try [Double](allocating: outputs.rows, repeating: 0)
+      for row in values.indices {
+        let value = Double(outputs[row, 0]) / Double(scale) + mean
+        // Digits beyond those of the outputs are none.
+        values[row] = Double(Float(mean)) == mean ? Double(Float(value)) : value
+      }
+      return .values(values)
     }
   }
 

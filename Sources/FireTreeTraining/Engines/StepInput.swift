@@ -45,8 +45,8 @@ public struct StepInput: Sendable {
 
   /// The gradient at the outputs of all `count` points (n x C).
   ///
-  /// Precondition: a row for every selected point; those ascend and lie below `count`.
-  func gradient(ofPoints count: Int) -> Matrix {
+  /// Throws a usage error when there is no memory for them. Precondition: a row for every selected point; those ascend and lie below `count`.
+  func gradient(ofPoints count: Int) throws(FireTreeError) -> Matrix {
     precondition(
       gradient.rows == points.count(of: count),
       "a gradient of \(gradient.rows) rows for \(points.count(of: count)) points")
@@ -54,7 +54,7 @@ public struct StepInput: Sendable {
     precondition(
       chosen.allSatisfy { $0 >= 0 && $0 < count } && zip(chosen, chosen.dropFirst()).allSatisfy(<),
       "selected points ascend and lie below \(count)")
-    var result = Matrix(rows: count, columns: gradient.columns)
+    var result = try Matrix(allocating: count, by: gradient.columns)
     result.withMutableView { result in
       gradient.withView { gradient in
         for (slot, point) in chosen.enumerated() {

@@ -101,17 +101,18 @@ extension TrainingEngine {
 
   /// f of the network as it is now on points that it is not trained on (n' x C), by a dense pass.
   ///
-  /// A row has the same bits alone and among others. Precondition: as many inputs as the points of the training.
+  /// A row has the same bits alone and among others. Throws a usage error when there is no memory for them.
+  /// Precondition: as many inputs as the points of the training.
   /// Complexity: 2 n' m d flops, and that of `withWeights` for all neurons; memory as `DensePass`.
-  public func outputs(at fresh: DataPoints) -> Matrix {
-    DensePass(outputWeights: outputWeights, threshold: threshold, points: fresh)
+  public func outputs(at fresh: DataPoints) throws(FireTreeError) -> Matrix {
+    try DensePass(outputWeights: outputWeights, threshold: threshold, points: fresh)
       .outputs(team: team) { withWeights($0, $1) }
   }
 
   /// K z = J (J^T z), J the Jacobian of the outputs in the hidden weights at the present firing pattern (n x C).
   ///
-  /// Complexity: O(k (d + C)) for k firing pairs. Whoever needs many products asks for the `tangentKernel` once.
-  public func kernelProduct(_ z: Matrix) -> Matrix { tangentKernel.times(z) }
+  /// Throws a usage error when there is no memory for it. Complexity: O(k (d + C)) for k firing pairs. Whoever needs many products asks for the `tangentKernel` once.
+  public func kernelProduct(_ z: Matrix) throws(FireTreeError) -> Matrix { try tangentKernel.times(z) }
 
   /// K at the present firing pattern.
   public var tangentKernel: TangentKernel {

@@ -132,20 +132,23 @@ extension DensePass {
 
   /// f on every point (n x C); `weights(neurons, body)` calls `body` with the hidden weights of a tile of neurons.
   ///
-  /// A row has the same bits whichever other points there are (`DataPoints.correlateAlike`). Complexity: 2 n m d flops; memory beyond the result is at most 2^21 numbers a
-  /// thread, and a tile of 256 x 256.
-  func outputs(team: any Team, weights: (Range<Int>, (MatrixView) -> Void) -> Void) -> Matrix {
+  /// A row has the same bits whichever other points there are (`DataPoints.correlateAlike`). Throws a usage error when
+  /// there is no memory for them. Complexity: 2 n m d flops; memory beyond the result is at most 2^21 numbers a thread, and
+  /// a tile of 256 x 256.
+  func outputs(
+    team: any Team, weights: (Range<Int>, (MatrixView) -> Void) -> Void
+  ) throws(FireTreeError) -> Matrix {
     let outputs = outputWeights.columns
     let norms = points.norms()
-    var result = Matrix(rows: points.count, columns: outputs)
+    var result = try Matrix(allocating: points.count, by: outputs)
     let blocks = Tiles(
       of: points.count,
       size: max(256, min(1 << 16, (1 << 21) / OutputSums.stride(outputs: outputs) / 256 * 256)))
     for block in 0..<blocks.count {
       let range = blocks[block]
-      let units = OutputUnits(
+      let units = try OutputUnits(
         norms: Array(norms[range]), threshold: threshold, outputWeights: outputWeights, team: team)
-      let rows = self.outputs(of: range, units: units, team: team, weights: weights)
+      let rows = try self.outputs(of: range, units: units, team: team, weights: weights)
       result.withMutableView { result in rows.withView { result.rows(range).copy($0) } }
     }
     return result
@@ -154,10 +157,10 @@ extension DensePass {
   private func outputs(
     of range: Range<Int>, units: OutputUnits, team: any Team,
     weights: (Range<Int>, (MatrixView) -> Void) -> Void
-  ) -> Matrix {
+  ) throws(FireTreeError) -> Matrix {
     let shards = Tiles.neuronShards(of: outputWeights.rows)
     let tiles = Tiles(of: range.count, size: DataPoints.pointsPerTile)
-    var sums = OutputSums(outputs: outputWeights.columns, units: units, workers: team.workers)
+    var sums = try OutputSums(outputs: outputWeights.columns, units: units, workers: team.workers)
     withoutActuallyEscaping(weights) { weights in
       // Tiles of weights are made by many threads at a time, each in memory of its own.
       nonisolated(unsafe) let weights = weights

@@ -40,16 +40,16 @@ public struct Network: Sendable, Equatable {
   /// The initial network of arXiv 2211.14227: w_r ~ N(0, I_d), a_rc uniform in {-1, +1}; grouped, 0 outside its group.
   ///
   /// Row r depends on (`seed`, r) alone: a wider network begins with the rows of a narrower one. Both forms are the
-  /// same network. Precondition: sizes of at least 1. Complexity: O(m (d + C)) for stored weights; for seeded ones
+  /// same network. Throws a usage error when there is no memory for the weights. Precondition: sizes of at least 1. Complexity: O(m (d + C)) for stored weights; for seeded ones
   /// O(m C), and no memory but that of the output weights.
   public init(
     neurons: Int, dimension: Int, outputs: Int, threshold: Float, seed: UInt64,
     layout: OutputLayout = .full, form: HiddenWeights.Form = .stored, workers: Workers = .all
-  ) {
+  ) throws(FireTreeError) {
     precondition(
       neurons >= 1 && dimension >= 1 && outputs >= 1, "a network needs neurons, inputs and outputs")
     let generator = CounterGenerator(seed: seed, stream: 1)
-    var outputWeights = Matrix(rows: neurons, columns: outputs)
+    var outputWeights = try Matrix(allocating: neurons, by: outputs)
     let shards = Tiles.neuronShards(of: neurons)
     outputWeights.withMutableView { outputWeights in
       workers.forEachShard(of: shards.count) { shard in
@@ -63,7 +63,7 @@ public struct Network: Sendable, Equatable {
     }
     let seeded = HiddenWeights.seeded(SeededWeights(seed: seed, rows: neurons, dimension: dimension))
     self.init(
-      weights: form == .seeded ? seeded : .stored(Memory.demand(try seeded.materialized(workers: workers))),
+      weights: form == .seeded ? seeded : .stored(try seeded.materialized(workers: workers)),
       outputWeights: outputWeights, threshold: threshold)
   }
 
@@ -89,7 +89,7 @@ public struct Network: Sendable, Equatable {
   /// The same network with stored weights. Complexity: O(1) when they are, O(m d) otherwise.
   public func storing(workers: Workers = .all) throws(FireTreeError) -> Network {
     Network(
-      weights: .stored(Memory.demand(try weights.materialized(workers: workers))),
+      weights: .stored(try weights.materialized(workers: workers)),
       outputWeights: outputWeights, threshold: threshold)
   }
 
@@ -97,11 +97,11 @@ public struct Network: Sendable, Equatable {
   ///
   /// A row has the same bits alone and among any others. Correlations are computed in tiles of at most 256 x 256; memory
   /// beyond the result is at most 16 MB a thread and some tiles, and for seeded weights 256 d floats a thread.
-  /// Complexity: 2 n m d flops.
-  public func outputs(for points: DataPoints, workers: Workers = .all) -> Matrix {
+  /// Complexity: 2 n m d flops. Throws a usage error when there is no memory for them.
+  public func outputs(for points: DataPoints, workers: Workers = .all) throws(FireTreeError) -> Matrix {
     precondition(
       points.dimension == dimension, "points of \(points.dimension) inputs, a network of \(dimension)")
-    return DensePass(outputWeights: outputWeights, threshold: threshold, points: points)
+    return try DensePass(outputWeights: outputWeights, threshold: threshold, points: points)
       .outputs(team: LocalTeam(workers: workers)) { weights.withTile($0, $1) }
   }
 

@@ -13,15 +13,19 @@ struct OutputUnits: Sendable {
   let scales: [Double]
 
   /// Of outputs over `norms.count` points of these norms. Shapes: `outputWeights` m x C.
-  init(norms: [Float], threshold: Float, outputWeights: Matrix, team: any Team) {
+  ///
+  /// Throws a usage error when there is no memory for them.
+  init(norms: [Float], threshold: Float, outputWeights: Matrix, team: any Team) throws(FireTreeError) {
     let largestWeight = team.largest(outputWeights.largestMagnitude)
     let width = Double(max(outputWeights.rows, 4096)) * Double(largestWeight)
-    scales = norms.map { norm in
+    var scales = try [Double](allocating: norms.count, repeating: 1)
+    for (point, norm) in norms.enumerated() {
       let size = width * (Double(norm) + Double(abs(threshold)))
       // Without a size nothing fires, or nothing counts.
-      return size > 0 && size.isFinite
-        ? Double(sign: .plus, exponent: 48 - Int(size.exponent) - 1, significand: 1) : 1
+      guard size > 0 && size.isFinite else { continue }
+      scales[point] = Double(sign: .plus, exponent: 48 - Int(size.exponent) - 1, significand: 1)
     }
+    self.scales = scales
   }
 }
 
@@ -42,10 +46,11 @@ struct OutputSums {
   /// Of each thread, whether every sum was a number within the range.
   private var fits: [Bool]
 
-  init(outputs: Int, units: OutputUnits, workers: Workers) {
+  /// Throws a usage error when there is no memory for them.
+  init(outputs: Int, units: OutputUnits, workers: Workers) throws(FireTreeError) {
     (self.outputs, self.units, self.workers) = (outputs, units, workers)
     stride = Self.stride(outputs: outputs)
-    buffer = .fixed(count: 4 * workers.threads * units.scales.count * stride)
+    buffer = try AlignedBuffer(count: 4 * workers.threads * units.scales.count * stride)
     fits = [Bool](repeating: true, count: workers.threads)
   }
 
@@ -177,7 +182,7 @@ struct OutputSums {
     }
     team.sum(UnsafeMutableBufferPointer(start: totals, count: size))
     let isLost = team.largest(fits.contains(false) ? 1 : 0) > 0
-    var result = [Double](repeating: .nan, count: points * outputs)
+    var result = [Double].fixed(points * outputs, repeating: .nan)
     guard !isLost else { return result }
     for point in 0..<points {
       let unit = scale / units.scales[point]
@@ -202,9 +207,11 @@ struct OutputSums {
 
 extension FiringSet {
   /// The outputs of `network` from its firing pairs (n x C). Complexity: O(k C) for k pairs.
-  func outputs(of network: Network, units: OutputUnits, team: any Team) -> Matrix {
+  ///
+  /// Throws a usage error when there is no memory for sums.
+  func outputs(of network: Network, units: OutputUnits, team: any Team) throws(FireTreeError) -> Matrix {
     let outputs = network.outputCount
-    var sums = OutputSums(outputs: outputs, units: units, workers: team.workers)
+    var sums = try OutputSums(outputs: outputs, units: units, workers: team.workers)
     network.outputWeights.withView { outputWeights in
       _ = sums.collect(shards: shards.count) { index, sums in
         let shard = shards[index]

@@ -43,10 +43,12 @@ public struct TangentKernel {
 
   /// H v for v of one row a point (n x C).
   ///
-  /// Complexity: O(k (d + C)) for k firing pairs; H itself is never formed.
-  public func times(_ vector: Matrix) -> Matrix {
+  /// Throws a usage error when there is no memory for it. Complexity: O(k (d + C)) for k firing pairs; H itself is never
+  /// formed.
+  public func times(_ vector: Matrix) throws(FireTreeError) -> Matrix {
     let scale = outputScale
-    var sums = OutputSums(outputs: outputWeights.columns, units: units(of: vector), workers: team.workers)
+    var sums = try OutputSums(
+      outputs: outputWeights.columns, units: try units(of: vector), workers: team.workers)
     outputWeights.withView { outputWeights in
       vector.withView { vector in
         points.withView { points in
@@ -63,7 +65,7 @@ public struct TangentKernel {
 
   /// The units of such a product: in the place of a correlation is <u_r, x_j> with u_r = sum_i <a_r, v_i> x_i / sqrt(m), at
   /// most |x_j| times the sum over all points.
-  private func units(of vector: Matrix) -> OutputUnits {
+  private func units(of vector: Matrix) throws(FireTreeError) -> OutputUnits {
     let largest = outputWeights.largestMagnitude
     let length = vector.withView { vector in
       (0..<vector.rows).reduce(0.0) { sum, i in
@@ -71,7 +73,7 @@ public struct TangentKernel {
       }
     }
     let reach = Float(length * Double(largest) * Double(outputScale))
-    return OutputUnits(
+    return try OutputUnits(
       norms: norms.map { $0 * reach }, threshold: 0, outputWeights: outputWeights, team: team)
   }
 
@@ -99,9 +101,13 @@ public struct TangentKernel {
   ///
   /// Stops when an iteration changes the estimate by less than `tolerance`, relatively, and after
   /// `maximumIterations`. The estimate is a Rayleigh quotient and so never above lambda_max.
-  public func largestEigenvalue(tolerance: Double = 1e-3, maximumIterations: Int = 100) -> Double {
+  ///
+  /// Throws a usage error when there is no memory for the vectors.
+  public func largestEigenvalue(
+    tolerance: Double = 1e-3, maximumIterations: Int = 100
+  ) throws(FireTreeError) -> Double {
     guard firing.pairCount > 0 else { return 0 }
-    var vector = Matrix(rows: points.count, columns: outputWeights.columns)
+    var vector = try Matrix(allocating: points.count, by: outputWeights.columns)
     let generator = CounterGenerator(seed: 0, stream: 2)
     vector.withMutableView { vector in
       for i in 0..<vector.rows { generator.normals(row: i, into: vector.row(i), count: vector.columns) }
@@ -109,7 +115,7 @@ public struct TangentKernel {
     var estimate = 0.0
     normalize(&vector)
     for _ in 0..<maximumIterations {
-      var image = times(vector)
+      var image = try times(vector)
       let quotient = dot(vector, image)
       guard normalize(&image) > 0 else { return 0 }
       vector = image

@@ -23,8 +23,10 @@ struct Velocities: Sendable {
     }
     let isStill = state.velocity == nil
     state.velocity = nil
-    isMoving = rows.withView { rows in
-      (0..<rows.rows).map { r in !isStill && (0..<rows.columns).contains { rows[r, $0] != 0 } }
+    isMoving = try [Bool](allocating: rows.rows, repeating: false)
+    guard !isStill else { return }
+    for r in isMoving.indices {
+      isMoving[r] = rows.withView { rows in (0..<rows.columns).contains { rows[r, $0] != 0 } }
     }
   }
 

@@ -267,7 +267,7 @@ extension AccessCalibration.Workspace {
     let (pairs, points, outputs) = (1 << 15, gradient.rows, gradient.columns)
     let pair = PairGradient(outputWeights: outputWeights, outputGradient: gradient, outputScale: 1)
     best.measure(.pair, work: Double(pairs), workers) { thread in
-      var sums = [Double](repeating: 0, count: points * OutputSums.stride(outputs: outputs))
+      var sums = [Double].fixed(points * OutputSums.stride(outputs: outputs), repeating: 0)
       sums.withUnsafeMutableBufferPointer { sums in
         guard let sums = sums.baseAddress else { return }
         for k in 0..<pairs {

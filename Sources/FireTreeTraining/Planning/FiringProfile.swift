@@ -80,11 +80,9 @@ public struct FiringProfile: Sendable, Equatable {
     neurons: Int, points: DataPoints, blocks: [Range<Int>], threshold: Float, workers: Workers
   ) -> [Int] {
     let generator = CounterGenerator(seed: 0, stream: 3)
-    let tiles = Tiles(of: neurons, size: 64)
-    let parts = workers.map(shards: tiles.count) { tile in
-      var counts = [Int](repeating: 0, count: tiles[tile].count)
-      Scratch.withMatrix(rows: tiles[tile].count, columns: points.dimension) { weights in
-        for (slot, neuron) in tiles[tile].enumerated() {
+    return workers.array(over: Tiles(of: neurons, size: 64)) { tile, counts in
+      Scratch.withMatrix(rows: tile.count, columns: points.dimension) { weights in
+        for (slot, neuron) in tile.enumerated() {
           generator.normals(row: neuron, into: weights.row(slot), count: points.dimension)
         }
         Scratch.withMatrix(rows: weights.rows, columns: blocks.map(\.count).max() ?? 0) { scratch in
@@ -98,9 +96,7 @@ public struct FiringProfile: Sendable, Equatable {
           }
         }
       }
-      return counts
     }
-    return Array(parts.joined())
   }
 
   /// x^y for x in [0, 1] and whole y, by squaring.

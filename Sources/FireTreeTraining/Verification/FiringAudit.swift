@@ -77,10 +77,12 @@ private struct Comparison {
     self.points = points
     self.threshold = threshold
     norms = points.norms()
-    roundings = points.storedElementsByPoint.map { terms in
-      let k = Double(terms + 2)
-      return 2 * min(k / (1 - min(k * 0x1p-24, 0.5)), 8 * k.squareRoot()) * 0x1p-24
+    var roundings = [Double].fixed(points.count, repeating: 0)
+    for point in roundings.indices {
+      let k = Double(points.storedElements(ofPoint: point) + 2)
+      roundings[point] = 2 * min(k / (1 - min(k * 0x1p-24, 0.5)), 8 * k.squareRoot()) * 0x1p-24
     }
+    self.roundings = roundings
   }
 
   /// Compares one shard, a tile of neurons at a time.

@@ -22,9 +22,9 @@ struct OutputRounding {
   /// Complexity: O(m d + k C) for k pairs that fire.
   init(of outputs: Matrix, engine: some TrainingEngine) {
     let (n, classes, points) = (engine.points.count, outputs.columns, engine.points)
-    let (norms, terms) = (points.norms(), points.storedElementsByPoint)
+    let norms = points.norms()
     let weightNorms = engine.weightNorms()
-    var sums = [Double](repeating: 0, count: n * classes)
+    var sums = [Double].fixed(n * classes, repeating: 0)
     engine.outputWeights.withView { outputWeights in
       engine.firingSet.forEachPair { neuron, point, _ in
         let square = Double(weightNorms[neuron]) * Double(weightNorms[neuron])
@@ -37,7 +37,7 @@ struct OutputRounding {
     let outputScale = Double(Network.outputScale(neurons: engine.neuronCount))
     let scale = outputScale * outputScale
     for i in 0..<n {
-      let perPair = scale * Double(terms[i]) * Double(norms[i]) * Double(norms[i])
+      let perPair = scale * Double(points.storedElements(ofPoint: i)) * Double(norms[i]) * Double(norms[i])
       for c in 0..<classes {
         let f = Double(outputs[i, c])
         sums[i * classes + c] = 2 * 0x1p-48 * (perPair * sums[i * classes + c] + f * f)
@@ -67,20 +67,6 @@ struct OutputRounding {
 extension TrainingEngine {
   /// |w_r| for every neuron as it is now (m).
   func weightNorms() -> [Float] {
-    let shards = Tiles.neuronShards(of: neuronCount)
-    let parts = team.workers.map(shards: shards.count) { shard in
-      var norms: [Float] = []
-      let tiles = Tiles(of: shards[shard].count, size: DataPoints.weightsPerTile)
-      for tile in 0..<tiles.count {
-        let first = shards[shard].lowerBound
-        withWeights(first + tiles[tile].lowerBound..<first + tiles[tile].upperBound) { rows in
-          for r in 0..<rows.rows {
-            norms.append(LinearAlgebra.dot(rows.row(r), rows.row(r), count: rows.columns).squareRoot())
-          }
-        }
-      }
-      return norms
-    }
-    return Array(parts.joined())
+    team.workers.norms(ofRows: neuronCount) { withWeights($0, $1) }
   }
 }

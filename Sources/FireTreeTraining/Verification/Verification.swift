@@ -28,14 +28,14 @@ public struct Verification: Sendable {
   }
 
   /// Compares `engine` after `iteration` steps with a dense pass over its weights, and its loss with `expected`, that of the
-  /// dense training beside it. Complexity: a dense forward pass, twice.
+  /// dense training beside it. Throws a usage error when there is no memory for that. Complexity: a dense forward pass, twice.
   public mutating func compare(
     _ engine: some TrainingEngine, after iteration: Int, expecting expected: Double, truth: Supervision,
     loss: any Loss
-  ) {
+  ) throws(FireTreeError) {
     let found = loss.value(outputs: engine.outputs(.all), truth: truth)
     lossDifference = max(lossDifference, Self.relative(found, expected))
-    compareLoss(found, of: engine, truth: truth, loss: loss)
+    try compareLoss(found, of: engine, truth: truth, loss: loss)
     audit += FiringAudit(of: engine)
     iterations = iteration
   }
@@ -43,8 +43,8 @@ public struct Verification: Sendable {
   /// Compares the engine's loss with that of a dense pass over its weights.
   private mutating func compareLoss(
     _ found: Double, of engine: some TrainingEngine, truth: Supervision, loss: any Loss
-  ) {
-    let outputs = engine.outputs(at: engine.points)
+  ) throws(FireTreeError) {
+    let outputs = try engine.outputs(at: engine.points)
     let own = loss.value(outputs: outputs, truth: truth)
     let error = Self.relative(found, own)
     lossError = max(lossError, error)

@@ -58,22 +58,23 @@ public struct GramEngine: TrainingEngine {
     let network = state.takeNetwork()
     outputWeights = network.outputWeights
     let anchoring = try Anchoring(points: points, threshold: network.threshold)
-    store = CandidateStore(
+    store = try CandidateStore(
       neurons: network.neuronCount, planes: GramPlane.count(usesVelocity: usesVelocity),
       weights: try WeightsAtAnchor(
         network.weights, velocity: velocity, keepsVelocity: usesVelocity, points: points,
         workers: team.workers),
       anchoring: anchoring, workers: team.workers)
-    momenta = [MomentumState](repeating: MomentumState(), count: usesVelocity ? outputWeights.rows : 0)
+    momenta = try [MomentumState](
+      allocating: usesVelocity ? outputWeights.rows : 0, repeating: MomentumState())
     gram = try points.gramMatrix(workers: team.workers)
     var skins = SkinModel(points: points, threshold: anchoring.threshold)
     skins.fixed = fixedSkin
     self.skins = skins
-    units = OutputUnits(
+    units = try OutputUnits(
       norms: anchoring.norms, threshold: anchoring.threshold, outputWeights: outputWeights, team: team)
     current = try Matrix(allocating: points.count, by: outputWeights.columns)
     var parts = store.unanchoredParts(skin: skins.initial(outputWeights: outputWeights, rule: rule))
-    var sums = OutputSums(outputs: outputWeights.columns, units: units, workers: team.workers)
+    var sums = try OutputSums(outputs: outputWeights.columns, units: units, workers: team.workers)
     anchor(&parts, rule: rule, sums: &sums)
     finish(parts, sums)
   }
@@ -110,8 +111,8 @@ public struct GramEngine: TrainingEngine {
   public mutating func advance(_ step: StepInput) throws(FireTreeError) -> StepReport {
     try check(step.rule)
     var report = StepReport(firingPairs: firingPairs, neuronsMoved: 0)
-    let gradient = step.gradient(ofPoints: points.count)
-    var sums = OutputSums(outputs: outputWeights.columns, units: units, workers: team.workers)
+    let gradient = try step.gradient(ofPoints: points.count)
+    var sums = try OutputSums(outputs: outputWeights.columns, units: units, workers: team.workers)
     var parts = report.phases.measure("sweep") { sweep(along: gradient, by: step.rule, sums: &sums) }
     let expired = parts.reduce(0) { $0 + $1.expired.count }
     report.phases.measure("anchor") { anchor(&parts, rule: step.rule, sums: &sums) }

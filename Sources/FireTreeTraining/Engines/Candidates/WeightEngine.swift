@@ -43,15 +43,15 @@ public struct WeightEngine: TrainingEngine {
     network = try state.takeNetwork().storing(workers: team.workers)
     (self.points, self.team, expectedRule, iteration) = (points, team, rule, state.iteration)
     let anchoring = try Anchoring(points: points, threshold: network.threshold)
-    store = CandidateStore(
+    store = try CandidateStore(
       neurons: network.neuronCount, planes: Self.planes, weights: nil, anchoring: anchoring,
       pointsPerBlock: pointsPerBlock, workers: team.workers)
     skins = SkinModel(points: points, threshold: network.threshold)
-    units = OutputUnits(
+    units = try OutputUnits(
       norms: anchoring.norms, threshold: network.threshold, outputWeights: network.outputWeights, team: team)
     current = try Matrix(allocating: points.count, by: network.outputCount)
     var parts = store.unanchoredParts(skin: skins.initial(outputWeights: network.outputWeights, rule: rule))
-    var sums = OutputSums(outputs: network.outputCount, units: units, workers: team.workers)
+    var sums = try OutputSums(outputs: network.outputCount, units: units, workers: team.workers)
     anchor(&parts, sums: &sums)
     finish(parts, sums)
   }
@@ -81,8 +81,8 @@ public struct WeightEngine: TrainingEngine {
   public mutating func advance(_ step: StepInput) throws(FireTreeError) -> StepReport {
     try check(step.rule)
     var report = StepReport(firingPairs: firingPairs, neuronsMoved: 0)
-    let gradient = step.gradient(ofPoints: points.count)
-    var sums = OutputSums(outputs: network.outputCount, units: units, workers: team.workers)
+    let gradient = try step.gradient(ofPoints: points.count)
+    var sums = try OutputSums(outputs: network.outputCount, units: units, workers: team.workers)
     var parts = report.phases.measure("sweep") { sweep(along: gradient, by: step.rule, sums: &sums) }
     let expired = parts.reduce(0) { $0 + $1.expired.count }
     report.phases.measure("anchor") { anchor(&parts, sums: &sums) }

@@ -41,12 +41,12 @@ public struct DenseEngine: TrainingEngine {
     velocities = try Velocities(&state, points: points, isUsed: rule.usesVelocity)
     network = try state.takeNetwork().storing(workers: team.workers)
     let words = DensePass.words(points: points.count) * network.neuronCount
-    bits = ByteCount(8) * words <= bitBudget ? [UInt64](repeating: 0, count: words) : []
+    bits = try [UInt64](allocating: ByteCount(8) * words <= bitBudget ? words : 0, repeating: 0)
     current = try Matrix(allocating: points.count, by: network.outputCount)
-    units = OutputUnits(
+    units = try OutputUnits(
       norms: points.norms(), threshold: network.threshold, outputWeights: network.outputWeights, team: team)
     (self.points, self.team, expectedRule, iteration) = (points, team, rule, state.iteration)
-    start()
+    try start()
   }
 
   public var outputWeights: Matrix { network.outputWeights }
@@ -72,8 +72,10 @@ public struct DenseEngine: TrainingEngine {
   public mutating func advance(_ step: StepInput) throws(FireTreeError) -> StepReport {
     try check(step.rule)
     var report = StepReport(firingPairs: firingPairs, neuronsMoved: 0)
-    let gradient = step.gradient(ofPoints: points.count)
-    report.neuronsMoved = report.phases.measure("sweep") { sweep(along: gradient, by: step.rule) }
+    let gradient = try step.gradient(ofPoints: points.count)
+    report.neuronsMoved = try report.phases.measure("sweep") { () throws(FireTreeError) in
+      try sweep(along: gradient, by: step.rule)
+    }
     report.counts = [.innerProducts: network.neuronCount * points.count]
     iteration += 1
     return report
@@ -106,9 +108,9 @@ public struct DenseEngine: TrainingEngine {
   }
 
   /// The forward pass over the initial network, which it only reads: its weights may still have another owner.
-  private mutating func start() {
+  private mutating func start() throws(FireTreeError) {
     let (pass, network) = (pass, network)
-    var sums = OutputSums(outputs: network.outputCount, units: units, workers: team.workers)
+    var sums = try OutputSums(outputs: network.outputCount, units: units, workers: team.workers)
     let results = bits.withUnsafeMutableBufferPointer { bits in
       network.weights.withTile(0..<network.neuronCount) { weights in
         let sweep = DenseSweep(pass: pass, bits: bits.isEmpty ? nil : bits.baseAddress)
@@ -122,9 +124,10 @@ public struct DenseEngine: TrainingEngine {
   /// Moves the weights along the gradient and computes outputs and firing pattern of the result.
   ///
   /// Returns the number of neurons that moved.
-  private mutating func sweep(along outputGradient: Matrix, by rule: UpdateRule) -> Int {
+  private mutating func sweep(along outputGradient: Matrix, by rule: UpdateRule) throws(FireTreeError) -> Int
+  {
     let (pass, outputWeights, outputScale) = (pass, network.outputWeights, network.outputScale)
-    var sums = OutputSums(outputs: network.outputCount, units: units, workers: team.workers)
+    var sums = try OutputSums(outputs: network.outputCount, units: units, workers: team.workers)
     let results = network.weights.withMutableView { weights in
       velocities.withView { velocities in
         bits.withUnsafeMutableBufferPointer { bits in

@@ -21,10 +21,11 @@ struct ChangedPairs {
 
   /// Calls `body` with the changed pairs of `parts`, on `points` points. Complexity: O(n + number of pairs).
   static func with(_ parts: [PatternChanges], points: Int, _ body: (ChangedPairs) -> Void) {
-    var starts = [Int](repeating: 0, count: points + 1)
+    var starts = [Int].fixed(points + 1, repeating: 0)
     for part in parts { for pair in part.pairs { starts[Int(pair.point) + 1] += 1 } }
     for point in 0..<points { starts[point + 1] += starts[point] }
     let count = starts[points]
+    Memory.demand(try Memory.ask(for: ByteCount(MemoryLayout<Entry>.stride) * (count + 1)))
     withUnsafeTemporaryAllocation(of: Entry.self, capacity: count + 1) { entries in
       fill(entries, with: parts[...], &starts) {
         body(ChangedPairs(entries: UnsafeMutableBufferPointer(rebasing: entries[..<count])))

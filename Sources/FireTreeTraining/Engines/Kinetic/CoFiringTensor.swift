@@ -34,7 +34,11 @@ package struct CoFiringTensor: Sendable {
 
   /// Zeros. `separate` says that every neuron feeds at most one output, `whole` that every output weight is 0 or `unit`
   /// in magnitude.
-  package init(points: Int, outputs: Int, separate: Bool, unit: Float = 1, whole: Bool = false) {
+  ///
+  /// Throws a usage error when there is no memory for it.
+  package init(
+    points: Int, outputs: Int, separate: Bool, unit: Float = 1, whole: Bool = false
+  ) throws(FireTreeError) {
     self.unit = unit
     self.points = points
     self.outputs = outputs
@@ -46,14 +50,16 @@ package struct CoFiringTensor: Sendable {
     isNarrow = whole && width > 1
     stride = isNarrow ? Self.narrowStride(width: width) : width
     rowStarts = Self.rowStarts(points: points, stride: stride)
-    buffer = Memory.demand(try AlignedBuffer(count: rowStarts[points] / (isNarrow ? 2 : 1)))
+    buffer = try AlignedBuffer(count: rowStarts[points] / (isNarrow ? 2 : 1))
   }
 
   /// Half a cache line, or whole ones.
   private static func narrowStride(width: Int) -> Int { width <= 16 ? 16 : (width + 31) / 32 * 32 }
 
   private static func rowStarts(points: Int, stride: Int) -> [Int] {
-    (0...points).map { start(of: $0, width: stride) }
+    var starts = [Int].fixed(points + 1, repeating: 0)
+    for point in starts.indices { starts[point] = start(of: point, width: stride) }
+    return starts
   }
 
   private static func width(entries: Int) -> Int { entries == 1 ? 1 : (entries + 7) / 8 * 8 }
@@ -242,7 +248,7 @@ extension CoFiringTensor {
           : blockProduct(gram: gram, spread: values, rows: tiles[tile])
       }
     }
-    var result = [Double](repeating: 0, count: points * outputs)
+    var result = [Double].fixed(points * outputs, repeating: 0)
     for part in parts { for k in part.indices { result[k] += part[k] } }
     let scale = Double(unit) * Double(unit)
     for k in result.indices { result[k] *= scale }
@@ -252,7 +258,7 @@ extension CoFiringTensor {
   private func singleProduct(
     gram: MatrixView, values: UnsafePointer<Double>, rows: Range<Int>
   ) -> [Double] {
-    var result = [Double](repeating: 0, count: rows.upperBound)
+    var result = [Double].fixed(rows.upperBound, repeating: 0)
     result.withUnsafeMutableBufferPointer { result in
       guard let result = result.baseAddress else { return }
       for j in rows {
@@ -270,7 +276,7 @@ extension CoFiringTensor {
   ) -> [Double] {
     // Sums of the same form as the spread values, for all points up to the last row.
     let twice = 2 * width
-    var sums = [Double](repeating: 0, count: (rows.upperBound + 1) * twice)
+    var sums = [Double].fixed((rows.upperBound + 1) * twice, repeating: 0)
     return sums.withUnsafeMutableBufferPointer { sums in
       guard let sums = sums.baseAddress else { return [] }
       let spare = sums + rows.upperBound * twice
@@ -312,7 +318,7 @@ extension CoFiringTensor {
 
   /// For every point the values that each entry multiplies, as (c, e) and as (e, c): n x 2 width.
   private func spread(_ values: [Double]) -> [Double] {
-    var result = [Double](repeating: 0, count: points * 2 * width)
+    var result = [Double].fixed(points * 2 * width, repeating: 0)
     for (p, (c, e)) in entries.enumerated() {
       for point in 0..<points {
         result[point * 2 * width + p] = values[point * outputs + e]
@@ -323,7 +329,7 @@ extension CoFiringTensor {
   }
 
   private func gathered(_ sums: UnsafePointer<Double>, count: Int) -> [Double] {
-    var result = [Double](repeating: 0, count: count * outputs)
+    var result = [Double].fixed(count * outputs, repeating: 0)
     result.withUnsafeMutableBufferPointer { result in
       for (p, (c, e)) in entries.enumerated() {
         for point in 0..<count {

@@ -66,25 +66,25 @@ public struct KineticEngine: TrainingEngine {
     // Far candidates cost memory and next to no time, so lists are long and neurons are rarely anchored.
     skins = SkinModel(
       points: points, threshold: network.threshold, candidateCost: 0.07, stretch: Self.candidateStretch)
-    store = CandidateStore(
+    store = try CandidateStore(
       neurons: neuronCount, planes: KineticPlane.count(usesVelocity: usesVelocity),
       weights: try WeightsAtAnchor(
         network.weights, keepsVelocity: false, points: points, workers: team.workers),
       anchoring: anchoring, keepsCertificates: false, workers: team.workers)
-    neurons = KineticNeurons(count: neuronCount, usesVelocity: usesVelocity)
-    impulses = KineticImpulses(points: points.count, outputs: outputCount, usesVelocity: usesVelocity)
+    neurons = try KineticNeurons(count: neuronCount, usesVelocity: usesVelocity)
+    impulses = try KineticImpulses(points: points.count, outputs: outputCount, usesVelocity: usesVelocity)
     singleWeights = outputCount == 1 ? (0..<neuronCount).map { network.outputWeights[$0, 0] } : []
     largestWeight = network.outputWeights.largestMagnitude
-    units = OutputUnits(
+    units = try OutputUnits(
       norms: anchoring.norms, threshold: anchoring.threshold, outputWeights: outputWeights, team: team)
-    tensor = CoFiringTensor(
+    tensor = try CoFiringTensor(
       points: points.count, outputs: outputCount, separate: network.outputWeights.isSeparate,
       unit: max(largestWeight, .leastNormalMagnitude),
       whole: network.outputWeights.consists(ofMultiplesOf: largestWeight))
     current = try Matrix(allocating: points.count, by: outputCount)
-    exactOutputs = [Double](repeating: 0, count: points.count * outputCount)
+    exactOutputs = try [Double](allocating: points.count * outputCount, repeating: 0)
     outputVelocities = exactOutputs
-    anchorAll(
+    try anchorAll(
       skin: skins.initial(outputWeights: outputWeights, rule: rule, steps: 16), velocity: velocity)
   }
 
@@ -112,13 +112,15 @@ public struct KineticEngine: TrainingEngine {
   public mutating func advance(_ step: StepInput) throws(FireTreeError) -> StepReport {
     try check(step.rule)
     var report = StepReport(firingPairs: firingPairs, neuronsMoved: 0)
-    let gradient = step.gradient(ofPoints: points.count)
+    let gradient = try step.gradient(ofPoints: points.count)
     report.phases.measure("outputs") { moveOutputs(along: gradient, by: step.rule) }
     report.phases.measure("clock") { gradient.withView { impulses.add(gradient: $0, rule: step.rule) } }
     var parts = report.phases.measure("look") { look() }
     report.phases.measure("anchor") { anchor(&parts) }
     report.phases.measure("changes") { apply(parts.map(\.changes)) }
-    if impulses.now % Self.refreshInterval == 0 { report.phases.measure("refresh") { refresh() } }
+    if impulses.now % Self.refreshInterval == 0 {
+      try report.phases.measure("refresh") { () throws(FireTreeError) in try refresh() }
+    }
     for part in parts {
       report.neuronsMoved += part.moved
       let anchored = part.retired.entries.count
@@ -134,7 +136,7 @@ public struct KineticEngine: TrainingEngine {
   /// f and its velocity after a step in which no pair changes state.
   private mutating func moveOutputs(along outputGradient: Matrix, by rule: UpdateRule) {
     let outputs = outputGradient.columns
-    var gradient = [Double](repeating: 0, count: exactOutputs.count)
+    var gradient = [Double].fixed(exactOutputs.count, repeating: 0)
     outputGradient.withView { view in
       for i in 0..<view.rows { for c in 0..<outputs { gradient[i * outputs + c] = Double(view[i, c]) } }
     }
@@ -151,8 +153,8 @@ public struct KineticEngine: TrainingEngine {
 
   /// Computes from nothing what steps have changed little by little: the outputs, the tensor where its entries are not
   /// whole numbers, and coefficients without Gamma, which starts anew.
-  private mutating func refresh() {
-    refreshOutputs()
+  private mutating func refresh() throws(FireTreeError) {
+    try refreshOutputs()
     if !tensor.isExact {
       tensor.clear()
       fill()
@@ -230,7 +232,7 @@ public struct KineticEngine: TrainingEngine {
   /// Corrects outputs and tensor.
   private mutating func apply(_ changes: [PatternChanges]) {
     let scale = 1 / Double(neuronCount).squareRoot()
-    var beginning = [Int32](repeating: 0, count: points.count)
+    var beginning = [Int32].fixed(points.count, repeating: 0)
     for part in changes {
       part.correct(
         &exactOutputs, velocities: &outputVelocities, outputCount: outputWeights.columns, scale: scale)
@@ -254,7 +256,7 @@ public struct KineticEngine: TrainingEngine {
   // MARK: - Start
 
   /// Anchors every neuron and computes outputs and tensor from nothing. `velocity` are the neurons' velocities.
-  private mutating func anchorAll(skin: Float, velocity: PointCombinations?) {
+  private mutating func anchorAll(skin: Float, velocity: PointCombinations?) throws(FireTreeError) {
     var parts = store.lists.shards.map { _ in Part() }
     if let velocity {
       for index in parts.indices {
@@ -264,14 +266,14 @@ public struct KineticEngine: TrainingEngine {
       }
     }
     anchor(
-      (0..<neuronCount).map(Int32.init), skins: [Float](repeating: skin, count: neuronCount), &parts)
+      .ascending(neuronCount), skins: .fixed(neuronCount, repeating: skin), &parts)
     // Of what anchoring reports, the velocities of the outputs are wanted.
     for part in parts {
       part.changes.correct(
         &exactOutputs, velocities: &outputVelocities, outputCount: outputWeights.columns,
         scale: Double(Network.outputScale(neurons: neuronCount)))
     }
-    refreshOutputs()
+    try refreshOutputs()
     fill()
     setOutputs()
   }
@@ -298,9 +300,9 @@ public struct KineticEngine: TrainingEngine {
   }
 
   /// f from the correlations as they are now. Complexity: a look at every neuron.
-  private mutating func refreshOutputs() {
+  private mutating func refreshOutputs() throws(FireTreeError) {
     let (outputCount, pointCount) = (outputWeights.columns, points.count)
-    var sums = OutputSums(outputs: outputCount, units: units, workers: team.workers)
+    var sums = try OutputSums(outputs: outputCount, units: units, workers: team.workers)
     let (stepping, store, neurons) = (stepping, store, neurons)
     _ = stepping.withStep { step in
       sums.collect(shards: store.lists.shards.count) { index, sums in
@@ -342,7 +344,7 @@ public struct KineticEngine: TrainingEngine {
   /// The co-firing tensor of all neurons, and the number of pairs that fire.
   private mutating func fill() {
     let (lists, neurons) = (store.lists, neurons)
-    var firing = [Int32](repeating: 0, count: points.count)
+    var firing = [Int32].fixed(points.count, repeating: 0)
     Self.forEachPattern(of: neurons, lists) { _, points, count in
       for k in 0..<count { firing[Int(points[k])] += 1 }
     }

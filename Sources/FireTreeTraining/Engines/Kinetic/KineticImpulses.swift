@@ -22,14 +22,15 @@ struct KineticImpulses: Sendable {
   /// max_i sum_c |Gamma_ic|.
   private var largestSum: Float = 0
 
-  init(points: Int, outputs: Int, usesVelocity: Bool) {
+  /// Throws a usage error when there is no memory for them.
+  init(points: Int, outputs: Int, usesVelocity: Bool) throws(FireTreeError) {
     (self.points, self.outputs, self.usesVelocity) = (points, outputs, usesVelocity)
     stride = Self.stride(outputs: outputs)
-    sum = [Double](repeating: 0, count: points * outputs)
+    sum = try [Double](allocating: points * outputs, repeating: 0)
     velocity = usesVelocity ? sum : []
-    sums = Matrix(rows: 1, columns: points * stride)
-    velocities = Matrix(rows: 1, columns: usesVelocity ? points * stride : 0)
-    history = StepHistory(points: points, outputs: outputs, stride: stride)
+    sums = try Matrix(allocating: 1, by: points * stride)
+    velocities = try Matrix(allocating: 1, by: usesVelocity ? points * stride : 0)
+    history = try StepHistory(points: points, outputs: outputs, stride: stride)
   }
 
   /// Steps since the start.
@@ -49,7 +50,7 @@ struct KineticImpulses: Sendable {
     let (p, q) = rule.weightsOfGradientAndVelocity
     (decay, largestSum) = (Float(mu), 0)
     let (outputs, stride, usesVelocity) = (outputs, stride, usesVelocity)
-    var steps = [Float](repeating: 0, count: sum.count)
+    var steps = [Float].fixed(sum.count, repeating: 0)
     sums.withMutableView { sums in
       velocities.withMutableView { velocities in
         for i in 0..<points {
@@ -78,7 +79,7 @@ struct KineticImpulses: Sendable {
   /// Forgets the sum: coefficients have taken it up.
   mutating func startAnew() {
     for position in sum.indices { sum[position] = 0 }
-    sums = Matrix(rows: 1, columns: points * stride)
+    sums.withMutableView { $0.fill(0) }
     largestSum = 0
   }
 

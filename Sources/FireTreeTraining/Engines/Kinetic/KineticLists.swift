@@ -39,9 +39,14 @@ struct RetiredNeurons: Sendable {
     _ state: KineticNeuron, neuron: Int, skin: Float, points new: UnsafePointer<UInt16>,
     correlations: UnsafePointer<Float>, threshold: Float, velocities: UnsafePointer<Float>?
   ) {
+    let support = Int(state.support)
+    entries.fixRoom(for: 1)
+    points.fixRoom(for: support)
+    excess.fixRoom(for: support)
+    if velocities != nil { self.velocities.fixRoom(for: support) }
     entries.append(
       Entry(neuron: Int32(neuron), firing: state.firing, support: state.support, skin: skin))
-    for k in 0..<Int(state.support) {
+    for k in 0..<support {
       points.append(new[k])
       excess.append(correlations[k] - threshold)
       if let velocities { self.velocities.append(velocities[k]) }

@@ -49,13 +49,15 @@ package struct KineticNeurons: Sendable {
   private let usesVelocity: Bool
 
   /// Neurons that are to be anchored.
-  package init(count: Int, usesVelocity: Bool) {
+  ///
+  /// Throws a usage error when there is no memory for them.
+  package init(count: Int, usesVelocity: Bool) throws(FireTreeError) {
     precondition(
       MemoryLayout<KineticNeuron>.offset(of: \.decay) == Line.still
         && MemoryLayout<KineticNeuron>.size == Line.moving, "a neuron is kept as it is")
-    lines = Memory.demand(try AlignedBuffer(count: count * Line.size / MemoryLayout<Float>.stride))
+    lines = try AlignedBuffer(count: count * Line.size / MemoryLayout<Float>.stride)
     let late = KineticCountdown(slack: -.infinity, taken: 0, moment: 0, firing: 0)
-    countdowns = [KineticCountdown](repeating: late, count: count)
+    countdowns = try [KineticCountdown](allocating: count, repeating: late)
     self.usesVelocity = usesVelocity
   }
 

@@ -43,6 +43,11 @@ struct PatternChanges: Sendable {
     corrections new: UnsafeBufferPointer<Correction>
   ) {
     let (first, start) = (Int32(weights.count), Int32(points.count))
+    pairs.fixRoom(for: ceasing.count + beginning.count)
+    weights.fixRoom(for: own.count)
+    points.fixRoom(for: staying.count + ceasing.count + beginning.count)
+    counts.fixRoom(for: 1)
+    corrections.fixRoom(for: new.count)
     var group = staying.count
     for (changing, begins) in [(ceasing, false), (beginning, true)] {
       for (position, point) in changing.enumerated() {

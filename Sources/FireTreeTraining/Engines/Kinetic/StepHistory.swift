@@ -50,10 +50,11 @@ package struct StepHistory: Sendable {
   /// The number of the last step.
   private(set) var now = 0
 
-  package init(points: Int, outputs: Int, stride: Int) {
+  /// Throws a usage error when there is no memory for them.
+  package init(points: Int, outputs: Int, stride: Int) throws(FireTreeError) {
     (self.points, self.outputs, self.stride) = (points, outputs, stride)
-    steps = Matrix(rows: 1, columns: points * Self.capacity * stride)
-    latest = Matrix(rows: 1, columns: points * stride)
+    steps = try Matrix(allocating: 1, by: points * Self.capacity * stride)
+    latest = try Matrix(allocating: 1, by: points * stride)
     tables = Matrix(rows: Row.count, columns: Self.classes)
     bounds = [Kernels.Bound](
       repeating: Kernels.Bound(excess: .infinity, multiple: 0), count: (Self.capacity + 1) * Self.classes)
@@ -144,7 +145,7 @@ package struct StepHistory: Sendable {
   /// |step_i - ratio step_i'|_1^2 of every point.
   private func differences(of new: Int, from ratio: Float, times old: Int) -> [Float] {
     var result: [Float] = []
-    result.reserveCapacity(points)
+    result.fixRoom(for: points)
     forEachPoint(old, new) { old, new in
       var size = 0.0
       for c in 0..<outputs { size += abs(Double(new[c]) - Double(ratio) * Double(old[c])) }

@@ -29,11 +29,11 @@ public struct TreeEngine<Detector: FiringDetector>: TrainingEngine {
     velocities = try Velocities(&state, points: points, isUsed: rule.usesVelocity)
     network = try state.takeNetwork().storing(workers: team.workers)
     (self.team, expectedRule, iteration) = (team, rule, state.iteration)
-    detector = Detector(weights: network.hiddenWeights, points: points, workers: team.workers)
+    detector = try Detector(weights: network.hiddenWeights, points: points, workers: team.workers)
     firingSet = detector.firingSet(atLeast: network.threshold.nextUp, workers: team.workers).set
-    units = OutputUnits(
+    units = try OutputUnits(
       norms: points.norms(), threshold: network.threshold, outputWeights: network.outputWeights, team: team)
-    current = firingSet.outputs(of: network, units: units, team: team)
+    current = try firingSet.outputs(of: network, units: units, team: team)
   }
 
   public var points: DataPoints { detector.points }
@@ -60,7 +60,7 @@ public struct TreeEngine<Detector: FiringDetector>: TrainingEngine {
   public mutating func advance(_ step: StepInput) throws(FireTreeError) -> StepReport {
     try check(step.rule)
     var report = StepReport(firingPairs: firingPairs, neuronsMoved: 0)
-    let gradient = step.gradient(ofPoints: points.count)
+    let gradient = try step.gradient(ofPoints: points.count)
     let moved = report.phases.measure("gradient") { moveWeights(along: gradient, by: step.rule) }
     report.neuronsMoved = moved.count
     report.counts += report.phases.measure("refresh") {
@@ -71,7 +71,9 @@ public struct TreeEngine<Detector: FiringDetector>: TrainingEngine {
       firingSet = set
       return counts
     }
-    current = report.phases.measure("outputs") { firingSet.outputs(of: network, units: units, team: team) }
+    current = try report.phases.measure("outputs") { () throws(FireTreeError) in
+      try firingSet.outputs(of: network, units: units, team: team)
+    }
     iteration += 1
     return report
   }
@@ -121,7 +123,9 @@ public struct TreeEngine<Detector: FiringDetector>: TrainingEngine {
         }
       }
     }
-    return Array(moved.joined())
+    var all: [Int32] = []
+    all.fixRoom(for: moved.reduce(0) { $0 + $1.count })
+    return moved.reduce(into: all) { $0 += $1 }
   }
 }
 
@@ -163,6 +167,7 @@ private struct ShardStep {
         if rule.move(
           neuron: neuron, weights: weights.row(neuron), velocities: velocities, gradient: gradientRow)
         {
+          moved.fixRoom(for: 1)
           moved.append(Int32(neuron))
         }
       }
