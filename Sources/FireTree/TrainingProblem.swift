@@ -53,7 +53,7 @@ public struct TrainingProblem: Sendable {
   /// Points as the network sees them (n x d), with their targets (n x C). A model of it cannot be made.
   ///
   /// Precondition: a target for every point. Throws a usage error for a configuration out of range, a data error for
-  /// points or targets that are not finite.
+  /// points or targets that are not finite, and for targets that no output reaches (`Network.largestOutput`).
   public init(
     points: DataPoints, truth: Supervision, configuration: TrainingConfiguration
   ) throws(FireTreeError) {
@@ -63,6 +63,21 @@ public struct TrainingProblem: Sendable {
       throw FireTreeError(.data, "points and targets must be finite numbers")
     }
     self.init(points: points, truth: truth, configuration: configuration, reading: nil, notes: [])
+    try requireReach()
+  }
+
+  /// Throws a data error for a target that the outputs of no point reach.
+  private func requireReach() throws(FireTreeError) {
+    let norm = points.norms().max() ?? 0
+    let largest = Network.largestOutput(neurons: configuration.neurons, norm: norm, threshold: threshold)
+    for point in 0..<points.count {
+      for output in 0..<outputs where largest > 0 && Double(abs(targets[point, output])) > largest {
+        throw FireTreeError(
+          .data,
+          "data point \(point + 1): the target \(targets[point, output]) is beyond \(Float(largest)), the most that "
+            + "outputs of \(configuration.neurons) neurons can be; scale the targets")
+      }
+    }
   }
 
   private init(

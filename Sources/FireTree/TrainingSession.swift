@@ -166,6 +166,10 @@ public final class TrainingSession {
   private func end(_ reason: StopReason) -> StopReason {
     stopReason = reason
     if let best, best.loss < record.loss { goBack() }
+    if record.loss > start {
+      notes.append(
+        "the loss rose from \(start) to \(record.loss): the learning rate \(rule.rate) is too large")
+    }
     return reason
   }
 

@@ -158,6 +158,41 @@ import Testing
     }
   }
 
+  /// A target beyond what sums of the outputs hold is refused, one within is trained towards.
+  @Test func targetsOutOfReach() throws {
+    let x = Matrix([[1, 0], [0, 1]])
+    let largest = Float(Network.largestOutput(neurons: 100, norm: 1, threshold: 0.5))
+    #expect(largest == 256 * 4096 / 10 * 1.5)
+    let configuration = TrainingConfiguration(neurons: 100, threshold: .value(0.5), iterations: 20)
+    let error = #expect(throws: FireTreeError.self) {
+      try TrainingProblem(
+        points: .dense(x), truth: .init(targets: Matrix([[1], [-1.01 * largest]])),
+        configuration: configuration)
+    }
+    #expect(error?.kind == .data && error?.reason.hasPrefix("data point 2: the target -158859.") == true)
+    let session = try TrainingSession(
+      TrainingProblem(
+        points: .dense(x), truth: .init(targets: Matrix([[1], [-0.9 * largest]])),
+        configuration: configuration))
+    let start = session.record.loss
+    try session.run()
+    #expect(session.record.loss < 1e-3 * start)
+    // All is 0 at points of norm 0 without a threshold.
+    _ = try TrainingProblem(
+      points: .dense(Matrix([[0]])), truth: .init(targets: Matrix([[1]])),
+      configuration: TrainingConfiguration(neurons: 3, threshold: .value(0)))
+  }
+
+  /// A training that ends above its start says so.
+  @Test func aLossThatRoseIsSaid() throws {
+    let session = try TrainingSession(Self.problem(rate: 12, iterations: 1, keepsBest: false))
+    let start = session.record.loss
+    try session.run()
+    let (end, note) = (session.record.loss, try #require(session.notes.last))
+    #expect(
+      end > start && note == "the loss rose from \(start) to \(end): the learning rate 12.0 is too large")
+  }
+
   /// An audit that fails ends the training.
   @Test func anAuditIsDoneWhenItIsDue() throws {
     let observer = AuditObserver(every: 2)

@@ -29,6 +29,13 @@ struct OutputUnits: Sendable {
   }
 }
 
+extension Network {
+  /// The outputs that sums in `OutputUnits` hold at a point of norm `norm`, for output weights of 1.
+  public static func largestOutput(neurons: Int, norm: Float, threshold: Float) -> Double {
+    256 * Double(max(neurons, 4096)) / Double(neurons).squareRoot() * (Double(norm) + Double(abs(threshold)))
+  }
+}
+
 /// Sums of the outputs over firing pairs.
 ///
 /// Each shard of neurons sums into doubles, pair by pair in ascending order of neurons; its sum is rounded once to a 64-bit
