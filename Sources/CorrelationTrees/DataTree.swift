@@ -214,6 +214,7 @@ extension DataTree {
   /// A bit a neuron marks the ones that fire; a neuron's place is the number of bits before its own. So the cost
   /// is O(k + w / 64) for k pairs and w neurons, and no counter a neuron is ever cleared.
   static func groupByNeuron(_ lists: [FiringList], neurons: Range<Int>) -> FiringSet.Shard {
+    Memory.demand(try Memory.ask(for: lists.count, of: Range<Int>.self))
     let ranges = lists.map { list in
       list.indices.firstPosition(
         notBelow: neurons.lowerBound)..<list.indices.firstPosition(

@@ -12,7 +12,7 @@ import FireTreeCore
 ///     let firing = detector.firingSet(atLeast: threshold.nextUp, workers: .all).set
 ///     detector.update(7, to: newWeights)
 public protocol FiringDetector: Sendable {
-  /// Computes all n m correlations.
+  /// Computes all n m correlations. Throws a usage error when there is no memory for them.
   ///
   /// Shapes: `weights` m x d, `points` n x d; m and n fit in 32 bits. Complexity: O(n m d), in tiled matrix products.
   init(weights: Matrix, points: DataPoints, workers: Workers) throws(FireTreeError)

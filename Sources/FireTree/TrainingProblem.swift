@@ -69,7 +69,10 @@ public struct TrainingProblem: Sendable {
   /// Throws a data error for a target that the outputs of no point reach.
   private func requireReach() throws(FireTreeError) {
     let norm = points.norms().max() ?? 0
-    let largest = Network.largestOutput(neurons: configuration.neurons, norm: norm, threshold: threshold)
+    let weight = configuration.outputs == .grouped ? Double(outputs).squareRoot() : 1
+    let largest =
+      weight * Network.largestOutput(neurons: configuration.neurons, norm: norm, threshold: threshold)
+    let targets = targets
     for point in 0..<points.count {
       for output in 0..<outputs where largest > 0 && Double(abs(targets[point, output])) > largest {
         throw FireTreeError(

@@ -33,6 +33,8 @@ public final class TrainingSession {
   /// The state of the mark; nil when there is none.
   private var best: TrainingRecord?
   private let keepsBest: Bool
+  /// Bytes that a mark may take.
+  private let markMemory: ByteCount
   private var isFinished = false
 
   /// A loss that has grown this many times over its start counts as diverged.
@@ -74,6 +76,7 @@ public final class TrainingSession {
       self.kind, TrainingState(network: consume network), problem, self.rule, &preparation)
     (self.problem, self.preparation) = (problem, preparation)
     let memory = try problem.memory(of: self.kind)
+    markMemory = memory.mark
     let hasRoom = memory.most + memory.mark <= problem.availableMemory
     keepsBest = problem.configuration.keepsBest && hasRoom
     if problem.configuration.keepsBest && !hasRoom {
@@ -167,10 +170,14 @@ public final class TrainingSession {
     stopReason = reason
     if let best, best.loss < record.loss { goBack() }
     if record.loss > start {
-      notes.append(
-        "the loss rose from \(start) to \(record.loss): the learning rate \(rule.rate) is too large")
+      note(
+        "the loss rose from \(start) to \(record.loss): the learning rate \(rule.rate) may be too large")
     }
     return reason
+  }
+
+  private func note(_ line: String) {
+    if notes.last != line { notes.append(line) }
   }
 
   private func requireConvergence() throws(FireTreeError) {
@@ -190,10 +197,16 @@ public final class TrainingSession {
   /// Marks the state when its loss is the lowest so far, at most every tenth step.
   private func markIfBest() {
     guard keepsBest, record.iteration - (best?.iteration ?? 0) >= Self.markInterval,
-      record.loss < best?.loss ?? start
+      record.loss < best?.loss ?? start, hasRoomForMark
     else { return }
     running.mark()
     best = record
+  }
+
+  /// Whether the next step could copy all that a mark keeps.
+  private var hasRoomForMark: Bool {
+    do throws(FireTreeError) { try Memory.ask(for: markMemory) } catch { return false }
+    return true
   }
 
   /// Goes back to the state of the lowest loss that was marked; false when there is none.

@@ -113,7 +113,7 @@ public enum HiddenWeights: Sendable, Equatable {
     return matrix.withMutableView(body)
   }
 
-  /// |w_r| for every neuron (m).
+  /// |w_r| for every neuron (m). Without memory for them the process ends (`Memory.end`).
   public func norms(workers: Workers = .all) -> [Float] {
     workers.norms(ofRows: rows) { withTile($0, $1) }
   }

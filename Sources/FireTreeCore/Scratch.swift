@@ -4,13 +4,14 @@ import Glibc
 public enum Scratch {
   /// Calls `body` with an uninitialised matrix whose rows start on 64-byte boundaries.
   ///
-  /// Without memory for it the process ends (`Memory.end`): a tile is small, and shards cannot throw.
+  /// Without memory for it the process ends (`Memory.end`), as shards cannot throw.
   public static func withMatrix<Result, Failure: Error>(
     rows: Int, columns: Int, _ body: (MutableMatrixView) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     let stride = Matrix.stride(columns: columns)
     let size = ByteCount.matrix(rows: max(rows, 1), columns: max(columns, 1))
-    guard size < ByteCount(.max), let memory = aligned_alloc(AlignedBuffer.alignment, size.bytes) else {
+    Memory.demand(try Memory.ask(for: size))
+    guard let memory = aligned_alloc(AlignedBuffer.alignment, size.bytes) else {
       Memory.end(Memory.refusal(of: size))
     }
     defer { free(memory) }

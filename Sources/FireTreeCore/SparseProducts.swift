@@ -57,6 +57,7 @@ enum SparseProducts {
   }
 
   private static func withPanel(columns: Int, _ body: (UnsafeMutablePointer<Lane>) -> Void) {
+    Memory.demand(try Memory.ask(for: columns, of: Lane.self))
     let panel = UnsafeMutablePointer<Lane>.allocate(capacity: max(columns, 1))
     panel.initialize(repeating: Lane(), count: max(columns, 1))
     defer { panel.deallocate() }

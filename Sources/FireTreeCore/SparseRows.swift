@@ -77,8 +77,8 @@ public struct SparseRows: Sendable, Equatable {
     precondition(dense.count == columns, "a row of \(dense.count) elements, not \(columns)")
     let nonzero = dense.indices.filter { dense[$0] != 0 }
     let old = offsets[row]..<offsets[row + 1]
-    columnIndices.fixRoom(for: nonzero.count)
-    values.fixRoom(for: nonzero.count)
+    columnIndices.fixRoom(for: max(0, nonzero.count - old.count))
+    values.fixRoom(for: max(0, nonzero.count - old.count))
     columnIndices.replaceSubrange(old, with: nonzero.map(Int32.init))
     values.replaceSubrange(old, with: nonzero.map { dense[$0] })
     for later in (row + 1)..<offsets.count { offsets[later] += nonzero.count - old.count }

@@ -29,7 +29,7 @@ package struct SystemLimits {
   /// Whether so many bytes in one piece would still be mapped.
   package static func hasAddresses(for size: ByteCount) -> Bool {
     guard size.bytes > 0 else { return true }
-    let place = mmap(nil, size.bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    let place = mmap(nil, size.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     guard let place, place != MAP_FAILED else { return false }
     munmap(place, size.bytes)
     return true

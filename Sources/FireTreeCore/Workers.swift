@@ -57,6 +57,7 @@ public struct Workers: Sendable, Equatable {
   public func map<Element>(shards count: Int, _ body: (_ shard: Int, _ thread: Int) -> Element) -> [Element] {
     // An array made without room would write its count to the empty array that all threads share.
     guard count > 0 else { return [] }
+    Memory.demand(try Memory.ask(for: count, of: Element.self))
     return Array(unsafeUninitializedCapacity: count) { slots, initialized in
       // Each shard initialises the slot of its own.
       nonisolated(unsafe) let base = slots.baseAddress

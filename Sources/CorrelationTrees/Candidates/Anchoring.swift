@@ -28,7 +28,7 @@ public struct Anchoring: Sendable {
     weightRounding = Self.rounding(terms: points.dimension)
     let inflation = 1 + rounding
     var inflated = points.norms()
-    try Memory.ask(for: ByteCount(MemoryLayout<Float>.stride) * inflated.count)
+    try Memory.ask(for: inflated.count, of: Float.self)
     for point in inflated.indices { inflated[point] *= inflation }
     norms = inflated
     largestNorm = norms.max() ?? 0

@@ -35,7 +35,7 @@ extension BallTree {
     by queries: DataPointsView, in range: Range<Int>, norms: [Double], bound: Float, limits: CorrelationBound
   ) -> OpenLeaves {
     guard count > 0, !range.isEmpty else { return OpenLeaves() }
-    Memory.demand(try Memory.ask(for: ByteCount(MemoryLayout<UInt32>.stride) * range.count * (levels + 1)))
+    Memory.demand(try Memory.ask(for: range.count * (levels + 1), of: UInt32.self))
     return centers.withView { centers in
       withUnsafeTemporaryAllocation(of: UInt32.self, capacity: range.count * (levels + 1)) { active in
         withUnsafeTemporaryAllocation(of: Float.self, capacity: range.count) { products in

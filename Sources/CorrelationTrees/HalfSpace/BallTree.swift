@@ -51,10 +51,10 @@ package struct BallTree: Sendable {
     levels = Self.levels(count: count, leafSize: leafSize ?? Self.leafSize(dimension: items.dimension))
     let nodes = 2 << levels
     order = .ascending(count)
-    slots = order
+    slots = .ascending(count)
     centers = try Matrix(allocating: nodes - 1, by: items.dimension)
     centerNorms = try Array(allocating: nodes, repeating: 0)
-    radii = centerNorms
+    radii = try Array(allocating: nodes, repeating: 0)
     build(of: items, workers: workers)
   }
 

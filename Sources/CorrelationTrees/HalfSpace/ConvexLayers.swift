@@ -40,6 +40,7 @@ package struct ConvexLayers: Sendable {
   /// Precondition: the points lie in the plane.
   package init(of points: DataPoints) {
     precondition(points.dimension == 2, "points of \(points.dimension) dimensions in a plane")
+    Memory.demand(try Memory.ask(for: ByteCount(128) * points.count))
     twins = .fixed(points.count, repeating: -1)
     let all = (0..<points.count).map { index in
       let point = points.point(index)

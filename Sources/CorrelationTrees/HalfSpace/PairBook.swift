@@ -174,6 +174,8 @@ extension PairBook {
   ) -> [Int32] {
     // An array made without room would write its count to the empty array that all threads share.
     guard !candidates.isEmpty else { return [] }
+    // The products, the numbers of the candidates, and those that are left.
+    Memory.demand(try Memory.ask(for: ByteCount(16) * candidates.count))
     let values = [Float](unsafeUninitializedCapacity: candidates.count) { values, count in
       count = candidates.count
       guard let base = values.baseAddress, count > 0 else { return }

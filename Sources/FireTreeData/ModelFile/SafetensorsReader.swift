@@ -179,7 +179,7 @@ public final class SafetensorsReader {
 
   /// Elements `range` of a tensor of one dimension. Throws a data error when it is missing or of another kind.
   ///
-  /// Precondition: the tensor has those elements, and there is memory for them.
+  /// Throws a usage error when there is no memory for them. Precondition: the tensor has those elements.
   func elements<Element: SafetensorsScalar>(
     _ name: String, of type: Element.Type, in range: Range<Int>
   ) throws(FireTreeError) -> [Element] {

@@ -101,7 +101,7 @@ struct CSVTable {
         if let base = bytes.baseAddress { field(base, text.utf8.count) }
       }
     }
-    finishRow()
+    if failure == nil { finishRow() }
   }
 
   private mutating func finishRow() {

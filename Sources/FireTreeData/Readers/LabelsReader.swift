@@ -57,7 +57,8 @@ enum LabelsReader {
         labels.removeFirst()
       }
     }
-    labels = Array(labels.prefix(limit).dropFirst(skip))
+    labels.removeLast(max(0, labels.count - limit))
+    labels.removeFirst(min(skip, labels.count))
     var builder = request.targetBuilder(path: path, place: "")
     for (text, row) in labels {
       var failure: FireTreeError?

@@ -155,11 +155,11 @@ struct TargetBuilder {
     switch policy {
     case .classes(let names, _): return (.classes(names: names, indices: indices), nil)
     case .values, .training(.regression): return (.values(values ?? []), nil)
-    case .training(.classification): return (classes(), nil)
+    case .training(.classification): return (try classes(), nil)
     case .training(nil):
       if spellingIndex != nil {
         try checkTexts()
-        let target = classes()
+        let target = try classes()
         if case .classes(let names, _) = target, !allNumbers || areClasses(names) {
           let number = counted(names.count, "class", "classes")
           let hint =
@@ -198,7 +198,7 @@ struct TargetBuilder {
 
   /// The classes in order: by number when all are numbers, else by name. Spellings of one number are one
   /// class.
-  private func classes() -> Target {
+  private mutating func classes() throws(FireTreeError) -> Target {
     var names = spellings
     if allNumbers { names = spellings.map(NumberText.canonicalName) }
     var ordered = Array(Set(names))
@@ -211,6 +211,9 @@ struct TargetBuilder {
     }
     let position = Dictionary(zip(ordered, Int32(0)...), uniquingKeysWith: { a, _ in a })
     let renumbered = names.map { position[$0] ?? 0 }
-    return .classes(names: ordered, indices: indices.map { renumbered[Int($0)] })
+    // The builder may have another owner, from which the indices are copied now.
+    try Memory.ask(for: indices.count, of: Int32.self)
+    for point in indices.indices { indices[point] = renumbered[Int(indices[point])] }
+    return .classes(names: ordered, indices: indices)
   }
 }

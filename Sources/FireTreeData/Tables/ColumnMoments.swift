@@ -43,8 +43,8 @@ struct ColumnMoments {
     self.count = Double(count)
     isFirst = true
     origin = .fixed(dimension, repeating: 0)
-    sums = origin
-    squares = origin
+    sums = .fixed(dimension, repeating: 0)
+    squares = .fixed(dimension, repeating: 0)
   }
 
   /// Adds a row.

@@ -120,7 +120,8 @@ extension TrainingEngine {
   }
 
   /// Makes the engine anew from its own state, so that the state is all that its bits depend on: an engine that is made
-  /// from the state goes on with the same bits. A mark is given up. Complexity: that of the initialiser.
+  /// from the state goes on with the same bits. A mark is given up. Throws, and takes as long, as
+  /// the initialiser.
   public mutating func settle() throws(FireTreeError) {
     self = try Self(finish(), points: points, expecting: expectedRule, team: team)
   }

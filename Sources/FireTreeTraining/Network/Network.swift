@@ -86,7 +86,7 @@ public struct Network: Sendable, Equatable {
   /// What the sum over `neurons` neurons is multiplied by, 1 / sqrt(m).
   static func outputScale(neurons: Int) -> Float { 1 / Float(neurons).squareRoot() }
 
-  /// The same network with stored weights. Complexity: O(1) when they are, O(m d) otherwise.
+  /// The same network with stored weights. Throws a usage error when there is no memory for them. Complexity: O(1) when they are, O(m d) otherwise.
   public func storing(workers: Workers = .all) throws(FireTreeError) -> Network {
     Network(
       weights: .stored(try weights.materialized(workers: workers)),

@@ -213,12 +213,9 @@ struct OutputSums {
 }
 
 extension FiringSet {
-  /// The outputs of `network` from its firing pairs (n x C). Complexity: O(k C) for k pairs.
-  ///
-  /// Throws a usage error when there is no memory for sums.
-  func outputs(of network: Network, units: OutputUnits, team: any Team) throws(FireTreeError) -> Matrix {
+  /// The outputs of `network` from its firing pairs (n x C), in fresh sums. Complexity: O(k C) for k pairs.
+  func outputs(of network: Network, in sums: consuming OutputSums, team: any Team) -> Matrix {
     let outputs = network.outputCount
-    var sums = try OutputSums(outputs: outputs, units: units, workers: team.workers)
     network.outputWeights.withView { outputWeights in
       _ = sums.collect(shards: shards.count) { index, sums in
         let shard = shards[index]

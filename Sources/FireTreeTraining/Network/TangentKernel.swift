@@ -73,8 +73,11 @@ public struct TangentKernel {
       }
     }
     let reach = Float(length * Double(largest) * Double(outputScale))
+    var reaches = norms
+    try Memory.ask(for: reaches.count, of: Float.self)
+    for point in reaches.indices { reaches[point] *= reach }
     return try OutputUnits(
-      norms: norms.map { $0 * reach }, threshold: 0, outputWeights: outputWeights, team: team)
+      norms: reaches, threshold: 0, outputWeights: outputWeights, team: team)
   }
 
   /// The part of H v that one shard of neurons contributes, before division by sqrt(m).

@@ -62,8 +62,10 @@ extension CandidateStore {
     rows: ((UnsafeBufferPointer<Int32>, (MatrixView) -> Void) -> Void)? = nil,
     start: (Int, Int, CandidateLists.List, inout Certificate) -> Void
   ) {
-    let expired = parts.flatMap(\.expired)
-    anchor(expired, skins: expired.map { certificates[Int($0)].skin }, rows: rows) { store, found in
+    let expired = [Int32].fixed(joining: parts.map(\.expired))
+    var skins = [Float].fixed(expired.count, repeating: 0)
+    for (k, neuron) in expired.enumerated() { skins[k] = certificates[Int(neuron)].skin }
+    anchor(expired, skins: skins, rows: rows) { store, found in
       store.install(found, &parts, outputWeights: outputWeights, sums: &sums, start: start)
     }
   }

@@ -55,6 +55,7 @@ struct GramSweep {
       part.moved += 1
       guard certificate.holds else {
         expire(list, neuron: neuron, shard: shard, &certificate, momentum, workspace)
+        part.expired.fixRoom(for: 1)
         return part.expired.append(Int32(neuron))
       }
       part.candidates += Int(certificate.support)

@@ -38,6 +38,7 @@ struct WeightSweep {
     var part = SweepPart()
     let neurons = shard.neurons
     let room = outputGradient.rows + 16
+    Memory.demand(try Memory.ask(for: ByteCount(10) * room))
     shard.withLists { lists in
       Scratch.withMatrix(rows: 2, columns: weights.columns) { scratch in
         withUnsafeTemporaryAllocation(of: UInt16.self, capacity: room) { rows in
@@ -72,6 +73,7 @@ struct WeightSweep {
       certificate.drift = certificate.path
       guard certificate.holds else {
         certificate.skin = skins.skin(firing: firing, stepLength: certificate.stepLength)
+        part.expired.fixRoom(for: 1)
         return part.expired.append(Int32(neuron))
       }
       for block in 0..<blocks.count {

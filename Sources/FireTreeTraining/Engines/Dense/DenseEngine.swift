@@ -176,6 +176,7 @@ private struct DenseSweep {
     var result = Result()
     let words = DensePass.words(points: pass.points.count)
     let localCount = bits == nil ? DataPoints.weightsPerTile * words : 1
+    Memory.demand(try Memory.ask(for: localCount, of: UInt64.self))
     withUnsafeTemporaryAllocation(of: UInt64.self, capacity: localCount) { local in
       guard let local = local.baseAddress else { return }
       pass.forEachTile(of: shard) { neurons, scratch in

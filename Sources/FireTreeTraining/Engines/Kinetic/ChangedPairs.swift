@@ -25,7 +25,7 @@ struct ChangedPairs {
     for part in parts { for pair in part.pairs { starts[Int(pair.point) + 1] += 1 } }
     for point in 0..<points { starts[point + 1] += starts[point] }
     let count = starts[points]
-    Memory.demand(try Memory.ask(for: ByteCount(MemoryLayout<Entry>.stride) * (count + 1)))
+    Memory.demand(try Memory.ask(for: count + 1, of: Entry.self))
     withUnsafeTemporaryAllocation(of: Entry.self, capacity: count + 1) { entries in
       fill(entries, with: parts[...], &starts) {
         body(ChangedPairs(entries: UnsafeMutableBufferPointer(rebasing: entries[..<count])))

@@ -73,7 +73,9 @@ public struct KineticEngine: TrainingEngine {
       anchoring: anchoring, keepsCertificates: false, workers: team.workers)
     neurons = try KineticNeurons(count: neuronCount, usesVelocity: usesVelocity)
     impulses = try KineticImpulses(points: points.count, outputs: outputCount, usesVelocity: usesVelocity)
-    singleWeights = outputCount == 1 ? (0..<neuronCount).map { network.outputWeights[$0, 0] } : []
+    var single = try [Float](allocating: outputCount == 1 ? neuronCount : 0, repeating: 0)
+    for neuron in single.indices { single[neuron] = network.outputWeights[neuron, 0] }
+    singleWeights = single
     largestWeight = network.outputWeights.largestMagnitude
     units = try OutputUnits(
       norms: anchoring.norms, threshold: anchoring.threshold, outputWeights: outputWeights, team: team)
@@ -83,7 +85,7 @@ public struct KineticEngine: TrainingEngine {
       whole: network.outputWeights.consists(ofMultiplesOf: largestWeight))
     current = try Matrix(allocating: points.count, by: outputCount)
     exactOutputs = try [Double](allocating: points.count * outputCount, repeating: 0)
-    outputVelocities = exactOutputs
+    outputVelocities = try [Double](allocating: exactOutputs.count, repeating: 0)
     try anchorAll(
       skin: skins.initial(outputWeights: outputWeights, rule: rule, steps: 16), velocity: velocity)
   }
@@ -113,14 +115,15 @@ public struct KineticEngine: TrainingEngine {
     try check(step.rule)
     var report = StepReport(firingPairs: firingPairs, neuronsMoved: 0)
     let gradient = try step.gradient(ofPoints: points.count)
+    // Asked for before anything has moved.
+    let isDue = (impulses.now + 1) % Self.refreshInterval == 0
+    let sums = isDue ? try freshSums() : nil
     report.phases.measure("outputs") { moveOutputs(along: gradient, by: step.rule) }
     report.phases.measure("clock") { gradient.withView { impulses.add(gradient: $0, rule: step.rule) } }
     var parts = report.phases.measure("look") { look() }
     report.phases.measure("anchor") { anchor(&parts) }
     report.phases.measure("changes") { apply(parts.map(\.changes)) }
-    if impulses.now % Self.refreshInterval == 0 {
-      try report.phases.measure("refresh") { () throws(FireTreeError) in try refresh() }
-    }
+    if let sums { report.phases.measure("refresh") { refresh(sums) } }
     for part in parts {
       report.neuronsMoved += part.moved
       let anchored = part.retired.entries.count
@@ -153,8 +156,8 @@ public struct KineticEngine: TrainingEngine {
 
   /// Computes from nothing what steps have changed little by little: the outputs, the tensor where its entries are not
   /// whole numbers, and coefficients without Gamma, which starts anew.
-  private mutating func refresh() throws(FireTreeError) {
-    try refreshOutputs()
+  private mutating func refresh(_ sums: consuming OutputSums) {
+    refreshOutputs(sums)
     if !tensor.isExact {
       tensor.clear()
       fill()
@@ -204,8 +207,12 @@ public struct KineticEngine: TrainingEngine {
 
   /// Anchors the retired neurons of `parts`.
   private mutating func anchor(_ parts: inout [Part]) {
-    let retired = parts.flatMap { $0.retired.entries }
-    anchor(retired.map(\.neuron), skins: retired.map(\.skin), &parts)
+    let retired = [RetiredNeurons.Entry].fixed(joining: parts.map(\.retired.entries))
+    var (neurons, skins) = (
+      [Int32].fixed(retired.count, repeating: 0), [Float].fixed(retired.count, repeating: 0)
+    )
+    for (k, entry) in retired.enumerated() { (neurons[k], skins[k]) = (entry.neuron, entry.skin) }
+    anchor(neurons, skins: skins, &parts)
   }
 
   /// Anchors the chosen neurons, ascending.
@@ -273,7 +280,7 @@ public struct KineticEngine: TrainingEngine {
         &exactOutputs, velocities: &outputVelocities, outputCount: outputWeights.columns,
         scale: Double(Network.outputScale(neurons: neuronCount)))
     }
-    try refreshOutputs()
+    refreshOutputs(try freshSums())
     fill()
     setOutputs()
   }
@@ -299,10 +306,13 @@ public struct KineticEngine: TrainingEngine {
       correlations: correlations, threshold: threshold, velocities: velocity.map(\.coefficient))
   }
 
+  private func freshSums() throws(FireTreeError) -> OutputSums {
+    try OutputSums(outputs: outputWeights.columns, units: units, workers: team.workers)
+  }
+
   /// f from the correlations as they are now. Complexity: a look at every neuron.
-  private mutating func refreshOutputs() throws(FireTreeError) {
+  private mutating func refreshOutputs(_ sums: consuming OutputSums) {
     let (outputCount, pointCount) = (outputWeights.columns, points.count)
-    var sums = try OutputSums(outputs: outputCount, units: units, workers: team.workers)
     let (stepping, store, neurons) = (stepping, store, neurons)
     _ = stepping.withStep { step in
       sums.collect(shards: store.lists.shards.count) { index, sums in

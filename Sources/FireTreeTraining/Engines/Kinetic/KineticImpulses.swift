@@ -27,7 +27,7 @@ struct KineticImpulses: Sendable {
     (self.points, self.outputs, self.usesVelocity) = (points, outputs, usesVelocity)
     stride = Self.stride(outputs: outputs)
     sum = try [Double](allocating: points * outputs, repeating: 0)
-    velocity = usesVelocity ? sum : []
+    velocity = try [Double](allocating: usesVelocity ? sum.count : 0, repeating: 0)
     sums = try Matrix(allocating: 1, by: points * stride)
     velocities = try Matrix(allocating: 1, by: usesVelocity ? points * stride : 0)
     history = try StepHistory(points: points, outputs: outputs, stride: stride)

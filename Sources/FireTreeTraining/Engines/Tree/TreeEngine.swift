@@ -33,7 +33,8 @@ public struct TreeEngine<Detector: FiringDetector>: TrainingEngine {
     firingSet = detector.firingSet(atLeast: network.threshold.nextUp, workers: team.workers).set
     units = try OutputUnits(
       norms: points.norms(), threshold: network.threshold, outputWeights: network.outputWeights, team: team)
-    current = try firingSet.outputs(of: network, units: units, team: team)
+    let sums = try OutputSums(outputs: network.outputCount, units: units, workers: team.workers)
+    current = firingSet.outputs(of: network, in: sums, team: team)
   }
 
   public var points: DataPoints { detector.points }
@@ -61,6 +62,7 @@ public struct TreeEngine<Detector: FiringDetector>: TrainingEngine {
     try check(step.rule)
     var report = StepReport(firingPairs: firingPairs, neuronsMoved: 0)
     let gradient = try step.gradient(ofPoints: points.count)
+    let sums = try OutputSums(outputs: network.outputCount, units: units, workers: team.workers)
     let moved = report.phases.measure("gradient") { moveWeights(along: gradient, by: step.rule) }
     report.neuronsMoved = moved.count
     report.counts += report.phases.measure("refresh") {
@@ -71,9 +73,7 @@ public struct TreeEngine<Detector: FiringDetector>: TrainingEngine {
       firingSet = set
       return counts
     }
-    current = try report.phases.measure("outputs") { () throws(FireTreeError) in
-      try firingSet.outputs(of: network, units: units, team: team)
-    }
+    current = report.phases.measure("outputs") { firingSet.outputs(of: network, in: sums, team: team) }
     iteration += 1
     return report
   }
@@ -123,9 +123,7 @@ public struct TreeEngine<Detector: FiringDetector>: TrainingEngine {
         }
       }
     }
-    var all: [Int32] = []
-    all.fixRoom(for: moved.reduce(0) { $0 + $1.count })
-    return moved.reduce(into: all) { $0 += $1 }
+    return .fixed(joining: moved)
   }
 }
 
