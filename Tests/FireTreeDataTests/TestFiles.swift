@@ -26,9 +26,10 @@ final class TestFolder {
     defer { closedir(folder) }
     var names: [String] = []
     while let entry = readdir(folder) {
-      let name = withUnsafeBytes(of: entry.pointee.d_name) {
-        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-      }
+      // In place: an entry ends with its name, and a copy of all its bytes would read beyond.
+      guard let start = MemoryLayout<dirent>.offset(of: \.d_name) else { continue }
+      let name = String(
+        cString: (UnsafeRawPointer(entry) + start).assumingMemoryBound(to: CChar.self))
       if name != "." && name != ".." { names.append(name) }
     }
     return names.sorted()
