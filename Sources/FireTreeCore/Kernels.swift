@@ -114,6 +114,19 @@ public enum Kernels {
     firetree_add_rounded(totals, sums, scales, rows, columns, limit) != 0
   }
 
+  /// `tile = H S tile` for the Hadamard matrix H of entries +-1 and the diagonal S of signs, -1 where a bit of `signs` is
+  /// set; without `signs` H alone.
+  ///
+  /// The same bits on every processor: the levels of the fast transform come in order, and all it does is to add and to
+  /// subtract. Shapes: `tile` is `size` x 16 without padding, on a 64-byte boundary, `size` a power of two; `signs` has a
+  /// bit for each row, 32 a word. Complexity: 16 `size` log2(`size`) flops.
+  public static func hadamard(
+    _ tile: UnsafeMutablePointer<Float>, size: Int, signs: UnsafePointer<UInt32>? = nil
+  ) {
+    precondition(size > 0 && size & (size - 1) == 0, "a Hadamard matrix of order \(size)")
+    firetree_hadamard(tile, size, signs)
+  }
+
   /// `vector += sum_t coefficients[t] matrix[rows[t]]`; `vector` is a row of a `Matrix` too.
   ///
   /// Complexity: 2 `terms` columns flops.

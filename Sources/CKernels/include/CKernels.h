@@ -186,5 +186,6 @@ void firetree_correlate(float *result, size_t result_stride, const float *weight
                         const float *points, size_t point_stride, size_t count, size_t columns);
 int firetree_add_rounded(int64_t *totals, const double *sums, const double *scales, size_t rows, size_t columns,
                          double limit);
+void firetree_hadamard(float *values, size_t size, const uint32_t *signs);
 
 #endif
