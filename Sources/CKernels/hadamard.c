@@ -8,7 +8,7 @@ typedef uint32_t Bits __attribute__((vector_size(64)));
 
 #define INLINE static inline __attribute__((always_inline))
 
-/// `2^levels` levels of the transform at once, of numbers `step` rows apart, which stay in registers between them.
+/// `levels` levels of the transform at once, from that of rows `step` apart on; the numbers stay in registers between them.
 INLINE void transform_levels(Lanes *rows, size_t size, size_t step, const uint32_t *signs, const int levels) {
   const size_t count = (size_t)1 << levels;
   for (size_t base = 0; base < size; base += count * step) {

@@ -3,8 +3,8 @@
 ///     W = H S1 H S2 H S3 / D        (D x D, the first d columns)
 ///
 /// with H the Hadamard matrix of entries +-1 and S random signs by (seed, block): the products of a whole block with a point
-/// are three fast transforms, O(log D) a pair in place of O(d). (Le, Sarlos, Smola 2013, "Fastfood", section 3; Yu et al.
-/// 2016, "Orthogonal random features", arXiv 1610.09072, section 3, whose three rounds these are.)
+/// are three fast transforms, O(log D) a pair in place of O(d). (Yu et al. 2016, "Orthogonal
+/// random features", arXiv 1610.09072, the structured ones.) No network is made of them yet.
 ///
 /// Rows of a block are orthogonal, of norm sqrt(D) over all D columns, so an element has the variance 1. Every element is an
 /// integer over D, exact in 32 bits for D up to 4096: a row made alone has the bits of the row of its block.
@@ -42,8 +42,9 @@ public struct HadamardWeights: Sendable, Equatable {
   /// How many points, or rows, are transformed side by side.
   public static let lanes = 16
 
-  /// An upper bound of |s - <w, x>| / |x| for products computed by transforms: 3 log2 D additions, each of a partial
-  /// transform of norm at most sqrt(D) |x| after division, and one rounding for each (Higham 2002, section 3.1).
+  /// An upper bound of |s - <w, x>| / |x| for products computed by transforms: gamma_k sqrt(D), k = 3 log2 D. Each of k
+  /// levels rounds once, relative to the norm of what it gives, and over D the last is sqrt(D) |x| long (Higham 2002,
+  /// section 3.1).
   public var rounding: Float {
     let levels = Float(3 * blockSize.trailingZeroBitCount) * 0x1p-24
     return levels / (1 - levels) * Float(blockSize).squareRoot()
