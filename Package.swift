@@ -79,12 +79,12 @@ let package = Package(
       name: "DocumentationTests",
       dependencies: library + ["FireTreeStudy", "FireTreeCLI", "TenLines", "TestSupport"]),
     .testTarget(
-      name: "FireTreeDataTests", dependencies: ["FireTreeData", "FireTreeCore", "CZlib"],
+      name: "FireTreeDataTests", dependencies: ["FireTreeData", "FireTreeCore", "CZlib", "TestSupport"],
       exclude: ["Fixtures"]),
     .testTarget(name: "FireTreeTests", dependencies: library + ["TestSupport"]),
     .testTarget(name: "FireTreeStudyTests", dependencies: library + ["FireTreeStudy", "TestSupport"]),
     .testTarget(
-      name: "FireTreeCLITests", dependencies: library + ["FireTreeCLI", "CZlib"],
+      name: "FireTreeCLITests", dependencies: library + ["FireTreeCLI", "CZlib", "TestSupport"],
       exclude: ["Snapshots", "Cases"]),
   ],
   swiftLanguageModes: [.v6]

@@ -48,6 +48,8 @@ extension TrainingSession {
       case .nesterov(let mu): TrainingRun.Momentum(kind: .nesterov, coefficient: mu)
       }
     run.seed = problem.configuration.seed
+    run.initial = problem.initial.rawValue
+    run.start = problem.configuration.start.rawValue
     run.iterations = record.iteration
     run.points = problem.points.count
     run.version = TrainingRun.libraryVersion

@@ -28,9 +28,16 @@ public struct TrainingConfiguration: Sendable, Equatable {
     case value(Float)
   }
 
+  /// How the initial hidden weights are distributed.
+  public enum Initial: Sendable, Equatable {
+    /// Structured for dense points of 256 to 4096 inputs, normal for others: see `TrainingProblem.initial`.
+    case automatic
+    case value(InitialWeights.Distribution)
+  }
+
   /// In which form the hidden weights are held (`HiddenWeights`).
   public enum Weights: Sendable, Equatable {
-    /// Stored, unless they are too large for this machine: see `TrainingProblem.weights(for:)`.
+    /// The smaller one: see `TrainingProblem.weights(for:)`.
     case automatic
     case value(HiddenWeights.Form)
   }
@@ -50,6 +57,9 @@ public struct TrainingConfiguration: Sendable, Equatable {
   /// Whether training goes back to the lowest loss that it has marked, when the last one is higher.
   public var keepsBest: Bool
   public var seed: UInt64
+  public var initial: Initial
+  /// Whether neurons start in pairs, so that the outputs are 0 at the start.
+  public var start: InitialWeights.Start
   public var weights: Weights
   public var preprocessing: PreprocessingOptions
   public var workers: Workers
@@ -59,7 +69,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
     threshold: Threshold = .automatic,
     learningRate: LearningRate = .automatic, momentum: UpdateRule.Momentum = .nesterov(0.9),
     iterations: Int = 60, targetLoss: Double? = nil, keepsBest: Bool = true, seed: UInt64 = 0,
-    weights: Weights = .automatic,
+    initial: Initial = .automatic, start: InitialWeights.Start = .paired, weights: Weights = .automatic,
     preprocessing: PreprocessingOptions = PreprocessingOptions(), workers: Workers = .all
   ) {
     self.neurons = neurons
@@ -72,6 +82,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
     self.targetLoss = targetLoss
     self.keepsBest = keepsBest
     self.seed = seed
+    self.initial = initial
+    self.start = start
     self.weights = weights
     self.preprocessing = preprocessing
     self.workers = workers

@@ -1,9 +1,10 @@
 extension TrainingProblem {
   /// The form in which `kind` holds the hidden weights, and one line that says so when it is not the usual one.
   ///
-  /// A form that the configuration names is taken. `automatic` is decided here alone: weights are stored, unless the
-  /// engine can do without and either it does not fit the memory that the machine has available with stored weights, or
-  /// these (with their velocity) are more than half of that memory. So it depends on the machine, and the two forms agree
+  /// A form that the configuration names is taken. `automatic` is decided here alone: weights are seeded where the engine can
+  /// do without storing them and a seed, with what training is expected to add, is smaller (`ProblemShape.weightsMemory`);
+  /// else stored, unless the engine does not fit the memory that the machine has available with stored weights, or
+  /// these (with their velocity) are more than half of that memory. The two forms agree
   /// within rounding, not in every bit.
   ///
   /// Throws a usage error for seeded weights with an engine that does not support them or with too many points.
@@ -31,10 +32,19 @@ extension TrainingProblem {
   package func automaticWeights(
     for kind: EngineKind, available: ByteCount
   ) -> (form: HiddenWeights.Form, note: String?) {
+    guard Self.seededProblem(of: kind, points: points.count) == nil else { return (.stored, nil) }
     let stored = shape.weightsMemory
-    guard Self.seededProblem(of: kind, points: points.count) == nil,
-      stored * 2 > available || kind.type.memory(for: shape).most > available
-    else { return (.stored, nil) }
+    var seeded = shape
+    seeded.isSeeded = true
+    let needed = seeded.weightsMemory
+    if needed < stored {
+      return (
+        .seeded, "weights: seeded (about \(needed) with what training adds; stored ones take \(stored))"
+      )
+    }
+    guard stored * 2 > available || kind.type.memory(for: shape).most > available else {
+      return (.stored, nil)
+    }
     return (
       .seeded, "weights: seeded (stored ones would take \(stored), this machine has \(available) available)"
     )

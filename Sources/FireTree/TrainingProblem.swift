@@ -18,6 +18,8 @@ public struct TrainingProblem: Sendable {
   public let loss: any Loss
   /// b.
   public let threshold: Float
+  /// How the initial hidden weights are distributed.
+  public let initial: InitialWeights.Distribution
   /// nil for points that were handed over as the network sees them.
   public let reading: Reading?
   /// Share of all pairs that is expected to fire in the initial network.
@@ -38,7 +40,7 @@ public struct TrainingProblem: Sendable {
     }
     let (preprocessing, note) = try Preprocessing.fit(to: dataset, options: configuration.preprocessing)
     let encoding = try TargetEncoding.fit(to: target)
-    self.init(
+    try self.init(
       points: try preprocessing.apply(to: dataset.features),
       truth: Supervision(targets: try encoding.encode(target)), configuration: configuration,
       reading: Reading(
@@ -62,7 +64,7 @@ public struct TrainingProblem: Sendable {
     guard points.isFinite && truth.targets.isFinite else {
       throw FireTreeError(.data, "points and targets must be finite numbers")
     }
-    self.init(points: points, truth: truth, configuration: configuration, reading: nil, notes: [])
+    try self.init(points: points, truth: truth, configuration: configuration, reading: nil, notes: [])
     try requireReach()
   }
 
@@ -86,7 +88,7 @@ public struct TrainingProblem: Sendable {
   private init(
     points: DataPoints, truth: Supervision, configuration: TrainingConfiguration, reading: Reading?,
     notes: [String]
-  ) {
+  ) throws(FireTreeError) {
     (self.points, self.truth, self.configuration, self.reading) = (points, truth, configuration, reading)
     (self.notes, loss) = (notes, SquaredLoss())
     let norms = points.norms()
@@ -101,6 +103,27 @@ public struct TrainingProblem: Sendable {
     }
     firingShare = NormalDistribution.firingShare(threshold: Double(threshold), norms: norms)
     availableMemory = ByteCount.available
+    let (initial, note) = try Self.initial(configuration.initial, for: points)
+    self.initial = initial
+    self.notes += note.map { [$0] } ?? []
+  }
+
+  /// Structured weights pay where a product with a point costs much more than its share of a transform, and blocks are large
+  /// enough to look like normal weights: dense points of 256 inputs and more.
+  static let structuredInputs = 256...HadamardWeights.largestBlock
+
+  /// The distribution that is configured or, when it is automatic, chosen, with a line that says so.
+  private static func initial(
+    _ choice: TrainingConfiguration.Initial, for points: DataPoints
+  ) throws(FireTreeError) -> (InitialWeights.Distribution, note: String?) {
+    if case .value(let distribution) = choice {
+      if let limitation = distribution.limitation(columns: points.dimension) { throw .usage(limitation) }
+      return (distribution, nil)
+    }
+    guard case .dense = points.storage, structuredInputs.contains(points.dimension) else {
+      return (.gaussian, nil)
+    }
+    return (.hadamard, "initial weights: hadamard (dense points of \(points.dimension) inputs)")
   }
 
   public var targets: Matrix { truth.targets }
@@ -118,13 +141,13 @@ public struct TrainingProblem: Sendable {
     return shape
   }
 
-  /// The initial network. Complexity: O(m d), for seeded weights O(m C). Throws a usage error when there is no
+  /// The initial network. Complexity: O(m C), and O(m d) for stored weights. Throws a usage error when there is no
   /// memory for it.
-  public func initialNetwork(form: HiddenWeights.Form = .stored) throws(FireTreeError) -> Network {
+  public func initialNetwork(form: HiddenWeights.Form = .seeded) throws(FireTreeError) -> Network {
     try Network(
       neurons: configuration.neurons, dimension: points.dimension, outputs: outputs,
       threshold: threshold, seed: configuration.seed, layout: configuration.outputs, form: form,
-      workers: configuration.workers)
+      initial: initial, start: configuration.start, workers: configuration.workers)
   }
 
   /// The configured rule of a step, with the configured learning rate or, when that is automatic, 1 / (curvature of the

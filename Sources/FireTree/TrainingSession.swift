@@ -64,7 +64,7 @@ public final class TrainingSession {
     let (form, note) = try problem.weights(for: self.kind)
     notes += note.map { [$0] } ?? []
     let network = try preparation.measure("network") { () throws(FireTreeError) in
-      try problem.initialNetwork(form: form)
+      try problem.initialNetwork()
     }
     if let rule {
       self.rule = rule
@@ -73,7 +73,7 @@ public final class TrainingSession {
       }
     }
     running = try Self.makeEngine(
-      self.kind, TrainingState(network: consume network), problem, self.rule, &preparation)
+      self.kind, TrainingState(network: consume network, form: form), problem, self.rule, &preparation)
     (self.problem, self.preparation) = (problem, preparation)
     let memory = try problem.memory(of: self.kind)
     markMemory = memory.mark

@@ -6,6 +6,8 @@ extension LearningTask: ExpressibleByArgument {}
 extension ColumnScaling: ExpressibleByArgument {}
 extension EngineKind: ExpressibleByArgument {}
 extension Network.OutputLayout: ExpressibleByArgument {}
+extension InitialWeights.Distribution: ExpressibleByArgument {}
+extension InitialWeights.Start: ExpressibleByArgument {}
 
 /// A number, or `auto`.
 enum Automatic<Value: ExpressibleByArgument>: ExpressibleByArgument {
@@ -148,6 +150,11 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: "Kind of momentum.") var momentumKind: MomentumKind = .nesterov
   @Option(parsing: .unconditional, help: ArgumentHelp("Seed of the initial weights.", valueName: "seed"))
   var seed: UInt64 = 0
+  @Option(
+    help: "Initial weights: normal, structured, or auto, structured for dense points of 256 to 4096 inputs.")
+  var initial: Automatic<InitialWeights.Distribution> = .automatic
+  @Option(help: "Whether neurons start in pairs of equal and opposite effect, so that outputs start at 0.")
+  var start: InitialWeights.Start = .paired
   @Option(help: "Which outputs a neuron feeds: all, or one of them.") var outputs: Network.OutputLayout =
     .full
   @Option(help: "Whether training holds all hidden weights, or a seed and what it has added to them.")
@@ -183,6 +190,8 @@ struct TrainingOptions: ParsableArguments {
       preprocessing: PreprocessingOptions(columns: columns, appendsConstant: constant, unitNorm: unitNorm),
       workers: workers)
     configuration.weights = weights.configuration
+    configuration.start = start
+    if case .value(let value) = initial { configuration.initial = .value(value) }
     return configuration
   }
 

@@ -4,7 +4,7 @@
 ///
 /// with H the Hadamard matrix of entries +-1 and S random signs by (seed, block): the products of a whole block with a point
 /// are three fast transforms, O(log D) a pair in place of O(d). (Yu et al. 2016, "Orthogonal
-/// random features", arXiv 1610.09072, the structured ones.) No network is made of them yet.
+/// random features", arXiv 1610.09072, the structured ones.)
 ///
 /// Rows of a block are orthogonal, of norm sqrt(D) over all D columns, so an element has the variance 1. Every element is an
 /// integer over D, exact in 32 bits for D up to 4096: a row made alone has the bits of the row of its block.
@@ -39,9 +39,6 @@ public struct HadamardWeights: Sendable, Equatable {
   /// The neurons of each block, D but for the last.
   public var blocks: Tiles { Tiles(of: rows, size: blockSize) }
 
-  /// How many points, or rows, are transformed side by side.
-  public static let lanes = 16
-
   /// An upper bound of |s - <w, x>| / |x| for products computed by transforms: gamma_k sqrt(D), k = 3 log2 D. Each of k
   /// levels rounds once, relative to the norm of what it gives, and over D the last is sqrt(D) |x| long (Higham 2002,
   /// section 3.1).
@@ -54,13 +51,14 @@ public struct HadamardWeights: Sendable, Equatable {
 
   /// Memory of a shard for transforms: a tile of D x 16, and the signs of a block.
   public struct Workspace {
-    fileprivate let tile: MutableMatrixView
+    /// Products of a block with sixteen points, times D (D x 16).
+    public let tile: MutableMatrixView
     fileprivate let signs: UnsafeMutablePointer<UInt32>
   }
 
   /// Calls `body` with memory for transforms, valid during the call. Without memory for it the process ends (`Memory.end`).
   public func withWorkspace<Result>(_ body: (Workspace) -> Result) -> Result {
-    Scratch.withMatrix(rows: blockSize, columns: Self.lanes) { tile in
+    Scratch.withMatrix(rows: blockSize, columns: LanePoints.lanes) { tile in
       withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 3 * words) { signs in
         guard let signs = signs.baseAddress else { preconditionFailure("signs have memory") }
         return body(Workspace(tile: tile, signs: signs))
@@ -71,8 +69,8 @@ public struct HadamardWeights: Sendable, Equatable {
   /// Words of 32 signs, whole blocks of the generator.
   private var words: Int { max(4, blockSize / 32) }
 
-  /// S1, S2 and S3 of a block, one after the other.
-  private func drawSigns(of block: Int, _ workspace: Workspace) {
+  /// S1, S2 and S3 of a block, one after the other; a workspace holds those of one block at a time.
+  public func drawSigns(of block: Int, _ workspace: Workspace) {
     let generator = CounterGenerator(seed: seed, stream: Self.stream)
     for position in stride(from: 0, to: 3 * words, by: 4) {
       let drawn = generator.words(row: block, block: UInt32(position / 4))
@@ -80,69 +78,52 @@ public struct HadamardWeights: Sendable, Equatable {
     }
   }
 
-  /// `result[r, i] = <w_(r of the block), x_i>` for all neurons of a block and a tile of dense points, as many as there are.
+  /// What products in a workspace's tile are multiplied by, 1 / D.
+  public var scale: Float { 1 / Float(blockSize) }
+
+  /// Makes the workspace's tile D <w_r, x_i> of the neurons of the block whose signs were drawn, with sixteen points.
   ///
-  /// Shapes: `points` N x d, `result` as many rows as the block has neurons x N. A product has the same bits whatever
-  /// other points there are. Complexity: 3 D log2 D flops a point; those of sixteen points for fewer.
-  public func correlate(
-    block: Int, with points: MatrixView, into result: MutableMatrixView, _ workspace: Workspace
-  ) {
-    precondition(
-      points.columns == columns && result.rows == blocks[block].count && result.columns == points.rows,
-      "shapes do not match")
-    drawSigns(of: block, workspace)
-    let tile = workspace.tile, groups = Tiles(of: points.rows, size: Self.lanes)
-    for group in 0..<groups.count {
-      tile.fill(0)
-      for (lane, point) in groups[group].enumerated() {
-        let row = points.row(point)
-        for column in 0..<columns { tile[column, lane] = row[column] }
-      }
-      for round in [2, 1, 0] {
-        Kernels.hadamard(tile.base, size: blockSize, signs: workspace.signs + round * words)
-      }
-      let scale = 1 / Float(blockSize)
-      for r in 0..<result.rows {
-        for (lane, point) in groups[group].enumerated() { result[r, point] = tile[r, lane] * scale }
-      }
+  /// A product has the same bits whatever the other points are. Complexity: 48 D log2 D flops.
+  public func transform(_ points: LanePoints, group: Int, _ workspace: Workspace) {
+    let tile = workspace.tile.base
+    var source = points.group(group, size: blockSize, orIn: tile)
+    for round in [2, 1, 0] {
+      Kernels.hadamard(tile, from: source, size: blockSize, signs: workspace.signs + round * words)
+      source = UnsafePointer(tile)
     }
   }
 
-  /// Computes the weights of `neurons` into `result`, one neuron a row: the transform of unit vectors, the other way round.
+  // MARK: Rows
+
+  /// Computes the weights of `neurons`, ascending, into the rows of `result`: transforms of unit vectors, the other way round.
   ///
-  /// Shapes: `result` is `neurons.count` x d. Complexity: 3 D log2 D flops a neuron; those of sixteen for fewer of a block.
-  public func generate(_ neurons: Range<Int>, into result: MutableMatrixView) {
-    precondition(neurons.lowerBound >= 0 && neurons.upperBound <= rows, "neurons \(neurons) of \(rows)")
+  /// Shapes: `result` is `neurons.count` x d. Complexity: 2 D log2 D flops a neuron.
+  public func generate(_ neurons: some Collection<Int>, into result: MutableMatrixView) {
     precondition(result.rows == neurons.count && result.columns == columns, "shapes do not match")
     withWorkspace { workspace in
-      var next = neurons.lowerBound
-      while next < neurons.upperBound {
-        let block = blocks[next / blockSize]
-        let end = min(next + Self.lanes, block.upperBound, neurons.upperBound)
-        generate(
-          next..<end, block: block, into: result.rows(next - neurons.lowerBound..<end - neurons.lowerBound),
-          workspace)
-        next = end
+      var drawn = -1
+      for (slot, neuron) in neurons.enumerated() {
+        precondition(neuron >= 0 && neuron < rows, "neuron \(neuron) of \(rows)")
+        if drawn != neuron / blockSize {
+          drawn = neuron / blockSize
+          drawSigns(of: drawn, workspace)
+        }
+        generate(neuron % blockSize, into: result.row(slot), workspace)
       }
     }
   }
 
-  /// At most sixteen neurons of one block.
-  private func generate(
-    _ neurons: Range<Int>, block: Range<Int>, into result: MutableMatrixView, _ workspace: Workspace
-  ) {
-    drawSigns(of: block.lowerBound / blockSize, workspace)
-    let tile = workspace.tile
-    tile.fill(0)
-    for (lane, neuron) in neurons.enumerated() { tile[neuron - block.lowerBound, lane] = 1 }
-    Kernels.hadamard(tile.base, size: blockSize)
+  /// Row `r` of a block: S3 H S2 H S1 H e_r / D, of which H e_r are signs.
+  private func generate(_ r: Int, into row: UnsafeMutablePointer<Float>, _ workspace: Workspace) {
+    let vector = workspace.tile.base
+    for k in 0..<blockSize { vector[k] = (r & k).nonzeroBitCount & 1 == 0 ? 1 : -1 }
     for round in [0, 1] {
-      Kernels.hadamard(tile.base, size: blockSize, signs: workspace.signs + round * words)
+      Kernels.hadamard(vector: vector, size: blockSize, signs: workspace.signs + round * words)
     }
-    let scale = 1 / Float(blockSize), last = workspace.signs + 2 * words
+    let last = workspace.signs + 2 * words
     for column in 0..<columns {
-      let sign: Float = (last[column / 32] >> UInt32(column % 32)) & 1 == 0 ? scale : -scale
-      for lane in 0..<neurons.count { result[lane, column] = tile[column, lane] * sign }
+      row[column] =
+        (last[column / 32] >> UInt32(column % 32)) & 1 == 0 ? vector[column] * scale : -vector[column] * scale
     }
   }
 }

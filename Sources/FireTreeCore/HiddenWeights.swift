@@ -21,6 +21,12 @@ public enum HiddenWeights: Sendable, Equatable {
     }
   }
 
+  /// The initial weights, when these are nothing else and only their seed is kept.
+  public var initial: InitialWeights? {
+    guard case .seeded(let weights) = self, weights.isInitial else { return nil }
+    return weights.initial
+  }
+
   /// Number of neurons, m.
   public var rows: Int {
     switch self {
@@ -79,7 +85,7 @@ public enum HiddenWeights: Sendable, Equatable {
       Scratch.withMatrix(rows: min(size, chosen.count), columns: weights.columns) { scratch in
         for tile in 0..<tiles.count {
           let rows = scratch.rows(0..<tiles[tile].count)
-          weights.generate(chosen[tiles[tile]], into: rows)
+          weights.generate(chosen[tiles[tile]].lazy.map(Int.init), into: rows)
           body(tiles[tile], rows.view)
         }
       }

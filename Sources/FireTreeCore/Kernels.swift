@@ -114,17 +114,42 @@ public enum Kernels {
     firetree_add_rounded(totals, sums, scales, rows, columns, limit) != 0
   }
 
-  /// `tile = H S tile` for the Hadamard matrix H of entries +-1 and the diagonal S of signs, -1 where a bit of `signs` is
+  /// `tile = H S source` for the Hadamard matrix H of entries +-1 and the diagonal S of signs, -1 where a bit of `signs` is
   /// set; without `signs` H alone.
   ///
   /// The same bits on every processor: the levels of the fast transform come in order, and all it does is to add and to
   /// subtract. Shapes: `tile` is `size` x 16 without padding, on a 64-byte boundary, `size` a power of two; `signs` has a
-  /// bit for each row, 32 a word. Complexity: 16 `size` log2(`size`) flops.
+  /// bit for each row, 32 a word. `source` is the tile itself unless another is given. Complexity: 16 `size` log2(`size`) flops.
   public static func hadamard(
-    _ tile: UnsafeMutablePointer<Float>, size: Int, signs: UnsafePointer<UInt32>? = nil
+    _ tile: UnsafeMutablePointer<Float>, from source: UnsafePointer<Float>? = nil, size: Int,
+    signs: UnsafePointer<UInt32>? = nil
   ) {
     precondition(size > 0 && size & (size - 1) == 0, "a Hadamard matrix of order \(size)")
-    firetree_hadamard(tile, size, signs)
+    firetree_hadamard(tile, source ?? UnsafePointer(tile), size, signs)
+  }
+
+  /// `vector = H S vector`, one vector (`size`) on a 64-byte boundary, with the bits of `hadamard`. Complexity: `size`
+  /// log2(`size`) flops.
+  public static func hadamard(
+    vector: UnsafeMutablePointer<Float>, size: Int, signs: UnsafePointer<UInt32>
+  ) {
+    precondition(size > 0 && size & (size - 1) == 0, "a Hadamard matrix of order \(size)")
+    firetree_hadamard_vector(vector, size, signs)
+  }
+
+  /// A pair that was selected: its correlation, the neuron's place in its block, the point's among those of a list.
+  public typealias Hit = firetree_hit
+
+  /// Stores, by rows, the pairs of a tile with `scale tile[r, lane] + reaches[r] norms[lane] > threshold`; returns how many.
+  /// The point of lane 0 is `first`.
+  ///
+  /// Shapes: `tile` is `size` x 16 without padding, on a 64-byte boundary, `norms` 16; `hits` has room for all. Complexity:
+  /// a comparison a pair, sixteen at a time, and a store for each that is selected.
+  public static func selectLanes(
+    _ tile: UnsafePointer<Float>, size: Int, scale: Float, reaches: UnsafePointer<Float>,
+    norms: UnsafePointer<Float>, threshold: Float, first: UInt16, into hits: UnsafeMutablePointer<Hit>
+  ) -> Int {
+    firetree_select_lanes(tile, size, scale, reaches, norms, threshold, first, hits)
   }
 
   /// `vector += sum_t coefficients[t] matrix[rows[t]]`; `vector` is a row of a `Matrix` too.

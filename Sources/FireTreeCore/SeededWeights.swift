@@ -1,43 +1,45 @@
 /// Hidden weights of which only the seed is kept, and what training has added to them:
 ///
-///     w_r = normals(seed, row r) + sum_i alpha_ri x_i
+///     w_r = w_r(0) + sum_i alpha_ri x_i
 ///
 /// Gradient descent moves a weight by data points alone, so nothing else is needed to make any row again, at any
-/// time, on any thread: the normals come from `CounterGenerator` (stream 0), the points are added in ascending order,
+/// time, on any thread: w_r(0) comes from a seed (`InitialWeights`), the points are added in ascending order,
 /// and every product and sum is rounded for itself. The same seed, points and coefficients give the same bits on every
 /// machine.
 ///
 /// Memory: that of the combinations, 6 bytes an entry; no m x d. The points are shared with whoever else has them.
 public struct SeededWeights: Sendable, Equatable {
-  /// The stream of `CounterGenerator` that hidden weights are drawn from.
-  public static let stream: UInt32 = 0
-
-  public let seed: UInt64
+  /// w_r(0).
+  public let initial: InitialWeights
   /// x_i (n x d); none are needed while no combination has an entry.
   public let points: DataPoints
   /// alpha, one neuron a row (m x n, sparse).
   public let combinations: PointCombinations
 
-  /// Precondition: at most `PointCombinations.maximumPoints` points; entries ascend by point within a row and lie below
-  /// n. Complexity: O(entries).
-  public init(seed: UInt64, points: DataPoints, combinations: PointCombinations) {
+  /// Precondition: at most `PointCombinations.maximumPoints` points of as many inputs as the initial weights, and a
+  /// combination for each of these; entries ascend by point within a row and lie below n. Complexity: O(entries).
+  public init(initial: InitialWeights, points: DataPoints, combinations: PointCombinations) {
     precondition(
       points.count <= PointCombinations.maximumPoints, "\(points.count) points do not fit 16-bit indices")
     precondition(
+      initial.rows == combinations.rows && initial.columns == points.dimension,
+      "initial weights of another shape")
+    precondition(
       combinations.shards.allSatisfy { $0.isOrdered(below: points.count) },
       "the points of a row must ascend and lie below \(points.count)")
-    self.seed = seed
-    self.points = points
-    self.combinations = combinations
+    (self.initial, self.points, self.combinations) = (initial, points, combinations)
   }
 
-  /// The initial weights of `rows` neurons of `dimension` inputs: w_r ~ N(0, I_d). Complexity: O(1).
-  public init(seed: UInt64, rows: Int, dimension: Int) {
+  /// Initial weights, which nothing has been added to. Complexity: O(1).
+  public init(_ initial: InitialWeights) {
     self.init(
-      seed: seed, points: .dense(Matrix(rows: 0, columns: dimension)),
-      combinations: PointCombinations(rows: rows))
+      initial: initial, points: .dense(Matrix(rows: 0, columns: initial.columns)),
+      combinations: PointCombinations(rows: initial.rows))
   }
 
+  public var seed: UInt64 { initial.seed }
+  /// Whether nothing has been added.
+  public var isInitial: Bool { combinations.count == 0 }
   /// Number of neurons, m.
   public var rows: Int { combinations.rows }
   /// d.
@@ -51,7 +53,7 @@ public struct SeededWeights: Sendable, Equatable {
   public var isFinite: Bool {
     let largest = points.largestMagnitude
     guard largest.isFinite else { return false }
-    // Half of the range leaves room for the normal, which lies within 6.7 of 0, and for rounding.
+    // Half of the range leaves room for the initial weight, which lies within sqrt(4096) of 0, and for rounding.
     let limit = Double(Float.greatestFiniteMagnitude) / 2
     return combinations.shards.allSatisfy { shard in
       (0..<(shard.points.isEmpty ? 0 : shard.rows)).allSatisfy { row in
@@ -61,33 +63,19 @@ public struct SeededWeights: Sendable, Equatable {
     }
   }
 
-  /// Computes the weights of `neurons` into `result`, one neuron a row.
+  /// Computes the weights of `neurons`, ascending, into the rows of `result`.
   ///
-  /// Shapes: `result` is `neurons.count` x d. Complexity: O(d) for each neuron, 2 nnz(x_i) flops for each entry.
-  public func generate(_ neurons: Range<Int>, into result: MutableMatrixView) {
-    precondition(neurons.lowerBound >= 0 && neurons.upperBound <= rows, "neurons \(neurons) of \(rows)")
-    precondition(result.rows == neurons.count && result.columns == columns, "shapes do not match")
-    generate(neurons, into: result) { $0 }
-  }
-
-  /// Computes the weights of the neurons in `chosen` into the rows of `result`, as `generate(_:into:)` does.
-  public func generate(_ chosen: Slice<UnsafeBufferPointer<Int32>>, into result: MutableMatrixView) {
-    precondition(result.rows == chosen.count && result.columns == columns, "shapes do not match")
-    generate(chosen, into: result) { Int($0) }
-  }
-
-  private func generate<Neurons: Sequence>(
-    _ neurons: Neurons, into result: MutableMatrixView, _ number: (Neurons.Element) -> Int
-  ) {
-    let generator = CounterGenerator(seed: seed, stream: Self.stream)
+  /// Shapes: `result` is `neurons.count` x d. Complexity: that of `InitialWeights.generate`, and 2 nnz(x_i) flops for each
+  /// entry.
+  public func generate(_ neurons: some Collection<Int>, into result: MutableMatrixView) {
+    initial.generate(neurons, into: result)
     let size = Tiles.neuronShards(of: rows).size
     points.withView { points in
-      for (slot, neuron) in neurons.lazy.map(number).enumerated() {
-        let row = result.row(slot)
-        generator.normals(row: neuron, into: row, count: result.columns)
+      for (slot, neuron) in neurons.enumerated() {
         let shard = combinations.shards[neuron / size]
         for position in shard.entries(of: neuron % size) {
-          points.addRounded(shard.coefficients[position], timesPoint: Int(shard.points[position]), to: row)
+          points.addRounded(
+            shard.coefficients[position], timesPoint: Int(shard.points[position]), to: result.row(slot))
         }
       }
     }

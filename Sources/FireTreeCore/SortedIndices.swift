@@ -1,8 +1,11 @@
 extension [Int32] {
   /// 0, 1, ... (n). Without memory for it the process ends (`Memory.end`).
-  package static func ascending(_ count: Int) -> [Int32] {
-    var result = fixed(count, repeating: 0)
-    for index in 0..<count { result[index] = Int32(index) }
+  package static func ascending(_ count: Int) -> [Int32] { ascending(0..<count) }
+
+  /// The same of a range.
+  package static func ascending(_ range: Range<Int>) -> [Int32] {
+    var result = fixed(range.count, repeating: 0)
+    for index in 0..<range.count { result[index] = Int32(range.lowerBound + index) }
     return result
   }
 

@@ -1,5 +1,6 @@
 import FireTree
 import Foundation
+import TestSupport
 import Testing
 
 /// Models of seeded weights in every command that reads one.

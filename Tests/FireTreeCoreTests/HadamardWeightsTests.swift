@@ -49,11 +49,21 @@ import Testing
     return result
   }
 
-  private static func products(_ weights: HadamardWeights, block: Int, with points: Matrix) -> Matrix {
-    var result = Matrix(rows: weights.blocks[block].count, columns: points.rows)
-    result.withMutableView { result in
-      points.withView { points in
-        weights.withWorkspace { weights.correlate(block: block, with: points, into: result, $0) }
+  /// The products of a block with points, by transforms.
+  private static func products(_ weights: HadamardWeights, block: Int, with points: DataPoints) throws
+    -> Matrix
+  {
+    let count = weights.blocks[block].count
+    var result = Matrix(rows: count, columns: points.count)
+    let lanes = try LanePoints(
+      of: points, 0..<points.count, blockSize: weights.blockSize, workers: Workers(threads: 2))
+    weights.withWorkspace { workspace in
+      weights.drawSigns(of: block, workspace)
+      for group in 0..<lanes.groups.count {
+        weights.transform(lanes, group: group, workspace)
+        for (lane, point) in lanes.groups[group].enumerated() {
+          for r in 0..<count { result[r, point] = workspace.tile[r, lane] * weights.scale }
+        }
       }
     }
     return result
@@ -99,7 +109,7 @@ import Testing
   /// A row made alone is that of any range and that of its block's products with unit vectors, bit for bit; so in a block
   /// that is not whole.
   @Test(arguments: [1, 2, 3, 15, 16, 17, 100, 256, 784, 1500, 4096])
-  func rowsAreTheSameAloneAndInABlock(columns: Int) {
+  func rowsAreTheSameAloneAndInABlock(columns: Int) throws {
     let size = HadamardWeights.blockSize(columns: columns)
     let weights = HadamardWeights(seed: 3, rows: size + size / 2 + 1, columns: columns)
     #expect(size >= columns && size < 2 * columns)
@@ -108,7 +118,7 @@ import Testing
     for (slot, column) in chosen.enumerated() { units[slot, column] = 1 }
     for block in 0..<weights.blocks.count {
       let range = weights.blocks[block]
-      let products = Self.products(weights, block: block, with: units)
+      let products = try Self.products(weights, block: block, with: .dense(units))
       let all = Self.rows(
         weights, max(0, range.lowerBound - 5)..<min(range.upperBound, range.lowerBound + 40))
       for neuron in [range.lowerBound, range.lowerBound + range.count / 3, range.upperBound - 1] {
@@ -124,7 +134,7 @@ import Testing
   }
 
   /// Products by transforms lie within their bound of exact ones, on points of every kind, and have the same bits alone.
-  @Test(arguments: [1, 2, 30, 300, 784]) func productsAreWithinTheirBound(columns: Int) {
+  @Test(arguments: [1, 2, 30, 300, 784]) func productsAreWithinTheirBound(columns: Int) throws {
     var random = SeededGenerator(seed: UInt64(columns))
     let weights = HadamardWeights(seed: 5, rows: 600, columns: columns)
     var points = random.matrix(rows: 21, columns: columns)
@@ -142,7 +152,9 @@ import Testing
     var largest = 0.0
     for block in 0..<weights.blocks.count {
       let range = weights.blocks[block]
-      let found = Self.products(weights, block: block, with: points), rows = Self.rows(weights, range)
+      let found = try Self.products(weights, block: block, with: .dense(points))
+      #expect(try Self.products(weights, block: block, with: .sparse(points.sparse)) == found)
+      let rows = Self.rows(weights, range)
       for r in Swift.stride(from: 0, to: range.count, by: 7) {
         let row = rows.row(r).map(Double.init)
         for i in 0..<points.rows {
@@ -155,7 +167,7 @@ import Testing
         }
       }
       for i in [0, 3, 16, 20] {
-        let alone = Self.products(weights, block: block, with: Matrix([points.row(i)]))
+        let alone = try Self.products(weights, block: block, with: .dense(Matrix([points.row(i)])))
         #expect((0..<range.count).allSatisfy { alone[$0, 0] == found[$0, i] })
       }
     }
@@ -164,7 +176,7 @@ import Testing
   }
 
   /// Elements, and products with unit vectors of few and of many elements, are distributed like normals.
-  @Test func marginalsAreNearlyNormal() {
+  @Test func marginalsAreNearlyNormal() throws {
     var random = SeededGenerator(seed: 12)
     let weights = HadamardWeights(seed: 1, rows: 8192, columns: 784)
     var points = random.unitRows(4, columns: 784)
@@ -172,7 +184,7 @@ import Testing
     for i in 0..<4 {
       var values: [Double] = []
       for block in 0..<weights.blocks.count {
-        let products = Self.products(weights, block: block, with: points)
+        let products = try Self.products(weights, block: block, with: .dense(points))
         values += (0..<products.rows).map { Double(products[$0, i]) }
       }
       let count = Double(values.count)

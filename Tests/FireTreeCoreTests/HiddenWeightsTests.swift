@@ -82,7 +82,7 @@ import Testing
 
   /// Ten million neurons of 784 inputs would be 31 GB.
   @Test func initialWeightsTakeNoMemory() {
-    let weights = HiddenWeights.seeded(SeededWeights(seed: 5, rows: 10_000_000, dimension: 784))
+    let weights = HiddenWeights.seeded(SeededWeights(InitialWeights(seed: 5, rows: 10_000_000, columns: 784)))
     #expect(weights.memoryBytes == 0 && weights.rows == 10_000_000 && weights.columns == 784)
     // Row 9,999,999 is what a matrix of that many rows would end with.
     var expected = [Float](repeating: 0, count: 784)

@@ -1,5 +1,6 @@
 import FireTreeCore
 import FireTreeData
+import TestSupport
 import Testing
 
 extension Sample {
@@ -194,12 +195,12 @@ private struct RawTensor {
       ("weights.generator", nil, "n: the model has no weights.generator"),
       (
         "weights.generator_version", "2",
-        "n: expected weights of the generator philox4x32-10 box-muller, version 1, "
+        "n: expected weights of the generator philox4x32-10 box-muller or philox4x32-10 hadamard, version 1, "
           + "found 'philox4x32-10 box-muller', version '2'"
       ),
       (
         "weights.generator", "pcg64",
-        "n: expected weights of the generator philox4x32-10 box-muller, version 1, found 'pcg64', version '1'"
+        "n: expected weights of the generator philox4x32-10 box-muller or philox4x32-10 hadamard, version 1, found 'pcg64', version '1'"
       ),
     ] as [(String, String?, String)]) func metadata(key: String, value: String?, expected: String) throws
   {

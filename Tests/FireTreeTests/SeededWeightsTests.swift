@@ -103,7 +103,8 @@ import Testing
     #expect(try seeded.predict(features) == full.predict(features))
     // The combinations tell: without them the outputs are others.
     var bare = model
-    bare.weights = .seeded(SeededWeights(seed: 0, rows: neurons, dimension: problem.points.dimension))
+    bare.weights = .seeded(
+      SeededWeights(InitialWeights(seed: 0, rows: neurons, columns: problem.points.dimension)))
     #expect(try bare.outputs(for: features) != expected)
   }
 }

@@ -40,3 +40,17 @@ extension SeededGenerator {
       outputWeights: initial.outputWeights, threshold: threshold)
   }
 }
+
+extension SeededWeights {
+  /// Weights of a seed with `combinations` of `points`.
+  public init(
+    seed: UInt64, points: DataPoints, combinations: PointCombinations,
+    distribution: InitialWeights.Distribution = .gaussian, start: InitialWeights.Start = .independent
+  ) {
+    self.init(
+      initial: InitialWeights(
+        seed: seed, rows: combinations.rows, columns: points.dimension, distribution: distribution,
+        start: start),
+      points: points, combinations: combinations)
+  }
+}

@@ -186,6 +186,16 @@ void firetree_correlate(float *result, size_t result_stride, const float *weight
                         const float *points, size_t point_stride, size_t count, size_t columns);
 int firetree_add_rounded(int64_t *totals, const double *sums, const double *scales, size_t rows, size_t columns,
                          double limit);
-void firetree_hadamard(float *values, size_t size, const uint32_t *signs);
+void firetree_hadamard(float *values, const float *source, size_t size, const uint32_t *signs);
+void firetree_hadamard_vector(float *values, size_t size, const uint32_t *signs);
+
+/// A pair that was selected: its correlation, the neuron's place in its block, the point's among those of a list.
+typedef struct {
+  float value;
+  uint16_t row, point;
+} firetree_hit;
+
+size_t firetree_select_lanes(const float *values, size_t size, float scale, const float *reaches, const float *norms,
+                             float threshold, uint16_t first, firetree_hit *hits);
 
 #endif

@@ -1,6 +1,9 @@
 import FireTreeCore
 
 extension Anchoring {
+  /// Neurons of a tile: at least four tiles, so that all threads have one, whatever their number.
+  static func tileSize(neurons: Int) -> Int { max(16, min(weightsPerProduct, (neurons + 63) / 64 * 16)) }
+
   /// The candidates of `neurons`, ascending, by tiles of matrix products; `skins` has one element a neuron. Without
   /// `blocks` all points are in one.
   ///
@@ -10,9 +13,7 @@ extension Anchoring {
     of neurons: [Int32], skins: [Float], blocks: Tiles? = nil, workers: Workers,
     rows: (UnsafeBufferPointer<Int32>, (MatrixView) -> Void) -> Void
   ) -> AnchoredTiles {
-    // Four tiles at least, so that all threads have one, whatever their number.
-    let size = max(16, min(Anchoring.weightsPerProduct, (neurons.count + 63) / 64 * 16))
-    let tiles = Tiles(of: neurons.count, size: size)
+    let tiles = Tiles(of: neurons.count, size: Self.tileSize(neurons: neurons.count))
     let lists = neurons.withUnsafeBufferPointer { neurons in
       skins.withUnsafeBufferPointer { skins in
         workers.map(shards: tiles.count) { tile in
@@ -30,15 +31,24 @@ extension Anchoring {
   }
 }
 
-/// Candidates of a list of neurons, tile by tile.
+/// Candidates of a list of neurons, tile by tile. Neurons that have the same weights may share them: then a row of a tile is
+/// that of `copies` neighbours in the list.
 package struct AnchoredTiles {
   package let neurons: [Int32]
   private let skins: [Float]
+  private let copies: Int
   let tiles: Tiles
   let lists: [AnchoredLists]
 
   init(neurons: [Int32], skins: [Float], tiles: Tiles, lists: [AnchoredLists]) {
-    (self.neurons, self.skins, self.tiles, self.lists) = (neurons, skins, tiles, lists)
+    (self.neurons, self.skins, self.tiles, self.lists, copies) = (neurons, skins, tiles, lists, 1)
+  }
+
+  /// Of all neurons in a range.
+  init(_ neurons: Range<Int>, copies: Int, skin: Float, tiles: Tiles, lists: [AnchoredLists]) {
+    self.neurons = .ascending(neurons)
+    skins = .fixed(neurons.count, repeating: skin)
+    (self.copies, self.tiles, self.lists) = (copies, tiles, lists)
   }
 
   /// The positions in `neurons`, which ascend, of those in `range`.
@@ -50,13 +60,15 @@ package struct AnchoredTiles {
     at position: Int, block: Int = 0,
     _ body: (UnsafeBufferPointer<UInt16>, UnsafeBufferPointer<Float>) -> Void
   ) {
-    lists[position / tiles.size].withCandidates(of: position % tiles.size, block: block, body)
+    let row = position / copies
+    lists[row / tiles.size].withCandidates(of: row % tiles.size, block: block, body)
   }
 
   /// The skin that candidates were chosen by.
   package func skin(at position: Int) -> Float { skins[position] }
 
   package func weightNorm(at position: Int) -> Float {
-    lists[position / tiles.size].weightNorms[position % tiles.size]
+    let row = position / copies
+    return lists[row / tiles.size].weightNorms[row % tiles.size]
   }
 }

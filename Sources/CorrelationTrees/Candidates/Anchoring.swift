@@ -2,8 +2,8 @@ import FireTreeCore
 
 /// How points are chosen as candidates when a neuron is anchored.
 ///
-/// A point is left out when its correlation is at most b - (skin + rounding (|w| + 1)) |x_i|; with |x_i| taken from
-/// `norms`. The rounding term covers the computed correlation (gamma_k |w| |x_i|, k the terms of the product: the elements
+/// A point is left out when its correlation is at most b - (skin + error) |x_i|, error = rounding (|w| + 1) and what transforms
+/// add; with |x_i| taken from `norms`. The rounding term covers the computed correlation (gamma_k |w| |x_i|, k the terms of the product: the elements
 /// that are stored of the point, at most; Higham 2002, section 3.1) and the comparison itself, so the choice is right for
 /// any order of summation.
 public struct Anchoring: Sendable {
@@ -18,11 +18,15 @@ public struct Anchoring: Sendable {
   public let rounding: Float
   /// The same of a sum over all d coordinates, as in the norm of a weight.
   public let weightRounding: Float
+  /// What transforms add to it, for each unit of |x|, where correlations come from them (`HadamardWeights.rounding`).
+  public let transformRounding: Float
   private let points: OccupiedColumns
 
-  /// Throws a usage error when memory runs out.
-  public init(points: DataPoints, threshold: Float) throws(FireTreeError) {
-    self.threshold = threshold
+  /// `transformRounding` is that of the weights that are anchored. Throws a usage error when memory runs out.
+  public init(
+    points: DataPoints, threshold: Float, transformRounding: Float = 0
+  ) throws(FireTreeError) {
+    (self.threshold, self.transformRounding) = (threshold, transformRounding)
     self.points = try OccupiedColumns(of: points)
     rounding = Self.rounding(terms: points.mostStoredElements)
     weightRounding = Self.rounding(terms: points.dimension)
@@ -40,6 +44,17 @@ public struct Anchoring: Sendable {
     return 2 * u / max(1 - u, 0.5)
   }
 
+  /// An upper bound of |s - <w, x>| / |x| for computed correlations, with the rounding of what is done with them.
+  @inline(__always)
+  package func error(weightNorm: Float) -> Float { rounding * (weightNorm + 1) + transformRounding }
+
+  /// The norms of a block of points and, for what is missing in the last of its groups of lanes, numbers that exceed no
+  /// threshold.
+  func laneNorms(of block: Range<Int>) -> [Float] {
+    let lanes = LanePoints.lanes, missing = (lanes - block.count % lanes) % lanes
+    return .fixed(joining: [Array(norms[block]), Array(repeating: -.infinity, count: missing)])
+  }
+
   /// Stores the candidates of one neuron in a block of points, from its correlations with them; returns how many there
   /// are. Points are counted from the first of the block.
   ///
@@ -48,7 +63,7 @@ public struct Anchoring: Sendable {
     _ correlations: UnsafePointer<Float>, block: Range<Int>, skin: Float, weightNorm: Float,
     points: UnsafeMutablePointer<UInt16>, kept: UnsafeMutablePointer<Float>
   ) -> Int {
-    let reach = skin + rounding * (weightNorm + 1)
+    let reach = skin + error(weightNorm: weightNorm)
     return norms.withUnsafeBufferPointer { norms in
       guard let first = norms.baseAddress else { return 0 }
       let (norms, n) = (first + block.lowerBound, block.count)

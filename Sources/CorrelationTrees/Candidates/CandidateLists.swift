@@ -40,6 +40,9 @@ public struct CandidateLists: Sendable {
     }
   }
 
+  /// m.
+  var neuronCount: Int { shards.last?.neurons.upperBound ?? 0 }
+
   /// Number of candidates in all lists.
   public var candidateCount: Int { shards.reduce(0) { $0 + $1.candidateCount } }
 

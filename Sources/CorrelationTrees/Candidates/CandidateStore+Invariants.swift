@@ -56,7 +56,7 @@ extension CandidateStore {
     let (norm, threshold) = (Self.norm(row), anchoring.threshold)
     for point in 0..<points.count {
       let excess = points.withView { $0.dot(row.row(0), withPoint: point) } - threshold
-      let margin = 4 * anchoring.rounding * (norm + 1) * anchoring.norms[point]
+      let margin = 4 * anchoring.error(weightNorm: norm) * anchoring.norms[point]
       let fires = firing.contains(SIMD2(neuron, point))
       precondition(!fires || candidates.contains(point), "neuron \(neuron) fires on \(point), no candidate")
       precondition(
@@ -69,7 +69,7 @@ extension CandidateStore {
   private func checkAnchor(
     of neuron: Int, _ row: MatrixView, points: DataPoints, candidates: Set<Int>, skin: Float
   ) {
-    let margin = 4 * anchoring.rounding * (Self.norm(row) + 1)
+    let margin = 4 * anchoring.error(weightNorm: Self.norm(row))
     for point in 0..<points.count where !candidates.contains(point) {
       let s = points.withView { $0.dot(row.row(0), withPoint: point) }
       precondition(

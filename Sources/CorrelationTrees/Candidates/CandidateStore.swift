@@ -101,6 +101,31 @@ package struct CandidateStore: Sendable {
     }
   }
 
+  /// What looks at all neurons for the first time without making all weights, when these are still `initial`; nil where that
+  /// spares nothing. Throws a usage error when there is no memory for it.
+  package func firstPass(
+    over initial: InitialWeights?, points: DataPoints, skin: Float
+  ) throws(FireTreeError) -> FirstPass? {
+    guard let initial, initial.start == .paired || initial.distribution == .hadamard else { return nil }
+    return try FirstPass(
+      initial, anchoring: anchoring, points: points, blocks: blocks, skin: skin, workers: workers)
+  }
+
+  /// Anchors every neuron for the first time: by `pass` or, without one, as `anchor` does.
+  package mutating func anchorAll(
+    by pass: FirstPass?, skin: Float,
+    rows: ((UnsafeBufferPointer<Int32>, (MatrixView) -> Void) -> Void)? = nil,
+    install: (inout CandidateStore, AnchoredTiles) -> Void
+  ) {
+    let count = lists.neuronCount
+    guard let pass else {
+      return anchor(
+        .ascending(count), skins: .fixed(count, repeating: skin), rows: rows, install: install)
+    }
+    let rounds = Tiles(of: count, size: FirstPass.neuronsPerRound)
+    for round in 0..<rounds.count { install(&self, pass.candidates(of: rounds[round])) }
+  }
+
   /// The pairs that fire: candidates whose correlation in plane `current` exceeds the threshold.
   package func firingSet(current plane: Int) -> FiringSet {
     let threshold = anchoring.threshold

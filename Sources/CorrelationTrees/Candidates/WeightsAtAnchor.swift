@@ -28,17 +28,18 @@ package struct WeightsAtAnchor: Sendable {
   }
 
   /// Takes weights over. `velocity` are the combinations that make up a velocity; when it is nil and `keepsVelocity`, all
-  /// are at rest. Seeded weights that training has moved by other points than these are stored from here on.
+  /// are at rest. Weights are held in the form that they have or, when it is `stored`, as a matrix; and so are seeded ones
+  /// that training has moved by other points than these.
   ///
   /// Throws a usage error when memory runs out.
   package init(
-    _ weights: consuming HiddenWeights, velocity: PointCombinations? = nil, keepsVelocity: Bool,
-    points: DataPoints, workers: Workers
+    _ weights: consuming HiddenWeights, form: HiddenWeights.Form? = nil, velocity: PointCombinations? = nil,
+    keepsVelocity: Bool, points: DataPoints, workers: Workers
   ) throws(FireTreeError) {
     self.points = points
     var moved: PointCombinations?
-    if case .seeded(let seeded) = weights, seeded.combinations.count == 0 || seeded.points == points {
-      rows = .seeded(SeededWeights(seed: seeded.seed, rows: seeded.rows, dimension: seeded.columns))
+    if case .seeded(let seeded) = weights, form != .stored, seeded.isInitial || seeded.points == points {
+      rows = .seeded(SeededWeights(seeded.initial))
       planes = Planes(alpha: 0, beta: keepsVelocity ? 1 : nil)
       moved = seeded.combinations
     } else {
@@ -138,7 +139,7 @@ extension WeightsAtAnchor {
       matrix.withView { $0.forEachTile(of: chosen, size: max(chosen.count, 1)) { body($1) } }
     case .seeded(let weights):
       Scratch.withMatrix(rows: chosen.count, columns: weights.columns) { scratch in
-        weights.generate(chosen[...], into: scratch)
+        weights.generate(chosen.lazy.map(Int.init), into: scratch)
         points.withView { points in
           CandidateWorkspace.with(points: self.points.count) { workspace in
             for (slot, neuron) in chosen.enumerated() {
@@ -258,7 +259,7 @@ extension WeightsAtAnchor {
       return (.stored(matrix), velocity)
     case .seeded(let initial):
       let moved = PointCombinations(rows: initial.rows, shards: shards.map(\.alpha))
-      return (.seeded(SeededWeights(seed: initial.seed, points: points, combinations: moved)), velocity)
+      return (.seeded(SeededWeights(initial: initial.initial, points: points, combinations: moved)), velocity)
     }
   }
 

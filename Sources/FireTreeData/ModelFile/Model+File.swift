@@ -2,7 +2,7 @@ import FireTreeCore
 
 // A model file is a safetensors file. Its metadata are strings:
 //
-//     format, format_version   "firetree", "1" or "2"
+//     format, format_version   "firetree", "1" to "3"
 //     checksum                 CRC-32 of everything else, so that an altered file is known
 //     kind, task               of the data
 //     class_names              JSON array (classification)
@@ -32,6 +32,9 @@ extension Model {
     var (metadata, tensors) = (self.metadata, self.tensors)
     switch weights {
     case .seeded(let weights) where !fullWeights:
+      if weights.initial.distribution != .gaussian || weights.initial.start != .independent {
+        metadata["format_version"] = "3"
+      }
       metadata.merge(SeededWeightsFile.metadata(of: weights)) { $1 }
       tensors.merge(SeededWeightsFile.tensors(of: weights)) { $1 }
     default: tensors["hidden.weight"] = .weights(weights)

@@ -3,7 +3,7 @@ import FireTreeCore
 /// A trained network with everything that a prediction needs, as a model file keeps it.
 public struct Model: Sendable, Equatable {
   /// The newest version of model files that this library reads. It writes the oldest that can hold a model.
-  public static let formatVersion = 2
+  public static let formatVersion = 3
 
   /// Hidden weights, one neuron a row (m x d'), stored or seeded.
   public var weights: HiddenWeights

@@ -4,8 +4,9 @@ import FireTreeCore
 ///
 ///     weights                     "seeded"
 ///     weights.seed                the seed
-///     weights.generator           "philox4x32-10 box-muller"
+///     weights.generator           "philox4x32-10 box-muller", or "philox4x32-10 hadamard" for structured weights
 ///     weights.generator_version   "1": of the elementary functions, on which bits depend
+///     weights.start               "paired" when neurons 2k and 2k + 1 have the same initial weights; else absent
 ///
 /// and tensors: the combinations as compressed rows, alpha.offsets (I64, m + 1), alpha.points (U16), alpha.values (F32);
 /// the points, dense as points.values (F32, n x d'), sparse as compressed rows, points.offsets (I64, n + 1),
@@ -15,16 +16,27 @@ enum SeededWeightsFile {
   static let tensorNames: Set = [
     "alpha.offsets", "alpha.points", "alpha.values", "points.offsets", "points.columns", "points.values",
   ]
-  private static let generator = "philox4x32-10 box-muller"
+  private static let startKey = "weights.start"
+
+  private static func generator(of distribution: InitialWeights.Distribution) -> String {
+    switch distribution {
+    case .gaussian: "philox4x32-10 box-muller"
+    case .hadamard: "philox4x32-10 hadamard"
+    }
+  }
+
   private static let generatorVersion = "1"
 
   // MARK: Writing
 
   static func metadata(of weights: SeededWeights) -> [String: String] {
-    [
-      formKey: "seeded", "weights.seed": "\(weights.seed)", "weights.generator": generator,
+    var result = [
+      formKey: "seeded", "weights.seed": "\(weights.seed)",
+      "weights.generator": generator(of: weights.initial.distribution),
       "weights.generator_version": generatorVersion,
     ]
+    if weights.initial.start == .paired { result[startKey] = weights.initial.start.rawValue }
+    return result
   }
 
   static func tensors(of weights: SeededWeights) -> [String: SafetensorsTensor] {
@@ -60,19 +72,29 @@ enum SeededWeightsFile {
     let (generator, version) = (
       try text("weights.generator", file), try text("weights.generator_version", file)
     )
-    guard generator == Self.generator, version == Self.generatorVersion else {
+    let known = InitialWeights.Distribution.allCases.first { Self.generator(of: $0) == generator }
+    guard let distribution = known, version == Self.generatorVersion else {
+      let names = InitialWeights.Distribution.allCases.map(Self.generator).joined(separator: " or ")
       throw .data(
-        file: file.path, expected: "weights of the generator \(Self.generator), version \(generatorVersion)",
+        file: file.path, expected: "weights of the generator \(names), version \(generatorVersion)",
         found: "\(quoted(generator)), version \(quoted(version))")
     }
+    let startName = file.metadata[startKey] ?? InitialWeights.Start.independent.rawValue
+    guard let start = InitialWeights.Start(rawValue: startName) else { throw malformed(startKey, file) }
     let points = try points(file)
     guard points.count <= PointCombinations.maximumPoints else {
       throw .data(
         file: file.path, expected: "at most \(PointCombinations.maximumPoints) points in seeded weights",
         found: points.count)
     }
-    return SeededWeights(
-      seed: seed, points: points, combinations: try combinations(file, points: points.count))
+    if let limitation = distribution.limitation(columns: points.dimension) {
+      throw .data(file: file.path, limitation)
+    }
+    let combinations = try combinations(file, points: points.count)
+    let initial = InitialWeights(
+      seed: seed, rows: combinations.rows, columns: points.dimension, distribution: distribution, start: start
+    )
+    return SeededWeights(initial: initial, points: points, combinations: combinations)
   }
 
   private static func combinations(

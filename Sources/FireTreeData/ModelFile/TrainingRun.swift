@@ -31,6 +31,10 @@ public struct TrainingRun: Codable, Equatable, Sendable {
   public var learningRate: Float?
   public var momentum: Momentum?
   public var seed: UInt64?
+  /// How the initial hidden weights are distributed: `gaussian`, `hadamard`.
+  public var initial: String?
+  /// Which neurons started with the same weights: `independent`, `paired`.
+  public var start: String?
   /// Steps taken.
   public var iterations: Int?
   /// Training points, n.
@@ -53,7 +57,8 @@ extension TrainingRun {
       "engine": engine, "loss_function": lossFunction, "loss": finalLoss.map { "\($0)" },
       "threshold": threshold.map { "\($0)" }, "learning_rate": learningRate.map { "\($0)" },
       "momentum": momentum.map { "\($0.coefficient)" }, "momentum_kind": momentum?.kind.rawValue,
-      "seed": seed.map(String.init), "iterations": iterations.map(String.init),
+      "seed": seed.map(String.init), "initial": initial, "start": start,
+      "iterations": iterations.map(String.init),
       "points": points.map(String.init), "version": version, "stop": stop,
     ]
     return others.merging(known.compactMapValues { $0 }) { $1 }
@@ -68,6 +73,8 @@ extension TrainingRun {
     threshold = take("threshold", Float.init)
     learningRate = take("learning_rate", Float.init)
     seed = take("seed") { UInt64($0) }
+    initial = take("initial") { $0 }
+    start = take("start") { $0 }
     iterations = take("iterations") { Int($0) }
     points = take("points") { Int($0) }
     version = take("version") { $0 }

@@ -26,6 +26,9 @@ public protocol TrainingEngine: Sendable {
   var outputWeights: Matrix { get }
   /// b.
   var threshold: Float { get }
+  /// An upper bound of |s - <w, x>| / |x| for what its correlations carry beside the rounding of a product: that of
+  /// transforms, where it began with structured weights.
+  var transformRounding: Float { get }
   /// Whether a velocity is kept.
   var usesVelocity: Bool { get }
 
@@ -86,6 +89,8 @@ extension TrainingEngine {
   public static func limitation(of rule: UpdateRule) -> String? { rule.limitation(supportsDecay: false) }
 
   public static var supportsSeededWeights: Bool { false }
+
+  public var transformRounding: Float { 0 }
 
   /// Number of neurons, m.
   public var neuronCount: Int { outputWeights.rows }

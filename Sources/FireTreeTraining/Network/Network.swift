@@ -32,39 +32,60 @@ public struct Network: Sendable, Equatable {
   public enum OutputLayout: String, Sendable, CaseIterable {
     /// All of them.
     case full
-    /// One, neuron r output r mod C, with weight -sqrt(C) or sqrt(C); the other output weights are 0. So each output is a
+    /// One, neuron r output r mod C (of paired neurons, pair k output k mod C), with weight -sqrt(C) or sqrt(C); the other output weights are 0. So each output is a
     /// network of its own with m / C neurons, and 1 / sqrt(m / C) before its sum.
     case grouped
   }
 
-  /// The initial network of arXiv 2211.14227: w_r ~ N(0, I_d), a_rc uniform in {-1, +1}; grouped, 0 outside its group.
+  /// An initial network: hidden weights of variance 1 (`InitialWeights`), a_rc uniform in {-1, +1}; grouped, 0 outside its
+  /// group. Independent neurons of normal weights are the start of arXiv 2211.14227.
+  ///
+  /// Of paired neurons 2k and 2k + 1 the output weights are opposite, so that f is 0 everywhere; those of a last neuron that
+  /// has no partner are 0. A grouped pair k feeds output k mod C.
   ///
   /// Row r depends on (`seed`, r) alone: a wider network begins with the rows of a narrower one. Both forms are the
-  /// same network. Throws a usage error when there is no memory for the weights. Precondition: sizes of at least 1. Complexity: O(m (d + C)) for stored weights; for seeded ones
+  /// same network. Throws a usage error when there is no memory for the weights, or none of this distribution for so many
+  /// inputs. Precondition: sizes of at least 1. Complexity: O(m (d + C)) for stored weights; for seeded ones
   /// O(m C), and no memory but that of the output weights.
   public init(
     neurons: Int, dimension: Int, outputs: Int, threshold: Float, seed: UInt64,
-    layout: OutputLayout = .full, form: HiddenWeights.Form = .stored, workers: Workers = .all
+    layout: OutputLayout = .full, form: HiddenWeights.Form = .stored,
+    initial distribution: InitialWeights.Distribution = .gaussian,
+    start: InitialWeights.Start = .independent, workers: Workers = .all
   ) throws(FireTreeError) {
     precondition(
       neurons >= 1 && dimension >= 1 && outputs >= 1, "a network needs neurons, inputs and outputs")
-    let generator = CounterGenerator(seed: seed, stream: 1)
-    var outputWeights = try Matrix(allocating: neurons, by: outputs)
-    let shards = Tiles.neuronShards(of: neurons)
-    outputWeights.withMutableView { outputWeights in
+    if let limitation = distribution.limitation(columns: dimension) { throw .usage(limitation) }
+    let initial = InitialWeights(
+      seed: seed, rows: neurons, columns: dimension, distribution: distribution, start: start)
+    let seeded = HiddenWeights.seeded(SeededWeights(initial))
+    self.init(
+      weights: form == .seeded ? seeded : .stored(try seeded.materialized(workers: workers)),
+      outputWeights: try Self.initialOutputWeights(
+        of: initial, outputs: outputs, layout: layout, workers: workers),
+      threshold: threshold)
+  }
+
+  private static func initialOutputWeights(
+    of initial: InitialWeights, outputs: Int, layout: OutputLayout, workers: Workers
+  ) throws(FireTreeError) -> Matrix {
+    let generator = CounterGenerator(seed: initial.seed, stream: 1)
+    var result = try Matrix(allocating: initial.rows, by: outputs)
+    let (shards, copies) = (Tiles.neuronShards(of: initial.rows), initial.copies)
+    result.withMutableView { result in
       workers.forEachShard(of: shards.count) { shard in
         for neuron in shards[shard] {
-          let row = outputWeights.row(neuron)
-          generator.signs(row: neuron, into: row, count: outputs)
-          guard layout == .grouped else { continue }
-          for c in 0..<outputs { row[c] *= c == neuron % outputs ? Float(outputs).squareRoot() : 0 }
+          let (base, row) = (neuron / copies, result.row(neuron))
+          // A neuron without a partner has no output weights, which are zeros already.
+          guard base * copies + copies <= initial.rows else { continue }
+          generator.signs(row: base, into: row, count: outputs)
+          let sign: Float = neuron % copies == 0 ? 1 : -1
+          let weight = layout == .grouped ? Float(outputs).squareRoot() : 1
+          for c in 0..<outputs { row[c] *= layout == .grouped && c != base % outputs ? 0 : sign * weight }
         }
       }
     }
-    let seeded = HiddenWeights.seeded(SeededWeights(seed: seed, rows: neurons, dimension: dimension))
-    self.init(
-      weights: form == .seeded ? seeded : .stored(try seeded.materialized(workers: workers)),
-      outputWeights: outputWeights, threshold: threshold)
+    return result
   }
 
   /// W as a matrix (m x d), which seeded weights do not have: for them it is computed, O(m d) time and memory. Setting it

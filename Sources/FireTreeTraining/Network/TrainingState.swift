@@ -17,11 +17,16 @@ public struct TrainingState: Sendable, Equatable {
   public var velocity: Velocity?
   /// Steps taken.
   public var iteration: Int
+  /// The form in which an engine that has the choice holds the weights; nil is that of the network.
+  public var form: HiddenWeights.Form?
 
-  public init(network: Network, velocity: Velocity? = nil, iteration: Int = 0) {
+  public init(
+    network: Network, velocity: Velocity? = nil, iteration: Int = 0, form: HiddenWeights.Form? = nil
+  ) {
     self.network = network
     self.velocity = velocity
     self.iteration = iteration
+    self.form = form
   }
 
   /// Moves the network out of here, so that it has one owner.

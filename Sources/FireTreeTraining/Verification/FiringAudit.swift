@@ -10,7 +10,8 @@ import FireTreeCore
 /// that a failure in 10^12 pairs is not to be expected (Higham, Mary 2019, A New Approach to Probabilistic Rounding Error
 /// Analysis, theorem 2.4: each of k terms fails with 2 exp(-8^2 / 2)). A pair counts as a tie when it is within twice the
 /// lesser of the two, for the engine and the dense pass each have an error of their own; pairs on which the two differ are
-/// computed once more in double precision.
+/// computed once more in double precision. Where the engine's correlations come from transforms, the bound of these is
+/// added.
 public struct FiringAudit: Sendable, Equatable {
   /// Pairs that were compared, counted one by one.
   public var compared = 0
@@ -30,22 +31,23 @@ public struct FiringAudit: Sendable, Equatable {
   public init(of engine: some TrainingEngine) {
     self.init(
       of: engine.firingSet, neurons: engine.neuronCount, points: engine.points, threshold: engine.threshold,
-      workers: engine.team.workers
+      transformRounding: engine.transformRounding, workers: engine.team.workers
     ) { engine.withWeights($0, $1) }
   }
 
   /// Compares what is `claimed` to fire with the pairs s_ri > `threshold` of weights that `weights(neurons, body)` hands to
-  /// `body`, one neuron a row.
+  /// `body`, one neuron a row. `transformRounding` is that of whoever claims (`TrainingEngine.transformRounding`).
   ///
   /// Precondition: `claimed` has a part for each of `Tiles.neuronShards`, with none but its neurons.
   public init(
-    of claimed: FiringSet, neurons: Int, points: DataPoints, threshold: Float, workers: Workers,
+    of claimed: FiringSet, neurons: Int, points: DataPoints, threshold: Float, transformRounding: Float = 0,
+    workers: Workers,
     weights: (Range<Int>, (MatrixView) -> Void) -> Void
   ) {
     let shards = Tiles.neuronShards(of: neurons)
     precondition(
       claimed.shards.count == shards.count, "\(claimed.shards.count) parts of \(shards.count) shards")
-    let comparison = Comparison(points: points, threshold: threshold)
+    let comparison = Comparison(points: points, threshold: threshold, transformRounding: transformRounding)
     withoutActuallyEscaping(weights) { weights in
       // Tiles of weights are made by many threads at a time, each in memory of its own.
       nonisolated(unsafe) let weights = weights
@@ -72,8 +74,10 @@ private struct Comparison {
   let norms: [Float]
   /// Of each point, how far two computed products may lie apart, for each unit of |w| |x|.
   let roundings: [Double]
+  let transformRounding: Double
 
-  init(points: DataPoints, threshold: Float) {
+  init(points: DataPoints, threshold: Float, transformRounding: Float) {
+    self.transformRounding = Double(transformRounding)
     self.points = points
     self.threshold = threshold
     norms = points.norms()
@@ -125,7 +129,7 @@ private struct Comparison {
       audit.firing += fires ? 1 : 0
       guard fires != isClaimed else { continue }
       let excess = points.exactProduct(weights, withPoint: point) - Double(threshold)
-      let margin = roundings[point] * points.norm(of: weights) * Double(norms[point])
+      let margin = (roundings[point] * points.norm(of: weights) + transformRounding) * Double(norms[point])
       // Not a number is never within rounding.
       if abs(excess) <= margin {
         audit.ties += 1

@@ -24,20 +24,23 @@ struct OutputRounding {
     let (n, classes, points) = (engine.points.count, outputs.columns, engine.points)
     let norms = points.norms()
     let weightNorms = engine.weightNorms()
+    // Of transforms the bound itself, in units of u.
+    let transform = Double(engine.transformRounding * engine.transformRounding) * 0x1p48
     var sums = [Double].fixed(n * classes, repeating: 0)
     engine.outputWeights.withView { outputWeights in
       engine.firingSet.forEachPair { neuron, point, _ in
         let square = Double(weightNorms[neuron]) * Double(weightNorms[neuron])
         for c in 0..<classes {
           let a = Double(outputWeights[neuron, c])
-          sums[point * classes + c] += a * a * square
+          sums[point * classes + c] +=
+            a * a * (square * Double(points.storedElements(ofPoint: point)) + transform)
         }
       }
     }
     let outputScale = Double(Network.outputScale(neurons: engine.neuronCount))
     let scale = outputScale * outputScale
     for i in 0..<n {
-      let perPair = scale * Double(points.storedElements(ofPoint: i)) * Double(norms[i]) * Double(norms[i])
+      let perPair = scale * Double(norms[i]) * Double(norms[i])
       for c in 0..<classes {
         let f = Double(outputs[i, c])
         sums[i * classes + c] = 2 * 0x1p-48 * (perPair * sums[i * classes + c] + f * f)

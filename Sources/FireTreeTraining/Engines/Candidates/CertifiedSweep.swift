@@ -47,10 +47,19 @@ extension CandidateStore {
       + ByteCount(MemoryLayout<Certificate>.stride + 48 + 40 * lists) * shape.neurons
   }
 
-  /// A part for each shard, in which every neuron is to be anchored with this skin.
-  mutating func unanchoredParts(skin: Float) -> [SweepPart] {
+  /// Anchors every neuron for the first time, with this skin (`CandidateStore.anchorAll`); returns a part for each shard.
+  /// `start` as in `anchor`.
+  mutating func anchorAll(
+    by pass: FirstPass?, skin: Float, outputWeights: Matrix, sums: inout OutputSums,
+    rows: ((UnsafeBufferPointer<Int32>, (MatrixView) -> Void) -> Void)? = nil,
+    start: (Int, Int, CandidateLists.List, inout Certificate) -> Void
+  ) -> [SweepPart] {
     for neuron in certificates.indices { certificates[neuron].skin = skin }
-    return lists.shards.map { SweepPart(expired: $0.neurons.map(Int32.init)) }
+    var parts = lists.shards.map { _ in SweepPart() }
+    anchorAll(by: pass, skin: skin, rows: rows) { store, found in
+      store.install(found, &parts, outputWeights: outputWeights, sums: &sums, start: start)
+    }
+    return parts
   }
 
   /// Anchors the expired neurons of `parts`: finds their candidates, renews their certificates, and adds their outputs.
@@ -86,7 +95,7 @@ extension CandidateStore {
               let local = neuron - access.shards[index].neurons.lowerBound
               let weightNorm = found.weightNorm(at: position)
               certificates[neuron].renew(
-                weightNorm: weightNorm, error: anchoring.rounding * (weightNorm + 1))
+                weightNorm: weightNorm, error: anchoring.error(weightNorm: weightNorm))
               for block in 0..<blocks.count {
                 found.withCandidates(at: position, block: block) {
                   access.shards[index].replace(local, block: block, points: $0, correlations: $1)

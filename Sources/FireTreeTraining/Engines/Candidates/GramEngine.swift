@@ -55,13 +55,15 @@ public struct GramEngine: TrainingEngine {
     let velocity = try state.takeCombinations(of: .gram)
     let usesVelocity = rule.usesVelocity || velocity != nil
     (self.points, self.team, expectedRule, iteration) = (points, team, rule, state.iteration)
-    let network = state.takeNetwork()
+    let (form, network) = (state.form, state.takeNetwork())
+    let initial = network.weights.initial
     outputWeights = network.outputWeights
-    let anchoring = try Anchoring(points: points, threshold: network.threshold)
+    let anchoring = try Anchoring(
+      points: points, threshold: network.threshold, transformRounding: initial?.rounding ?? 0)
     store = try CandidateStore(
       neurons: network.neuronCount, planes: GramPlane.count(usesVelocity: usesVelocity),
       weights: try WeightsAtAnchor(
-        network.weights, velocity: velocity, keepsVelocity: usesVelocity, points: points,
+        network.weights, form: form, velocity: velocity, keepsVelocity: usesVelocity, points: points,
         workers: team.workers),
       anchoring: anchoring, workers: team.workers)
     momenta = try [MomentumState](
@@ -73,9 +75,13 @@ public struct GramEngine: TrainingEngine {
     units = try OutputUnits(
       norms: anchoring.norms, threshold: anchoring.threshold, outputWeights: outputWeights, team: team)
     current = try Matrix(allocating: points.count, by: outputWeights.columns)
-    var parts = store.unanchoredParts(skin: skins.initial(outputWeights: outputWeights, rule: rule))
     var sums = try OutputSums(outputs: outputWeights.columns, units: units, workers: team.workers)
-    anchor(&parts, rule: rule, sums: &sums)
+    let skin = skins.initial(outputWeights: outputWeights, rule: rule)
+    let pass = try store.firstPass(over: initial, points: points, skin: skin)
+    let parts = withStart(rule: rule) { store, start in
+      store.anchorAll(
+        by: pass, skin: skin, outputWeights: network.outputWeights, sums: &sums, start: start)
+    }
     finish(parts, sums)
   }
 
@@ -102,6 +108,7 @@ public struct GramEngine: TrainingEngine {
   }
 
   public var threshold: Float { store.anchoring.threshold }
+  public var transformRounding: Float { store.anchoring.transformRounding }
   public var usesVelocity: Bool { !momenta.isEmpty }
   public var firingSet: FiringSet { store.firingSet(current: GramPlane.current) }
   public func outputs(_ points: PointSelection) -> Matrix { points.rows(of: current) }
@@ -172,14 +179,25 @@ public struct GramEngine: TrainingEngine {
 
   /// Finds new candidates for every expired neuron.
   private mutating func anchor(_ parts: inout [SweepPart], rule: UpdateRule, sums: inout OutputSums) {
+    let outputWeights = outputWeights
+    withStart(rule: rule) { store, start in
+      store.anchor(&parts, outputWeights: outputWeights, sums: &sums, start: start)
+    }
+  }
+
+  /// Calls `body` with the store and what fills the engine's own planes of a list.
+  private mutating func withStart<Result>(
+    rule: UpdateRule,
+    _ body: (inout CandidateStore, (Int, Int, CandidateLists.List, inout Certificate) -> Void) -> Result
+  ) -> Result {
+    let (weights, outputWeights) = (store.weights, outputWeights)
     // Starting a list reads no gradient, so that any matrix will do.
-    Self.withStep(
+    return Self.withStep(
       along: current, gram: gram, outputWeights: outputWeights, rule: rule, anchoring: store.anchoring
     ) { step in
-      let (weights, outputWeights) = (store.weights, outputWeights)
       momenta.withUnsafeMutableBufferPointer { momenta in
         let momenta = momenta.isEmpty ? nil : momenta.baseAddress
-        store.anchor(&parts, outputWeights: outputWeights, sums: &sums) { shard, neuron, list, certificate in
+        return body(&store) { shard, neuron, list, certificate in
           CandidateWorkspace.with(points: step.gram.rows) { workspace in
             let terms =
               momenta == nil

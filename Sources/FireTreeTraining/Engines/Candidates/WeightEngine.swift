@@ -40,9 +40,11 @@ public struct WeightEngine: TrainingEngine {
     pointsPerBlock: Int
   ) throws(FireTreeError) {
     velocities = try Velocities(&state, points: points, isUsed: rule.usesVelocity)
+    let initial = state.network.weights.initial
     network = try state.takeNetwork().storing(workers: team.workers)
     (self.points, self.team, expectedRule, iteration) = (points, team, rule, state.iteration)
-    let anchoring = try Anchoring(points: points, threshold: network.threshold)
+    let anchoring = try Anchoring(
+      points: points, threshold: network.threshold, transformRounding: initial?.rounding ?? 0)
     store = try CandidateStore(
       neurons: network.neuronCount, planes: Self.planes, weights: nil, anchoring: anchoring,
       pointsPerBlock: pointsPerBlock, workers: team.workers)
@@ -50,9 +52,15 @@ public struct WeightEngine: TrainingEngine {
     units = try OutputUnits(
       norms: anchoring.norms, threshold: network.threshold, outputWeights: network.outputWeights, team: team)
     current = try Matrix(allocating: points.count, by: network.outputCount)
-    var parts = store.unanchoredParts(skin: skins.initial(outputWeights: network.outputWeights, rule: rule))
     var sums = try OutputSums(outputs: network.outputCount, units: units, workers: team.workers)
-    anchor(&parts, sums: &sums)
+    let weights = network.hiddenWeights
+    let skin = skins.initial(outputWeights: network.outputWeights, rule: rule)
+    let pass = try store.firstPass(over: initial, points: points, skin: skin)
+    let parts = store.anchorAll(
+      by: pass, skin: skin, outputWeights: network.outputWeights, sums: &sums,
+      rows: { chosen, body in
+        weights.withView { $0.forEachTile(of: chosen, size: max(chosen.count, 1)) { body($1) } }
+      }, start: { _, _, _, _ in })
     finish(parts, sums)
   }
 
@@ -72,6 +80,7 @@ public struct WeightEngine: TrainingEngine {
 
   public var outputWeights: Matrix { network.outputWeights }
   public var threshold: Float { network.threshold }
+  public var transformRounding: Float { store.anchoring.transformRounding }
   public var usesVelocity: Bool { velocities.areUsed }
   public var firingSet: FiringSet { store.firingSet(current: CandidatePlane.current) }
   public func outputs(_ points: PointSelection) -> Matrix { points.rows(of: current) }

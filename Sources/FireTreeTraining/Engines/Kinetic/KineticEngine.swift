@@ -58,10 +58,12 @@ public struct KineticEngine: TrainingEngine {
     let velocity = try state.takeCombinations(of: .kinetic)
     let usesVelocity = rule.usesVelocity || velocity != nil
     (self.points, self.team, expectedRule, iteration) = (points, team, rule, state.iteration)
-    let network = state.takeNetwork()
+    let (form, network) = (state.form, state.takeNetwork())
+    let initial = network.weights.initial
     outputWeights = network.outputWeights
     let (neuronCount, outputCount) = (network.neuronCount, network.outputCount)
-    let anchoring = try Anchoring(points: points, threshold: network.threshold)
+    let anchoring = try Anchoring(
+      points: points, threshold: network.threshold, transformRounding: initial?.rounding ?? 0)
     gram = try points.gramMatrix(workers: team.workers)
     // Far candidates cost memory and next to no time, so lists are long and neurons are rarely anchored.
     skins = SkinModel(
@@ -69,7 +71,7 @@ public struct KineticEngine: TrainingEngine {
     store = try CandidateStore(
       neurons: neuronCount, planes: KineticPlane.count(usesVelocity: usesVelocity),
       weights: try WeightsAtAnchor(
-        network.weights, keepsVelocity: false, points: points, workers: team.workers),
+        network.weights, form: form, keepsVelocity: false, points: points, workers: team.workers),
       anchoring: anchoring, keepsCertificates: false, workers: team.workers)
     neurons = try KineticNeurons(count: neuronCount, usesVelocity: usesVelocity)
     impulses = try KineticImpulses(points: points.count, outputs: outputCount, usesVelocity: usesVelocity)
@@ -87,10 +89,12 @@ public struct KineticEngine: TrainingEngine {
     exactOutputs = try [Double](allocating: points.count * outputCount, repeating: 0)
     outputVelocities = try [Double](allocating: exactOutputs.count, repeating: 0)
     try anchorAll(
-      skin: skins.initial(outputWeights: outputWeights, rule: rule, steps: 16), velocity: velocity)
+      skin: skins.initial(outputWeights: outputWeights, rule: rule, steps: 16), initial: initial,
+      velocity: velocity)
   }
 
   public var threshold: Float { store.anchoring.threshold }
+  public var transformRounding: Float { store.anchoring.transformRounding }
   public var usesVelocity: Bool { impulses.usesVelocity }
   public func outputs(_ points: PointSelection) -> Matrix { points.rows(of: current) }
 
@@ -219,16 +223,24 @@ public struct KineticEngine: TrainingEngine {
   private mutating func anchor(_ chosen: [Int32], skins: [Float], _ parts: inout [Part]) {
     let stepping = stepping
     store.anchor(chosen, skins: skins) { store, found in
-      parts.withUnsafeMutableBufferPointer { parts in
-        _ = stepping.mapShards(of: &store, &neurons) { step, shard, index, neurons, _ in
-          KineticWorkspace.with(points: step.gram.rows) { workspace in
-            for position in found.positions(of: shard.neurons) {
-              let neuron = Int(found.neurons[position])
-              found.withCandidates(at: position) { points, correlations in
-                KineticPlacing(step: step).place(
-                  points, correlations, neuron: neuron, skin: found.skin(at: position), into: &shard, neurons,
-                  &parts[index].retired, &parts[index].changes, workspace)
-              }
+      Self.place(found, into: &store, &neurons, &parts, stepping)
+    }
+  }
+
+  /// Puts candidates into their lists, and what that changes into `parts`.
+  private static func place(
+    _ found: AnchoredTiles, into store: inout CandidateStore, _ neurons: inout KineticNeurons,
+    _ parts: inout [Part], _ stepping: KineticStepping
+  ) {
+    parts.withUnsafeMutableBufferPointer { parts in
+      _ = stepping.mapShards(of: &store, &neurons) { step, shard, index, neurons, _ in
+        KineticWorkspace.with(points: step.gram.rows) { workspace in
+          for position in found.positions(of: shard.neurons) {
+            let neuron = Int(found.neurons[position])
+            found.withCandidates(at: position) { points, correlations in
+              KineticPlacing(step: step).place(
+                points, correlations, neuron: neuron, skin: found.skin(at: position), into: &shard, neurons,
+                &parts[index].retired, &parts[index].changes, workspace)
             }
           }
         }
@@ -263,7 +275,9 @@ public struct KineticEngine: TrainingEngine {
   // MARK: - Start
 
   /// Anchors every neuron and computes outputs and tensor from nothing. `velocity` are the neurons' velocities.
-  private mutating func anchorAll(skin: Float, velocity: PointCombinations?) throws(FireTreeError) {
+  private mutating func anchorAll(
+    skin: Float, initial: InitialWeights?, velocity: PointCombinations?
+  ) throws(FireTreeError) {
     var parts = store.lists.shards.map { _ in Part() }
     if let velocity {
       for index in parts.indices {
@@ -272,8 +286,11 @@ public struct KineticEngine: TrainingEngine {
         }
       }
     }
-    anchor(
-      .ascending(neuronCount), skins: .fixed(neuronCount, repeating: skin), &parts)
+    let stepping = stepping
+    let pass = try store.firstPass(over: initial, points: points, skin: skin)
+    store.anchorAll(by: pass, skin: skin) { store, found in
+      Self.place(found, into: &store, &neurons, &parts, stepping)
+    }
     // Of what anchoring reports, the velocities of the outputs are wanted.
     for part in parts {
       part.changes.correct(
