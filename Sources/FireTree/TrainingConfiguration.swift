@@ -54,6 +54,9 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var iterations: Int
   /// Training stops early at this loss.
   public var targetLoss: Double?
+  /// Whether a rise of the loss drops the momentum, and a large one halves the rate (`StepControl`); when this is nil, with an
+  /// automatic rate.
+  public var adapts: Bool?
   /// Whether training goes back to the lowest loss that it has marked, when the last one is higher.
   public var keepsBest: Bool
   public var seed: UInt64
@@ -68,7 +71,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
     neurons: Int = 5000, engine: Engine = .automatic, outputs: Network.OutputLayout = .full,
     threshold: Threshold = .automatic,
     learningRate: LearningRate = .automatic, momentum: UpdateRule.Momentum = .nesterov(0.9),
-    iterations: Int = 60, targetLoss: Double? = nil, keepsBest: Bool = true, seed: UInt64 = 0,
+    iterations: Int = 60, targetLoss: Double? = nil, adapts: Bool? = nil, keepsBest: Bool = true,
+    seed: UInt64 = 0,
     initial: Initial = .automatic, start: InitialWeights.Start = .paired, weights: Weights = .automatic,
     preprocessing: PreprocessingOptions = PreprocessingOptions(), workers: Workers = .all
   ) {
@@ -80,6 +84,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
     self.momentum = momentum
     self.iterations = iterations
     self.targetLoss = targetLoss
+    self.adapts = adapts
     self.keepsBest = keepsBest
     self.seed = seed
     self.initial = initial
@@ -88,6 +93,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
     self.preprocessing = preprocessing
     self.workers = workers
   }
+
+  var isAdaptive: Bool { adapts ?? (learningRate == .automatic) }
 
   /// Throws a usage error for a value that is out of its range.
   func check() throws(FireTreeError) {

@@ -17,18 +17,37 @@ public final class TrainingSession {
   public let problem: TrainingProblem
   /// The engine, by name.
   public let kind: EngineKind
-  /// How every step moves the weights.
-  public let rule: UpdateRule
+  /// How steps move the weights, with the rate as it is now; a step after a rise of the loss may drop the momentum.
+  public var rule: UpdateRule { control.rule }
   /// One line for each choice that was made.
   public private(set) var notes: [String]
-  /// Seconds of what came before the first step: "network", "rate" and "engine".
+  /// Seconds of what came before the first step: "calibration", "network", "rate" and "engine", of which "kernel" and "first
+  /// pass" are parts.
   public let preparation: PhaseTimes
+  /// Seconds of what came before the first step, each second once.
+  public var setUp: PhaseTimes {
+    var result = PhaseTimes()
+    let parts = running.preparation.seconds
+    let named = parts.reduce(0) { $0 + $1.seconds }
+    for (phase, seconds) in preparation.seconds where !parts.contains(where: { $0.phase == phase }) {
+      guard phase == "engine" else {
+        result.add(seconds, to: phase)
+        continue
+      }
+      for part in parts { result.add(part.seconds, to: part.phase) }
+      result.add(max(seconds - named, 0), to: parts.isEmpty ? "first pass" : "engine")
+    }
+    return result
+  }
+
   /// The state as it is now.
   public private(set) var record: TrainingRecord
   /// Why `run` has ended.
   public private(set) var stopReason: StopReason?
 
   private var running: any TrainingEngine
+  private var control: StepControl
+  private let form: HiddenWeights.Form
   private let start: Double
   /// The state of the mark; nil when there is none.
   private var best: TrainingRecord?
@@ -43,39 +62,50 @@ public final class TrainingSession {
   static let markInterval = 10
 
   /// Makes an engine for `problem`, at iteration 0: the configured one, or `kind`. `rule` takes the place of the configured
-  /// one, to spare another look for the automatic learning rate.
+  /// one, to spare another look for the automatic learning rate. `progress` is called with the name of each phase that
+  /// begins.
   ///
   /// Throws a usage error when the engine does not fit this machine or does not follow the rule, a failure when OpenBLAS
   /// computes wrongly on this processor. Complexity: that of the
   /// engine's `init`, of `TrainingProblem.rule`, and of `EnginePlan` for an automatic engine.
   public init(
-    _ problem: TrainingProblem, engine kind: EngineKind? = nil, rule: UpdateRule? = nil
+    _ problem: TrainingProblem, engine kind: EngineKind? = nil, rule: UpdateRule? = nil,
+    progress: (String) -> Void = { _ in }
   ) throws(FireTreeError) {
     try LinearAlgebra.check()
     var (notes, preparation): ([String], PhaseTimes) = ([], PhaseTimes())
+    let chosen: EngineKind
     if let kind {
       try problem.requireFit(of: kind)
-      self.kind = kind
+      chosen = kind
     } else {
-      let choice = try problem.chooseEngine()
-      self.kind = choice.kind
+      progress("calibration")
+      let choice = try preparation.measure("calibration") { () throws(FireTreeError) in
+        try problem.chooseEngine()
+      }
+      chosen = choice.kind
       notes += choice.reason.map { [$0] } ?? []
     }
-    let (form, note) = try problem.weights(for: self.kind)
+    let (form, note) = try problem.weights(for: chosen)
     notes += note.map { [$0] } ?? []
     let network = try preparation.measure("network") { () throws(FireTreeError) in
       try problem.initialNetwork()
     }
+    let first: UpdateRule
     if let rule {
-      self.rule = rule
+      first = rule
     } else {
-      self.rule = try preparation.measure("rate") { () throws(FireTreeError) in try problem.rule(for: network)
-      }
+      progress("rate")
+      first = try preparation.measure("rate") { () throws(FireTreeError) in try problem.rule(for: network) }
     }
-    running = try Self.makeEngine(
-      self.kind, TrainingState(network: consume network, form: form), problem, self.rule, &preparation)
-    (self.problem, self.preparation) = (problem, preparation)
-    let memory = try problem.memory(of: self.kind)
+    progress("first pass")
+    running = try preparation.measure("engine") { () throws(FireTreeError) in
+      try Self.makeEngine(
+        chosen, TrainingState(network: network, form: form), problem, first)
+    }
+    for (phase, seconds) in running.preparation.seconds { preparation.add(seconds, to: phase) }
+    (self.problem, self.kind, self.preparation, self.form) = (problem, chosen, preparation, form)
+    let memory = try problem.memory(of: chosen)
     markMemory = memory.mark
     let hasRoom = memory.most + memory.mark <= problem.availableMemory
     keepsBest = problem.configuration.keepsBest && hasRoom
@@ -84,6 +114,7 @@ public final class TrainingSession {
     }
     self.notes = notes
     start = problem.loss.value(outputs: running.outputs(.all), truth: problem.truth)
+    control = StepControl(rule: first, isAdaptive: problem.configuration.isAdaptive, start: start)
     record = TrainingRecord(
       iteration: running.iteration, loss: start, firingPairs: running.firingPairs,
       firingShare: Self.share(of: running))
@@ -91,18 +122,14 @@ public final class TrainingSession {
 
   /// Throws a usage error, before anything is allocated, for a rule that the engine does not follow.
   private static func makeEngine(
-    _ kind: EngineKind, _ state: consuming TrainingState, _ problem: TrainingProblem, _ rule: UpdateRule,
-    _ preparation: inout PhaseTimes
+    _ kind: EngineKind, _ state: consuming TrainingState, _ problem: TrainingProblem, _ rule: UpdateRule
   ) throws(FireTreeError) -> any TrainingEngine {
     if let limitation = kind.type.limitation(of: rule) {
       throw .usage("the engine \(kind.rawValue): \(limitation)")
     }
-    let (clock, begin) = (ContinuousClock(), ContinuousClock().now)
-    let engine = try kind.type.init(
+    return try kind.type.init(
       state, points: problem.points, expecting: rule,
       team: LocalTeam(workers: problem.configuration.workers))
-    preparation.add((clock.now - begin).seconds, to: "engine")
-    return engine
   }
 
   private static func share(of engine: any TrainingEngine) -> Double {
@@ -123,10 +150,21 @@ public final class TrainingSession {
 
   // MARK: - Steps
 
-  /// Takes a step along the gradient of the problem's loss.
+  /// Takes a step along the gradient of the problem's loss; where the loss has risen too far, from the last mark or the start,
+  /// with half the rate (`StepControl`).
   @discardableResult
-  public func step() throws(FireTreeError) -> TrainingRecord {
-    try step(problem.loss.gradient(outputs: running.outputs(.all), truth: problem.truth), of: .all)
+  public func step() throws(FireTreeError) -> TrainingRecord { try take(decide()) }
+
+  /// What the next step does: asked once before each.
+  func decide() -> StepControl.Decision { control.decide(after: record.loss) }
+
+  /// Does what this session, or another one of the same problem, decided.
+  @discardableResult
+  func take(_ decision: StepControl.Decision) throws(FireTreeError) -> TrainingRecord {
+    if decision.goesBack { try backOff(rate: decision.rule.rate) }
+    return try step(
+      problem.loss.gradient(outputs: running.outputs(.all), truth: problem.truth), of: .all, by: decision.rule
+    )
   }
 
   /// Takes a step along `gradient`, that of any loss at the outputs of `points`, one row a selected point; that of the others
@@ -135,6 +173,12 @@ public final class TrainingSession {
   /// Precondition: the session has not been finished. Throws as `TrainingEngine.advance`.
   @discardableResult
   public func step(_ gradient: Matrix, of points: PointSelection) throws(FireTreeError) -> TrainingRecord {
+    try step(gradient, of: points, by: rule)
+  }
+
+  private func step(
+    _ gradient: Matrix, of points: PointSelection, by rule: UpdateRule
+  ) throws(FireTreeError) -> TrainingRecord {
     precondition(!isFinished, "the session has given its state away")
     let (clock, begin) = (ContinuousClock(), ContinuousClock().now)
     let report = try running.advance(StepInput(gradient: gradient, points: points, rule: rule))
@@ -169,6 +213,9 @@ public final class TrainingSession {
   private func end(_ reason: StopReason) -> StopReason {
     stopReason = reason
     if let best, best.loss < record.loss { goBack() }
+    if control.restarts > 0 {
+      note("the momentum was dropped \(control.restarts) times because the loss had risen")
+    }
     if record.loss > start {
       note(
         "the loss rose from \(start) to \(record.loss): the learning rate \(rule.rate) may be too large")
@@ -182,6 +229,8 @@ public final class TrainingSession {
 
   private func requireConvergence() throws(FireTreeError) {
     let loss = record.loss
+    let isBackedOff = control.isAdaptive && control.halvings < StepControl.mostHalvings
+    guard !isBackedOff || record.iteration == 0 else { return }
     guard !loss.isFinite || loss > Self.divergenceFactor * max(start, 1e-30) else { return }
     guard record.iteration > 0 else {
       throw .failure(
@@ -219,6 +268,29 @@ public final class TrainingSession {
     running.restore()
     record = best
     return true
+  }
+
+  /// Goes back to the mark, or to the start when there is none, after the rate was halved.
+  private func backOff(rate: Float) throws(FireTreeError) {
+    precondition(!isFinished, "the session has given its state away")
+    let (iteration, loss) = (record.iteration, record.loss)
+    if best != nil {
+      running.restore()
+    } else {
+      _ = running.finish()
+      let state = TrainingState(network: try problem.initialNetwork(), form: form)
+      running = try Self.makeEngine(
+        kind, state, problem, UpdateRule(rate: rate, momentum: problem.configuration.momentum))
+    }
+    record =
+      best
+      ?? TrainingRecord(
+        iteration: running.iteration, loss: start, firingPairs: running.firingPairs,
+        firingShare: Self.share(of: running))
+    control.wentBack(to: record.loss, rate: rate)
+    notes.append(
+      "the loss rose to \(loss) at iteration \(iteration): went back to iteration \(record.iteration), with the learning "
+        + "rate \(rule.rate)")
   }
 
   // MARK: - The end

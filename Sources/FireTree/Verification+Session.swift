@@ -21,8 +21,10 @@ extension Verification {
         loss: problem.loss)
       try progress(result)
       guard session.record.iteration < problem.configuration.iterations else { return result }
-      try session.step()
-      try dense.step()
+      // Both take the same steps, also where they would differ by rounding.
+      let decision = dense.decide()
+      try session.take(decision)
+      try dense.take(decision)
     }
   }
 }

@@ -17,6 +17,12 @@ final class ProgressLine: TrainingObserver {
     due = start + .seconds(60)
   }
 
+  /// Shows a phase before or after the steps on a terminal.
+  func begin(_ phase: String) { if isTerminal { Message.write("\r\u{1B}[K\(phase)") } }
+
+  /// Takes a phase off the terminal.
+  func clear() { if isTerminal { Message.write("\r\u{1B}[K") } }
+
   /// Leaves the last state on a terminal as a line of its own.
   func finish() {
     if isTerminal, let last { Message.write("\r\u{1B}[K\(state(last))\n") }
@@ -61,6 +67,11 @@ enum JSONLines {
 /// Numbers for people.
 enum Format {
   static func significant(_ value: Double) -> String { String(format: "%.6g", value) }
+  /// `reading 0.1 s, rate 20 ms`.
+  static func phases(_ times: PhaseTimes) -> String {
+    times.seconds.map { "\($0.phase) \(seconds($0.seconds))" }.joined(separator: ", ")
+  }
+
   static func percent(_ share: Double) -> String { String(format: "%.2f%%", share * 100) }
 
   static func seconds(_ seconds: Double) -> String {

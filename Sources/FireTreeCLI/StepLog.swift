@@ -11,13 +11,20 @@ final class StepLog: TrainingObserver {
     var loss: Double
     var firing_share: Double
     var firing_pairs: Int
-    // What the step did; nothing at iteration 0.
+    // What the step did; at iteration 0 the phases of the set-up alone.
     var seconds: Double?
     var neurons_moved: Int?
     var phases: [String: Double]?
     var counters: [String: Int]?
   }
 
+  /// What comes after the steps.
+  private struct End: Encodable {
+    var finish: [String: Double]
+  }
+
+  /// What came before the first step.
+  var setUp: PhaseTimes?
   /// Whether lines are missing.
   private(set) var hasFailed = false
   private let path: String
@@ -42,10 +49,18 @@ final class StepLog: TrainingObserver {
     let line = Line(
       iteration: record.iteration, loss: record.loss, firing_share: record.firingShare,
       firing_pairs: record.firingPairs, seconds: record.seconds, neurons_moved: record.step?.neuronsMoved,
-      phases: (record.step?.phases.seconds).map {
-        Dictionary(uniqueKeysWithValues: $0.map { ($0.phase, $0.seconds) })
-      },
-      counters: record.step?.counts.byName)
+      phases: (record.step?.phases ?? setUp).map(Self.byName), counters: record.step?.counts.byName)
+    appendOrSay(line)
+  }
+
+  /// Writes the last line, with the seconds of what came after the steps.
+  func finish(_ phases: PhaseTimes) { if !hasFailed { appendOrSay(End(finish: Self.byName(phases))) } }
+
+  private static func byName(_ phases: PhaseTimes) -> [String: Double] {
+    Dictionary(uniqueKeysWithValues: phases.seconds.map { ($0.phase, $0.seconds) })
+  }
+
+  private func appendOrSay(_ line: some Encodable) {
     do {
       try append(JSONLines.line(line))
     } catch {

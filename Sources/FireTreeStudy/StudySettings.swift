@@ -139,7 +139,8 @@ package struct StudyInstance: Sendable {
       points: points, truth: Supervision(targets: targets),
       configuration: TrainingConfiguration(
         neurons: neurons, threshold: .value(threshold), learningRate: .value(rate), momentum: .none,
-        iterations: iterations, keepsBest: false, seed: seed, weights: .value(.stored), workers: workers))
+        iterations: iterations, keepsBest: false, seed: seed, initial: .value(.gaussian), start: .independent,
+        weights: .value(.stored), workers: workers))
   }
 
   var shape: ProblemShape {

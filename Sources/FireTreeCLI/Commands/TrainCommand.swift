@@ -28,6 +28,11 @@ struct TrainCommand: ParsableCommand {
   @Flag(
     inversion: .prefixedNo,
     help: "Go back to the lowest loss of every tenth step when the last one is higher.") var keepBest = true
+  @Flag(
+    inversion: .prefixedNo,
+    help:
+      "Drop the momentum when the loss rises, halve the rate when it rises far; by default with the automatic rate."
+  ) var adaptive: Bool?
   @OptionGroup(title: "Data") var dataOptions: DataOptions
   @OptionGroup(title: "Training") var training: TrainingOptions
 
@@ -35,14 +40,25 @@ struct TrainCommand: ParsableCommand {
     var configuration = try training.resolved(
       engine: engine.choice, iterations: iterations, momentum: momentum, targetLoss: targetLoss)
     configuration.keepsBest = keepBest
+    configuration.adapts = adaptive
     let auditor = try audit.map { try Self.auditor(every: $0) }
     try OutputPaths.check(outputs: [out, log], inputs: [data, dataOptions.labels])
     try AtomicFile.requireWritable(out)
     let stepLog = try log.map { try StepLog(path: $0) }
-    let problem = try TrainingProblem(dataOptions.readTraining(data), configuration: configuration)
+    let progress = ProgressLine(iterations: iterations)
+    var setUp = PhaseTimes()
+    progress.begin("reading")
+    let problem = try setUp.measure("reading") {
+      try TrainingProblem(dataOptions.readTraining(data), configuration: configuration)
+    }
+    progress.clear()
     for note in problem.notes { Message.note(note) }
-    let session = try TrainingSession(problem)
+    let session = try TrainingSession(problem) { progress.begin($0) }
+    progress.clear()
     for note in session.notes { Message.note(note) }
+    for (phase, seconds) in session.setUp.seconds { setUp.add(seconds, to: phase) }
+    Message.note("set-up: \(Format.phases(setUp))")
+    stepLog?.setUp = setUp
     Message.note(
       "training \(problem.configuration.neurons) neurons on \(problem.points.count) points of "
         + "\(problem.points.dimension) inputs, engine \(session.kind.rawValue), learning rate \(session.rule.rate)"
@@ -51,7 +67,6 @@ struct TrainCommand: ParsableCommand {
       Message.note("no neuron fires on any point, so nothing can be learned: lower the threshold")
     }
     Interrupt.catchOnce()
-    let progress = ProgressLine(iterations: iterations)
     var observers: [any TrainingObserver] = [progress]
     if let stepLog { observers.append(stepLog) }
     if let auditor { observers.append(auditor) }
@@ -60,7 +75,11 @@ struct TrainCommand: ParsableCommand {
     progress.finish()
     let (reason, last) = (try result.get(), session.record)
     for note in session.notes[notes...] { Message.note(note) }
-    try session.finish().write(to: out, fullWeights: fullWeights)
+    var end = PhaseTimes()
+    progress.begin("writing")
+    try end.measure("writing") { try session.finish().write(to: out, fullWeights: fullWeights) }
+    progress.clear()
+    stepLog?.finish(end)
     if let total = auditor?.total {
       Message.note("audit: \(total.compared) pairs compared, \(total.firing) fire, none missed")
     }

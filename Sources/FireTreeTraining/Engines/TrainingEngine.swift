@@ -29,6 +29,9 @@ public protocol TrainingEngine: Sendable {
   /// An upper bound of |s - <w, x>| / |x| for what its correlations carry beside the rounding of a product: that of
   /// transforms, where it began with structured weights.
   var transformRounding: Float { get }
+  /// Seconds of what the initialiser did: "kernel", the products of all points with each other, and "first pass", the first
+  /// look at all pairs; nothing where they are not told apart.
+  var preparation: PhaseTimes { get }
   /// Whether a velocity is kept.
   var usesVelocity: Bool { get }
 
@@ -91,6 +94,8 @@ extension TrainingEngine {
   public static var supportsSeededWeights: Bool { false }
 
   public var transformRounding: Float { 0 }
+
+  public var preparation: PhaseTimes { PhaseTimes() }
 
   /// Number of neurons, m.
   public var neuronCount: Int { outputWeights.rows }

@@ -38,6 +38,7 @@ public struct GramEngine: TrainingEngine {
   private let skins: SkinModel
   private let units: OutputUnits
   private var marked: Mark<GramEngine>?
+  public private(set) var preparation = PhaseTimes()
 
   public init(
     _ state: consuming TrainingState, points: DataPoints, expecting rule: UpdateRule, team: any Team
@@ -68,7 +69,9 @@ public struct GramEngine: TrainingEngine {
       anchoring: anchoring, workers: team.workers)
     momenta = try [MomentumState](
       allocating: usesVelocity ? outputWeights.rows : 0, repeating: MomentumState())
-    gram = try points.gramMatrix(workers: team.workers)
+    gram = try preparation.measure("kernel") { () throws(FireTreeError) in
+      try points.gramMatrix(workers: team.workers)
+    }
     var skins = SkinModel(points: points, threshold: anchoring.threshold)
     skins.fixed = fixedSkin
     self.skins = skins
@@ -78,10 +81,12 @@ public struct GramEngine: TrainingEngine {
     var sums = try OutputSums(outputs: outputWeights.columns, units: units, workers: team.workers)
     let skin = skins.initial(outputWeights: outputWeights, rule: rule)
     let pass = try store.firstPass(over: initial, points: points, skin: skin)
+    let begin = ContinuousClock.now
     let parts = withStart(rule: rule) { store, start in
       store.anchorAll(
         by: pass, skin: skin, outputWeights: network.outputWeights, sums: &sums, start: start)
     }
+    preparation.add((ContinuousClock.now - begin).seconds, to: "first pass")
     finish(parts, sums)
   }
 

@@ -26,6 +26,7 @@ public struct WeightEngine: TrainingEngine {
   private let skins: SkinModel
   private let units: OutputUnits
   private var marked: Mark<WeightEngine>?
+  public private(set) var preparation = PhaseTimes()
 
   public init(
     _ state: consuming TrainingState, points: DataPoints, expecting rule: UpdateRule, team: any Team
@@ -56,11 +57,13 @@ public struct WeightEngine: TrainingEngine {
     let weights = network.hiddenWeights
     let skin = skins.initial(outputWeights: network.outputWeights, rule: rule)
     let pass = try store.firstPass(over: initial, points: points, skin: skin)
+    let begin = ContinuousClock.now
     let parts = store.anchorAll(
       by: pass, skin: skin, outputWeights: network.outputWeights, sums: &sums,
       rows: { chosen, body in
         weights.withView { $0.forEachTile(of: chosen, size: max(chosen.count, 1)) { body($1) } }
       }, start: { _, _, _, _ in })
+    preparation.add((ContinuousClock.now - begin).seconds, to: "first pass")
     finish(parts, sums)
   }
 

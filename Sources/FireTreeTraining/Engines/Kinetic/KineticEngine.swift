@@ -50,6 +50,7 @@ public struct KineticEngine: TrainingEngine {
   private var exactOutputs: [Double]
   private var outputVelocities: [Double]
   var marked: Mark<KineticEngine>?
+  public private(set) var preparation = PhaseTimes()
 
   public init(
     _ state: consuming TrainingState, points: DataPoints, expecting rule: UpdateRule, team: any Team
@@ -64,7 +65,9 @@ public struct KineticEngine: TrainingEngine {
     let (neuronCount, outputCount) = (network.neuronCount, network.outputCount)
     let anchoring = try Anchoring(
       points: points, threshold: network.threshold, transformRounding: initial?.rounding ?? 0)
-    gram = try points.gramMatrix(workers: team.workers)
+    gram = try preparation.measure("kernel") { () throws(FireTreeError) in
+      try points.gramMatrix(workers: team.workers)
+    }
     // Far candidates cost memory and next to no time, so lists are long and neurons are rarely anchored.
     skins = SkinModel(
       points: points, threshold: network.threshold, candidateCost: 0.07, stretch: Self.candidateStretch)
@@ -88,9 +91,11 @@ public struct KineticEngine: TrainingEngine {
     current = try Matrix(allocating: points.count, by: outputCount)
     exactOutputs = try [Double](allocating: points.count * outputCount, repeating: 0)
     outputVelocities = try [Double](allocating: exactOutputs.count, repeating: 0)
+    let begin = ContinuousClock.now
     try anchorAll(
       skin: skins.initial(outputWeights: outputWeights, rule: rule, steps: 16), initial: initial,
       velocity: velocity)
+    preparation.add((ContinuousClock.now - begin).seconds, to: "first pass")
   }
 
   public var threshold: Float { store.anchoring.threshold }
