@@ -132,3 +132,40 @@ CLONES size_t firetree_select_lanes(const float *values, size_t size, float scal
   }
   return count;
 }
+
+CLONES size_t firetree_fire_lanes(const float *values, size_t neurons, size_t copies, float scale,
+                                  const float *reaches, const float *norms, float threshold,
+                                  const int64_t *offsets, const uint16_t *points, const float *coefficients,
+                                  const float *products, firetree_hit *hits) {
+#pragma clang fp contract(off)
+  const Lanes *base = (const Lanes *)values, *moved = (const Lanes *)products;
+  LooseSixteen x;
+  memcpy(&x, norms, sizeof x);
+  size_t count = 0;
+  for (size_t row = 0; row * copies < neurons; row++) {
+    const Lanes initial = base[row] * scale;
+    for (size_t neuron = row * copies; neuron < (row + 1) * copies && neuron < neurons; neuron++) {
+      Truths16 reached = __builtin_convertvector(initial + x * reaches[neuron] > threshold, Truths16);
+      uint16_t bits;
+      memcpy(&bits, &reached, 2);
+      if (!bits) continue;
+      Lanes s = initial;
+      if (offsets) {
+        for (int64_t t = offsets[neuron]; t < offsets[neuron + 1]; t++) s += coefficients[t] * moved[points[t]];
+      }
+      reached = __builtin_convertvector(s > threshold, Truths16);
+      uint16_t firing;
+      memcpy(&firing, &reached, 2);
+      firing &= bits;
+      while (firing) {
+        const unsigned lane = (unsigned)__builtin_ctz(firing);
+        hits[count].value = s[lane];
+        hits[count].row = (uint16_t)neuron;
+        hits[count].point = (uint16_t)lane;
+        count++;
+        firing &= (uint16_t)(firing - 1);
+      }
+    }
+  }
+  return count;
+}

@@ -91,7 +91,7 @@ import Testing
     final class Validation: TrainingObserver {
       var losses: [Double] = []
       func observe(_ record: TrainingRecord, session: TrainingSession) {
-        let outputs = Memory.demand(try session.outputs(at: session.problem.points))
+        let outputs = Memory.demand(try session.engine.denseOutputs(at: session.problem.points))
         losses.append(session.problem.loss.value(outputs: outputs, truth: session.problem.truth))
       }
     }

@@ -197,5 +197,8 @@ typedef struct {
 
 size_t firetree_select_lanes(const float *values, size_t size, float scale, const float *reaches, const float *norms,
                              float threshold, uint16_t first, firetree_hit *hits);
+size_t firetree_fire_lanes(const float *values, size_t neurons, size_t copies, float scale, const float *reaches,
+                           const float *norms, float threshold, const int64_t *offsets, const uint16_t *points,
+                           const float *coefficients, const float *products, firetree_hit *hits);
 
 #endif

@@ -64,6 +64,15 @@ package struct AnchoredTiles {
     lists[row / tiles.size].withCandidates(of: row % tiles.size, block: block, body)
   }
 
+  /// How many candidates each list has, for all neurons.
+  func forEachCount(blocks: Int, _ body: (Int) -> Void) {
+    for position in neurons.indices {
+      for block in 0..<blocks {
+        withCandidates(at: position, block: block) { points, _ in body(points.count) }
+      }
+    }
+  }
+
   /// The skin that candidates were chosen by.
   package func skin(at position: Int) -> Float { skins[position] }
 

@@ -72,6 +72,17 @@ extension CandidateLists {
 
     public var memoryBytes: Int { arena.memoryBytes + places.count * MemoryLayout<UInt32>.stride }
 
+    /// Whether no list has had a candidate.
+    var isEmpty: Bool { arena.isEmpty }
+
+    /// Words that a list of `count` candidates takes.
+    func words(for count: Int) -> Int { arena.words(for: count) }
+
+    /// Makes room for lists of `words` words a neuron, and a little more.
+    mutating func makeRoom(wordsPerNeuron words: Double) {
+      arena.makeRoom(words: Int(1.03 * words * Double(neurons.count)) + 4096)
+    }
+
     /// The list of the shard's neuron `local` for a block becomes `points` with these anchored correlations; the other
     /// planes become 0.
     ///

@@ -97,6 +97,7 @@ package struct CandidateStore: Sendable {
             weights.withRows(of: chosen, body)
           }
         }
+      makeRoom(like: found)
       install(&self, found)
     }
   }
@@ -123,7 +124,23 @@ package struct CandidateStore: Sendable {
         .ascending(count), skins: .fixed(count, repeating: skin), rows: rows, install: install)
     }
     let rounds = Tiles(of: count, size: FirstPass.neuronsPerRound)
-    for round in 0..<rounds.count { install(&self, pass.candidates(of: rounds[round])) }
+    for round in 0..<rounds.count {
+      let found = pass.candidates(of: rounds[round])
+      makeRoom(like: found)
+      install(&self, found)
+    }
+  }
+
+  /// Makes room for all lists, when all are empty still, as if those that are not found yet will be like those that are.
+  private mutating func makeRoom(like found: AnchoredTiles) {
+    guard let first = lists.shards.first, found.neurons.count > 0, lists.shards.allSatisfy(\.isEmpty) else {
+      return
+    }
+    var words = 0
+    found.forEachCount(blocks: blocks.count) { words += first.words(for: $0) }
+    for shard in lists.shards.indices {
+      lists.shards[shard].makeRoom(wordsPerNeuron: Double(words) / Double(found.neurons.count))
+    }
   }
 
   /// The pairs that fire: candidates whose correlation in plane `current` exceeds the threshold.

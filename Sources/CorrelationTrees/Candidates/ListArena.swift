@@ -53,7 +53,7 @@ struct ListArena: Sendable {
       if old > 0 { waste += size(capacity: old) }
       places[index] = 0
       if waste > used / 2 { pack(&places) }
-      let capacity = (count + count / 8 + Self.line) / Self.line * Self.line
+      let capacity = Self.capacity(for: count)
       reserve(used + size(capacity: capacity))
       places[index] = Self.place(of: used)
       Self.sizes(at: buffer.base + used)[1] = Int32(capacity)
@@ -62,6 +62,18 @@ struct ListArena: Sendable {
     // All lists without a place are one that stays empty.
     if places[index] > 0 { Self.sizes(at: start(of: places[index]))[0] = Int32(count) }
   }
+
+  /// How many candidates a new place of a list of `count` has room for.
+  private static func capacity(for count: Int) -> Int { (count + count / 8 + line) / line * line }
+
+  /// Words of a new place of a list of `count`.
+  func words(for count: Int) -> Int { count > 0 ? size(capacity: Self.capacity(for: count)) : 0 }
+
+  /// Whether no list has had a candidate.
+  var isEmpty: Bool { used == Self.line }
+
+  /// Makes room for `count` words in all, so that filling them moves nothing. Memory that is not written is not taken.
+  mutating func makeRoom(words count: Int) { reserve(count) }
 
   private func start(of place: UInt32) -> UnsafeMutablePointer<Float> { buffer.base + Int(place) * Self.line }
 

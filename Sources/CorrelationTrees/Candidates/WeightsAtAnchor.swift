@@ -263,6 +263,32 @@ extension WeightsAtAnchor {
     }
   }
 
+  /// The weights as they are now; nil when they are stored. `movement` as in `withRows`.
+  package func seededWeights(
+    workers: Workers, by movement: (Int, Int, (Movement) -> Void) -> Void
+  ) -> SeededWeights? {
+    guard case .seeded(let initial) = rows else { return nil }
+    let (tiles, count) = (Tiles.neuronShards(of: neuronCount), points.count)
+    let shards = workers.map(shards: tiles.count) { index in
+      var alpha = PointCombinations.Shard()
+      CandidateWorkspace.with(points: count) { workspace in
+        for neuron in tiles[index] {
+          movement(index, neuron) { movement in
+            let count = merge(movement, of: neuron, shard: index, workspace)
+            for t in 0..<count where workspace.coefficients[t] != 0 {
+              alpha.append(point: workspace.rows[t], coefficient: workspace.coefficients[t])
+            }
+          }
+          alpha.endRow()
+        }
+      }
+      return alpha
+    }
+    return SeededWeights(
+      initial: initial.initial, points: points,
+      combinations: PointCombinations(rows: neuronCount, shards: shards))
+  }
+
   fileprivate func merge(
     _ movement: Movement, of neuron: Int, shard: Int, _ workspace: CandidateWorkspace
   ) -> Int {

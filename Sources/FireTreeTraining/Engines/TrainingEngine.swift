@@ -63,6 +63,10 @@ public protocol TrainingEngine: Sendable {
   /// `neurons.count` d floats of working memory.
   func withWeights(_ neurons: Range<Int>, _ body: (MatrixView) -> Void)
 
+  /// The weights as they are now, as a seed and what training has added to it; nil for an engine that holds them otherwise.
+  /// Complexity: O(entries log k).
+  func seededWeights() -> SeededWeights?
+
   /// Moves the state out of the engine, which keeps its points but has no network any more: nothing of size m d is copied,
   /// and a mark is given up.
   mutating func finish() -> TrainingState
@@ -109,12 +113,23 @@ extension TrainingEngine {
     }
   }
 
-  /// f of the network as it is now on points that it is not trained on (n' x C), by a dense pass.
+  public func seededWeights() -> SeededWeights? { nil }
+
+  /// f of the network as it is now on points that it is not trained on (n' x C): as `Network.outputs(for:)`.
   ///
   /// A row has the same bits alone and among others. Throws a usage error when there is no memory for them.
   /// Precondition: as many inputs as the points of the training.
-  /// Complexity: 2 n' m d flops, and that of `withWeights` for all neurons; memory as `DensePass`.
   public func outputs(at fresh: DataPoints) throws(FireTreeError) -> Matrix {
+    guard let seeded = seededWeights(), seeded.initial.distribution == .hadamard else {
+      return try denseOutputs(at: fresh)
+    }
+    let network = Network(weights: .seeded(seeded), outputWeights: outputWeights, threshold: threshold)
+    return try network.outputs(for: fresh, workers: team.workers)
+  }
+
+  /// The same by a dense pass, whatever the weights. Complexity: 2 n' m d flops, and that of `withWeights` for all neurons;
+  /// memory as `DensePass`.
+  public func denseOutputs(at fresh: DataPoints) throws(FireTreeError) -> Matrix {
     try DensePass(outputWeights: outputWeights, threshold: threshold, points: fresh)
       .outputs(team: team) { withWeights($0, $1) }
   }

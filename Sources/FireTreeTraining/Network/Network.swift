@@ -114,12 +114,47 @@ public struct Network: Sendable, Equatable {
       outputWeights: outputWeights, threshold: threshold)
   }
 
-  /// f(x_i) for every point (n x C).
+  /// f(x_i) for every point (n x C): by transforms and what training has added to pairs that may fire, where weights are
+  /// structured and seeded (`FreshPass`); else by a dense pass.
+  ///
+  /// A row has the same bits alone and among any others. Throws a usage error when there is no memory for them.
+  public func outputs(for points: DataPoints, workers: Workers = .all) throws(FireTreeError) -> Matrix {
+    guard let pass = try freshPass(over: points, workers: workers) else {
+      return try denseOutputs(for: points, workers: workers)
+    }
+    return try pass.outputs()
+  }
+
+  /// The pairs that `outputs` takes to fire, compared with a dense pass over all.
+  ///
+  /// Throws a usage error when there is no memory for them. Complexity: a dense pass.
+  public func audit(on points: DataPoints, workers: Workers = .all) throws(FireTreeError) -> FiringAudit {
+    let pass = try freshPass(over: points, workers: workers)
+    let claimed =
+      try pass?.firingSet()
+      ?? FiringSet(scanning: weights, points: points, atLeast: threshold.nextUp, workers: workers)
+    return FiringAudit(
+      of: claimed, neurons: neuronCount, points: points, threshold: threshold,
+      transformRounding: pass?.rounding ?? 0, workers: workers
+    ) { weights.withTile($0, $1) }
+  }
+
+  private func freshPass(over points: DataPoints, workers: Workers) throws(FireTreeError) -> FreshPass? {
+    precondition(
+      points.dimension == dimension, "points of \(points.dimension) inputs, a network of \(dimension)")
+    return try FreshPass(
+      weights, outputWeights: outputWeights, threshold: threshold, points: points,
+      team: LocalTeam(workers: workers))
+  }
+
+  /// f(x_i) for every point (n x C), every pair by a product.
   ///
   /// A row has the same bits alone and among any others. Correlations are computed in tiles of at most 256 x 256; memory
   /// beyond the result is at most 16 MB a thread and some tiles, and for seeded weights 256 d floats a thread.
   /// Complexity: 2 n m d flops. Throws a usage error when there is no memory for them.
-  public func outputs(for points: DataPoints, workers: Workers = .all) throws(FireTreeError) -> Matrix {
+  public func denseOutputs(
+    for points: DataPoints, workers: Workers = .all
+  ) throws(FireTreeError) -> Matrix {
     precondition(
       points.dimension == dimension, "points of \(points.dimension) inputs, a network of \(dimension)")
     return try DensePass(outputWeights: outputWeights, threshold: threshold, points: points)

@@ -44,7 +44,7 @@ public struct Verification: Sendable {
   private mutating func compareLoss(
     _ found: Double, of engine: some TrainingEngine, truth: Supervision, loss: any Loss
   ) throws(FireTreeError) {
-    let outputs = try engine.outputs(at: engine.points)
+    let outputs = try engine.denseOutputs(at: engine.points)
     let own = loss.value(outputs: outputs, truth: truth)
     let error = Self.relative(found, own)
     lossError = max(lossError, error)

@@ -237,6 +237,12 @@ extension GramEngine {
       neurons, movedBy: { shard, neuron, body in withMovement(of: neuron, shard: shard, body) }, body)
   }
 
+  public func seededWeights() -> SeededWeights? {
+    store.weights?.seededWeights(workers: team.workers) { shard, neuron, body in
+      withMovement(of: neuron, shard: shard, body)
+    }
+  }
+
   public mutating func mark() {
     marked = nil
     marked = Mark(self)

@@ -56,6 +56,14 @@ extension KineticEngine {
     }
   }
 
+  public func seededWeights() -> SeededWeights? {
+    stepping.withStep { step in
+      store.weights?.seededWeights(workers: team.workers) { shard, neuron, body in
+        withMovement(of: neuron, shard: shard, step, body)
+      }
+    }
+  }
+
   public mutating func mark() {
     marked = nil
     marked = Mark(self)

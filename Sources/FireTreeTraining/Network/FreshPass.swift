@@ -1,0 +1,308 @@
+import CorrelationTrees
+import FireTreeCore
+
+/// The forward pass over points that a network was not trained on, when its weights are structured ones with combinations of
+/// training points, w = w(0) + sum_i alpha_i x_i:
+///
+///     <w, x> = <w(0), x> + sum_i alpha_i <x_i, x>.
+///
+/// The first term comes by transforms, for a block of neurons and sixteen points at a time. The second is added only where the
+/// pair may fire: with D = |w - w(0)| it is at most D |x|. Products <x_i, x> are computed once for all neurons.
+///
+/// A point's outputs have the same bits alone and among any others. Complexity: 3 log2 D' flops a pair for blocks of D', a
+/// flop or two a coefficient for sixteen pairs of which one may fire, and 2 n n' d for the products of n training points
+/// with n' fresh ones. Memory: at most 256 MB of these products, and as much of fresh points side by side.
+struct FreshPass {
+  private let weights: SeededWeights
+  private let structured: HadamardWeights
+  private let outputWeights: Matrix
+  private let threshold: Float
+  private let points: DataPoints
+  private let team: any Team
+  /// By how much <w, x> exceeds <w(0), x> at most, for each unit of |x|, with all rounding (m).
+  private let reaches: [Float]
+
+  /// nil for weights that are not structured and seeded. Throws a usage error when there is no memory for it.
+  ///
+  /// Complexity: O(1) an entry of the combinations; 2 nnz(x_i) when there are many points.
+  init?(
+    _ weights: HiddenWeights, outputWeights: Matrix, threshold: Float, points: DataPoints, team: any Team
+  ) throws(FireTreeError) {
+    guard case .seeded(let weights) = weights, let structured = weights.initial.structured else { return nil }
+    (self.weights, self.structured, self.outputWeights) = (weights, structured, outputWeights)
+    (self.threshold, self.points, self.team) = (threshold, points, team)
+    try Memory.ask(for: weights.rows, of: Float.self)
+    reaches = weights.reaches(measured: points.count >= Self.pointsWorthMeasuring, workers: team.workers)
+  }
+
+  /// From so many points on it pays to measure how far each neuron has moved; below, the sum of |alpha_i| |x_i| is a bound.
+  private static let pointsWorthMeasuring = 4096
+
+  /// An upper bound of the rounding of a correlation, for each unit of |x|.
+  var rounding: Float { weights.largestRounding }
+
+  /// f (n' x C). Throws a usage error when there is no memory for it.
+  func outputs() throws(FireTreeError) -> Matrix {
+    let outputs = outputWeights.columns
+    var result = try Matrix(allocating: points.count, by: outputs)
+    let norms = points.norms(), chunks = chunks
+    for chunk in 0..<chunks.count {
+      let range = chunks[chunk]
+      let units = try OutputUnits(
+        norms: Array(norms[range]), threshold: threshold, outputWeights: outputWeights, team: team)
+      var sums = try OutputSums(outputs: outputs, units: units, workers: team.workers)
+      let shards = try FreshShards(self, range)
+      outputWeights.withView { outputWeights in
+        _ = sums.collect(shards: shards.count) { shard, sums in
+          shards.forEachPair(in: shard) { neuron, point, correlation in
+            OutputSums.add(
+              correlation - threshold, times: outputWeights.row(neuron), to: sums, point: point,
+              outputs: outputs)
+          }
+        }
+      }
+      let rows = sums.rounded(scale: Double(Network.outputScale(neurons: weights.rows)), team: team)
+      result.withMutableView { result in rows.withView { result.rows(range).copy($0) } }
+    }
+    return result
+  }
+
+  /// The pairs that fire, to be compared with a dense pass. Throws a usage error when there is no memory for it.
+  func firingSet() throws(FireTreeError) -> FiringSet {
+    var pairs = [[(point: Int, correlation: Float)]](repeating: [], count: weights.rows)
+    let chunks = chunks
+    for chunk in 0..<chunks.count {
+      let shards = try FreshShards(self, chunks[chunk])
+      for shard in 0..<shards.count {
+        shards.forEachPair(in: shard) { neuron, point, correlation in
+          pairs[neuron].append((chunks[chunk].lowerBound + point, correlation))
+        }
+      }
+    }
+    let tiles = Tiles.neuronShards(of: weights.rows)
+    return FiringSet(
+      shards: (0..<tiles.count).map { tile in
+        var result = FiringSet.Shard()
+        for neuron in tiles[tile] {
+          for pair in pairs[neuron] { result.append(point: pair.point, correlation: pair.correlation) }
+          result.endRow(of: neuron)
+        }
+        return result
+      })
+  }
+
+  /// Points that are looked at together: 2^26 products with training points, and as many coordinates, at most.
+  private var chunks: Tiles {
+    let most = min((1 << 26) / max(weights.points.count, 1), (1 << 26) / structured.blockSize)
+    return Tiles(of: points.count, size: max(LanePoints.lanes, min(1 << 14, most / 256 * 256)))
+  }
+
+  /// A chunk of points, side by side, with their products with all training points; and shards of neurons.
+  private struct FreshShards {
+    let pass: FreshPass
+    let lanes: LanePoints
+    /// A group of points n x 16, one after the other.
+    let products: AlignedBuffer
+    let norms: [Float]
+    /// Blocks of structured weights of each shard.
+    let shards: Tiles
+
+    init(_ pass: FreshPass, _ range: Range<Int>) throws(FireTreeError) {
+      self.pass = pass
+      lanes = try LanePoints(
+        of: pass.points, range, blockSize: pass.structured.blockSize, workers: pass.team.workers)
+      shards = Tiles(of: pass.structured.blocks.count, count: 64)
+      let groups = lanes.groups, count = pass.weights.points.count
+      products = try AlignedBuffer(count: groups.count * max(count, 1) * LanePoints.lanes)
+      let missing = groups.count * LanePoints.lanes - range.count
+      norms = .fixed(joining: [
+        Array(pass.points.norms()[range]), Array(repeating: -.infinity, count: missing),
+      ])
+      computeProducts(range)
+    }
+
+    private func computeProducts(_ range: Range<Int>) {
+      let (groups, training) = (lanes.groups, pass.weights.points)
+      let size = training.count * LanePoints.lanes, base = products.base
+      pass.team.workers.forEachShard(of: groups.count) { group in
+        let all = MutableMatrixView(
+          base: base + group * size, rows: training.count, columns: groups[group].count,
+          stride: LanePoints.lanes)
+        training.forEachDenseTile { tile, rows in
+          pass.points.correlateAlike(
+            rows,
+            points: range.lowerBound + groups[group].lowerBound..<range.lowerBound + groups[group].upperBound,
+            into: all.rows(tile))
+        }
+      }
+    }
+
+    var count: Int { shards.count }
+
+    /// Calls `body(neuron, point, correlation)` for every pair of a shard that fires, points counted from the chunk's first;
+    /// for each neuron ascending by point.
+    func forEachPair(in shard: Int, _ body: (Int, Int, Float) -> Void) {
+      let (structured, copies) = (pass.structured, pass.weights.initial.copies)
+      let room = structured.blockSize * copies * LanePoints.lanes
+      structured.withWorkspace { workspace in
+        withUnsafeTemporaryAllocation(of: Kernels.Hit.self, capacity: room) { hits in
+          guard let hits = hits.baseAddress else { return }
+          for block in shards[shard] {
+            structured.drawSigns(of: block, workspace)
+            for group in 0..<lanes.groups.count {
+              structured.transform(lanes, group: group, workspace)
+              for part in pass.parts(of: block) {
+                forEachHit(of: part, block: block, group: group, workspace, hits, body)
+              }
+            }
+          }
+        }
+      }
+    }
+
+    private func forEachHit(
+      of part: Part, block: Int, group: Int, _ workspace: HadamardWeights.Workspace,
+      _ hits: UnsafeMutablePointer<Kernels.Hit>, _ body: (Int, Int, Float) -> Void
+    ) {
+      let (initial, structured) = (pass.weights.initial, pass.structured)
+      let first = lanes.groups[group].lowerBound, size = pass.weights.points.count * LanePoints.lanes
+      let tile = workspace.tile.row(
+        part.neurons.lowerBound / initial.copies - structured.blocks[block].lowerBound)
+      let count = part.withEntries { offsets, points, coefficients in
+        pass.reaches.withUnsafeBufferPointer { reaches in
+          norms.withUnsafeBufferPointer { norms in
+            guard let reaches = reaches.baseAddress, let norms = norms.baseAddress else { return 0 }
+            return Kernels.fireLanes(
+              tile, neurons: part.neurons.count, copies: initial.copies, scale: structured.scale,
+              reaches: reaches + part.neurons.lowerBound, norms: norms + first, threshold: pass.threshold,
+              offsets: offsets, points: points, coefficients: coefficients,
+              products: products.base + group * size,
+              into: hits)
+          }
+        }
+      }
+      for k in 0..<count {
+        body(part.neurons.lowerBound + Int(hits[k].row), first + Int(hits[k].point), hits[k].value)
+      }
+    }
+  }
+
+  /// Neurons of a block whose combinations lie in one piece.
+  private struct Part {
+    let neurons: Range<Int>
+    let shard: PointCombinations.Shard
+    let offset: Int
+
+    func withEntries<Result>(
+      _ body: (UnsafePointer<Int>?, UnsafePointer<UInt16>?, UnsafePointer<Float>?) -> Result
+    ) -> Result {
+      shard.offsets.withUnsafeBufferPointer { offsets in
+        shard.points.withUnsafeBufferPointer { points in
+          shard.coefficients.withUnsafeBufferPointer { coefficients in
+            body(
+              offsets.isEmpty ? nil : offsets.baseAddress.map { $0 + offset }, points.baseAddress,
+              coefficients.baseAddress)
+          }
+        }
+      }
+    }
+  }
+
+  private func parts(of block: Int) -> [Part] {
+    let (blocks, copies) = (structured.blocks[block], weights.initial.copies)
+    var next = blocks.lowerBound * copies
+    let end = min(blocks.upperBound * copies, weights.rows)
+    let size = Tiles.neuronShards(of: weights.rows).size
+    var parts: [Part] = []
+    while next < end {
+      let shard = next / size
+      let range = next..<min(end, (shard + 1) * size)
+      parts.append(
+        Part(neurons: range, shard: weights.combinations.shards[shard], offset: next - shard * size))
+      next = range.upperBound
+    }
+    return parts
+  }
+}
+
+extension SeededWeights {
+  /// By how much <w_r, x> exceeds what transforms give of <w_r(0), x> at most, for each unit of |x|, for every neuron (m).
+  ///
+  /// With k entries: |sum_i alpha_i x_i|, `measured` or bounded by A = sum_i |alpha_i| |x_i|; what rounding may have of it,
+  /// gamma_(d + k) A (Higham 2002, section 3.1), twice, for what is measured and for what is added up; and that of transforms.
+  fileprivate func reaches(measured: Bool, workers: Workers) -> [Float] {
+    let (norms, transforms, terms) = (points.norms(), initial.rounding, points.dimension)
+    let shards = Tiles.neuronShards(of: rows)
+    return points.withView { points in
+      workers.array(over: shards) { range, reaches in
+        let shard = combinations.shards[range.lowerBound / shards.size]
+        Scratch.withMatrix(rows: 2, columns: columns) { scratch in
+          for local in 0..<range.count {
+            let entries = shard.entries(of: local)
+            var sum: Float = 0
+            for t in entries { sum += abs(shard.coefficients[t]) * norms[Int(shard.points[t])] }
+            let rounding = Self.rounding(terms: terms + entries.count)
+            var movement = sum
+            if measured, !entries.isEmpty {
+              movement =
+                shard.length(of: entries, points, in: scratch.row(0), columns: columns) * (1 + rounding)
+            }
+            reaches[local] = min(movement, sum) + 2 * rounding * sum + transforms * (1 + 0x1p-20)
+          }
+        }
+      }
+    }
+  }
+}
+
+extension SeededWeights {
+  /// 2 gamma for so many terms.
+  private static func rounding(terms: Int) -> Float {
+    let u = Float(terms + 8) * 0x1p-24
+    return 2 * u / max(1 - u, 0.5)
+  }
+
+  /// The largest part of `reaches` that is rounding. Complexity: O(entries).
+  fileprivate var largestRounding: Float {
+    let norms = points.norms()
+    var (largest, terms): (Float, Int) = (0, 0)
+    for row in 0..<rows {
+      let entries = combinations.row(row)
+      largest = max(largest, entries.reduce(0) { $0 + abs($1.coefficient) * norms[$1.point] })
+      terms = max(terms, entries.count)
+    }
+    return initial.rounding + 2 * Self.rounding(terms: points.dimension + terms) * largest
+  }
+}
+
+extension PointCombinations.Shard {
+  /// |sum_t alpha_t x_t|. Complexity: 2 nnz(x) flops an entry.
+  fileprivate func length(
+    of entries: Range<Int>, _ points: DataPointsView, in row: UnsafeMutablePointer<Float>, columns: Int
+  ) -> Float {
+    row.update(repeating: 0, count: columns)
+    for t in entries { points.addRounded(coefficients[t], timesPoint: Int(self.points[t]), to: row) }
+    return LinearAlgebra.dot(row, row, count: columns).squareRoot()
+  }
+}
+
+extension DataPoints {
+  /// Calls `body(points, rows)` for tiles of points with all their coordinates.
+  fileprivate func forEachDenseTile(_ body: (Range<Int>, MatrixView) -> Void) {
+    switch storage {
+    case .dense(let matrix): matrix.withView { body(0..<count, $0) }
+    case .sparse(let sparse):
+      let tiles = Tiles(of: count, size: 64)
+      Scratch.withMatrix(rows: min(64, count), columns: dimension) { scratch in
+        for tile in 0..<tiles.count {
+          let rows = scratch.rows(0..<tiles[tile].count)
+          rows.fill(0)
+          for (slot, point) in tiles[tile].enumerated() {
+            for (column, value) in sparse.row(point) { rows[slot, column] = value }
+          }
+          body(tiles[tile], rows.view)
+        }
+      }
+    }
+  }
+}
