@@ -64,17 +64,31 @@ extension Model {
     Network(weights: weights, outputWeights: outputWeights, threshold: threshold)
   }
 
-  /// The outputs for raw features (n x d): n x C, before `TargetEncoding.decode`.
+  /// The outputs for raw features (n x d): n x C, before `TargetEncoding.decode`. `byDensePass` computes every pair by a product,
+  /// also where there is a shorter way (`Network.outputs`).
   ///
   /// Throws a usage error for another number of features, a data error for points that overflow.
-  /// Complexity: 2 n m d flops.
-  public func outputs(for features: DataPoints, workers: Workers = .all) throws(FireTreeError) -> Matrix {
+  /// Complexity: that of `Network.outputs`, at most 2 n m d flops.
+  public func outputs(
+    for features: DataPoints, byDensePass: Bool = false, workers: Workers = .all
+  ) throws(FireTreeError) -> Matrix {
+    let points = try points(of: features)
+    return try byDensePass
+      ? network.denseOutputs(for: points, workers: workers) : network.outputs(for: points, workers: workers)
+  }
+
+  /// Compares the pairs that predictions for raw features (n x d) take to fire with a dense pass over all. Throws as `outputs`.
+  public func audit(on features: DataPoints, workers: Workers = .all) throws(FireTreeError) -> FiringAudit {
+    try network.audit(on: points(of: features), workers: workers)
+  }
+
+  private func points(of features: DataPoints) throws(FireTreeError) -> DataPoints {
     guard features.dimension == preprocessing.inputDimension else {
       throw .usage(
         "the model needs points of \(preprocessing.inputDimension) features, these have \(features.dimension)"
       )
     }
-    return try network.outputs(for: try preprocessing.apply(to: features), workers: workers)
+    return try preprocessing.apply(to: features)
   }
 
   /// The predicted classes or numbers for raw features (n x d). Throws as `outputs` does.

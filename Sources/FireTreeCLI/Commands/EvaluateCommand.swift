@@ -11,6 +11,7 @@ struct EvaluateCommand: ParsableCommand {
   @Option(parsing: .unconditional, help: ArgumentHelp("Threads; by default one a processor.", valueName: "n"))
   var threads: Int?
   @Flag(help: "Print one JSON line.") var json = false
+  @OptionGroup(title: "Pass") var pass: PassOptions
   @OptionGroup(title: "Data") var dataOptions: DataOptions
 
   /// A wider confusion matrix is no table for people; `--json` has it.
@@ -36,8 +37,8 @@ struct EvaluateCommand: ParsableCommand {
     guard let truth = dataset.target else {
       throw FireTreeError.data(file: data, "evaluation needs a target")
     }
-    let evaluation = Evaluation(
-      predictions: try model.predict(dataset.features, workers: workers), truth: truth)
+    let outputs = try pass.outputs(of: model, for: dataset.features, workers: workers)
+    let evaluation = Evaluation(predictions: try model.encoding.decode(outputs), truth: truth)
     if json {
       try StandardOutput.write(try JSONLines.line(line(evaluation, points: dataset.count)))
     } else {

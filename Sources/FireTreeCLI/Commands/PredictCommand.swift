@@ -13,6 +13,7 @@ struct PredictCommand: ParsableCommand {
   @Flag(help: "Write the output of every class too.") var scores = false
   @Option(parsing: .unconditional, help: ArgumentHelp("Threads; by default one a processor.", valueName: "n"))
   var threads: Int?
+  @OptionGroup(title: "Pass") var pass: PassOptions
   @OptionGroup(title: "Data") var dataOptions: DataOptions
 
   func run() throws {
@@ -24,7 +25,7 @@ struct PredictCommand: ParsableCommand {
       throw FireTreeError(.usage, file: self.model, "scores are of classes, and the model is a regression")
     }
     let dataset = try dataOptions.read(data, for: model, requiresTarget: false)
-    let outputs = try model.outputs(for: dataset.features, workers: workers)
+    let outputs = try pass.outputs(of: model, for: dataset.features, workers: workers)
     let text = PredictionTable(outputs: outputs, encoding: model.encoding, withScores: scores)
     try text.write { line throws(FireTreeError) in
       if let file { try file.write(line) } else { try StandardOutput.write(line) }
