@@ -137,6 +137,7 @@ public struct TrainingProblem: Sendable {
       usesVelocity: configuration.momentum.coefficient > 0,
       firing: FiringProfile(independent: firingShare, points: points.count))
     shape.layout = configuration.outputs
+    (shape.initial, shape.start) = (initial, configuration.start)
     shape.threads = configuration.workers.threads
     return shape
   }

@@ -213,17 +213,18 @@ struct TrainingOptions: ParsableArguments {
 /// How a model's outputs are computed.
 struct PassOptions: ParsableArguments {
   @Flag(help: "Compute every pair by a product, also where there is a shorter way.") var dense = false
-  @Flag(help: "Compare the pairs that were taken to fire with a dense pass over all.") var audit = false
+  @Flag(help: "Compare the pairs that were taken to fire with a dense pass over all.") var check = false
 
   /// The outputs for raw features. Throws a failure when an audit finds a pair that was missed or invented.
   func outputs(of model: Model, for features: DataPoints, workers: Workers) throws -> Matrix {
-    if audit {
+    if check {
       let found = try model.audit(on: features, workers: workers)
       guard found.missed == 0 && found.extra == 0 else {
         throw FireTreeError.failure(
-          "of \(found.firing) pairs that fire, \(found.missed) were missed, and \(found.extra) others were taken to fire")
+          "of \(found.firing) pairs that fire, \(found.missed) were missed, and \(found.extra) others were taken to fire"
+        )
       }
-      Message.note("audit: \(found.compared) pairs compared, \(found.firing) fire, none missed")
+      Message.note("checked: \(found.compared) pairs compared, \(found.firing) fire, none missed")
     }
     return try model.outputs(for: features, byDensePass: dense, workers: workers)
   }

@@ -115,7 +115,7 @@ import Testing
     }
     #expect(try run("2>&-").code == 0)
     let log = try folder.text("log")
-    #expect(log.split(separator: "\n").count == 3 && !log.contains("firetree"))
+    #expect(log.split(separator: "\n").count == 4 && !log.contains("firetree"))
     let result = try run("<&- >&-")
     #expect(result.code == 1 && result.message == "standard output: cannot write: Bad file descriptor")
     try Command.succeed(["evaluate", "m", "diabetes.csv"], in: folder)

@@ -32,10 +32,14 @@ import Testing
     #expect(train.code == 0)
     #expect(
       train.output.contains(/iteration 7\/7  loss [0-9.]+  firing [0-9.]+%  step [0-9]+ [mu]s  0 us left/))
-    // The last state stays, on a line of its own.
-    let last = train.output.components(separatedBy: "\r\u{1B}[K").last ?? ""
+    // Phases before and after the steps are shown while they last; the last state stays, on a line of its own.
+    let shown = train.output.components(separatedBy: "\r\u{1B}[K")
+    for phase in ["reading", "calibration", "rate", "first pass", "writing"] {
+      #expect(shown.contains(phase))
+    }
+    let last = shown.last { $0.hasPrefix("iteration ") } ?? ""
     #expect(
-      last.contains(/^iteration 7\/7  loss [0-9.]+  firing [0-9.]+%\Rfiretree: stopped by iterations/),
+      last.contains(/^iteration 7\/7  loss [0-9.]+  firing [0-9.]+%\R/),
       "\(train.output)")
     let verify = try run("verify diabetes.csv --neurons 50 --iterations 3 --engine data-tree")
     #expect(verify.code == 0 && verify.output.contains("data-tree  iteration 3/3"))
@@ -69,7 +73,7 @@ import Testing
     #expect(result.output.hasPrefix("iterations ") && !result.output.hasPrefix("iterations 100000000"))
     #expect(try folder.names == ["diabetes.csv", "log", "m.safetensors"])
     try Command.succeed(["evaluate", "m.safetensors", "diabetes.csv"], in: folder)
-    let log = try JSON.lines(try folder.text("log"))
+    let log = try JSON.states(try folder.text("log"))
     #expect(result.output.hasPrefix("iterations \(log.count - 1) "))
   }
 

@@ -131,7 +131,7 @@ enum Sample {
     arguments: [
       ("format", nil, "n: a safetensors file, but not a FireTree model"),
       ("format", "pt", "n: a safetensors file, but not a FireTree model"),
-      ("format_version", "3", "n: format version 3 is newer than this program reads (2)"),
+      ("format_version", "4", "n: format version 4 is newer than this program reads (3)"),
       ("format_version", "x", "n: the model's format_version is malformed"),
       ("format_version", nil, "n: the model has no format_version"),
       ("checksum", nil, "n: the model has no checksum"),

@@ -23,7 +23,8 @@ extension MachineProfile {
       correlationRate: 1 / best[.correlation], accumulationRate: 1 / best[.accumulation],
       pointRate: 1 / best[.point], groupRate: 1 / best[.group], markSeconds: best[.mark],
       gatherSeconds: best[.gather],
-      pairSeconds: best[.pair], elementSeconds: best[.element], bandwidth: 1 / best[.byte],
+      pairSeconds: best[.pair], levelSeconds: best[.level],
+      elementSeconds: best[.element], bandwidth: 1 / best[.byte],
       regionSeconds: best[.region])
   }
 }
@@ -31,7 +32,7 @@ extension MachineProfile {
 /// The best times of a calibration, in seconds a unit of work.
 private struct Best {
   enum Kernel: CaseIterable {
-    case correlation, accumulation, point, group, mark, gather, pair, element, byte, region
+    case correlation, accumulation, point, group, mark, gather, pair, level, element, byte, region
   }
 
   private var seconds: [Kernel: Double] = [:]
@@ -231,6 +232,7 @@ extension AccessCalibration.Workspace {
     measureElements(&best)
     measureMarks(&best)
     measurePairs(&best)
+    measureLevels(&best)
     measureGather(&best)
     measureBandwidth(&best)
     measureRegions(&best)
@@ -277,6 +279,22 @@ extension AccessCalibration.Workspace {
             outputs: outputs)
         }
         results[thread, 0] = Float(sums[0])
+      }
+    }
+  }
+
+  /// A transform of sixteen points, as of structured weights.
+  private func measureLevels(_ best: inout Best) {
+    let size = HadamardWeights.blockSize(
+      columns: max(1, min(calibration.shape.dimension, HadamardWeights.largestBlock)))
+    let numbers = size * LanePoints.lanes, levels = max(size.trailingZeroBitCount, 1)
+    let repetitions = max(1, (1 << 17) / numbers)
+    best.measure(.level, work: Double(repetitions * numbers * levels), workers) { thread in
+      Scratch.withMatrix(rows: size, columns: LanePoints.lanes) { tile in
+        tile.fill(0)
+        tile[0, 0] = 1e-30
+        for _ in 0..<repetitions { Kernels.hadamard(tile.base, size: size) }
+        results[thread, 0] = tile[0, 0]
       }
     }
   }

@@ -19,6 +19,8 @@ public struct MachineProfile: Sendable, Equatable {
   public var gatherSeconds: Double
   /// Seconds for the gradient's factor and the output of one firing pair, of C multiply-adds each.
   public var pairSeconds: Double
+  /// Seconds for one level of a fast transform, for one of the sixteen numbers side by side.
+  public var levelSeconds: Double
   /// Seconds to look at a stored number and to branch on it.
   public var elementSeconds: Double
   /// Bytes a second that are read or written in memory.
@@ -28,7 +30,8 @@ public struct MachineProfile: Sendable, Equatable {
 
   public init(
     correlationRate: Double, accumulationRate: Double, pointRate: Double, groupRate: Double,
-    markSeconds: Double, gatherSeconds: Double, pairSeconds: Double, elementSeconds: Double,
+    markSeconds: Double, gatherSeconds: Double, pairSeconds: Double, levelSeconds: Double = 0.014e-9,
+    elementSeconds: Double,
     bandwidth: Double, regionSeconds: Double
   ) {
     self.correlationRate = correlationRate
@@ -38,6 +41,7 @@ public struct MachineProfile: Sendable, Equatable {
     self.markSeconds = markSeconds
     self.gatherSeconds = gatherSeconds
     self.pairSeconds = pairSeconds
+    self.levelSeconds = levelSeconds
     self.elementSeconds = elementSeconds
     self.bandwidth = bandwidth
     self.regionSeconds = regionSeconds

@@ -13,6 +13,9 @@ public struct ProblemShape: Sendable, Equatable {
   public var storedElements: Int
   /// Whether the weights are seeded ones.
   public var isSeeded = false
+  /// How the initial weights are made.
+  public var initial = InitialWeights.Distribution.gaussian
+  public var start = InitialWeights.Start.independent
   /// Which outputs a neuron feeds.
   public var layout = Network.OutputLayout.full
   /// What fires in the initial network.
@@ -63,11 +66,18 @@ public struct ProblemShape: Sendable, Equatable {
     return (isSeeded ? combinationMemory : ByteCount.matrix(rows: neurons, columns: dimension)) * copies
   }
 
+  /// What the first pass takes for a while: points side by side for transforms.
+  var passMemory: ByteCount {
+    guard initial == .hadamard else { return ByteCount(0) }
+    let isSparse = storedElements < points * dimension
+    return LanePoints.requiredMemory(points: points, dimension: dimension, isSparse: isSparse)
+  }
+
   /// What every engine holds beside the weights: output weights, data points, and the outputs' partial sums.
   var commonMemory: ByteCount {
     ByteCount.matrix(rows: neurons, columns: outputs)
       + OutputSums.requiredMemory(points: points, outputs: outputs, threads: threads)
-      + ByteCount(8) * storedElements
+      + ByteCount(8) * storedElements + passMemory
   }
 }
 

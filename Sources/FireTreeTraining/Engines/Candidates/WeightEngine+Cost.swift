@@ -29,7 +29,8 @@ extension WeightEngine {
       shape.firingPairs * (WeightCost.candidates * machine.elementSeconds + machine.pairSeconds)
     let anchor = shape.productFlops / machine.correlationRate + 0.3 * shape.pairs * machine.elementSeconds
     return PredictedCost(
-      preprocessing: anchor + shape.bytesMoved(neurons: Double(shape.neurons)) / machine.bandwidth,
+      preprocessing: shape.firstPassSeconds(machine: machine) + 0.3 * shape.pairs * machine.elementSeconds
+        + 2 * shape.bytesMoved(neurons: Double(shape.neurons)) / machine.bandwidth,
       step: products + lists + shape.anchoredShare * WeightCost.anchor * anchor
         + shape.bytesMoved(neurons: moved) / machine.bandwidth
         + WeightCost.regions * machine.regionSeconds)

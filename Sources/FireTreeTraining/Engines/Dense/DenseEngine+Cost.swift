@@ -4,6 +4,16 @@ extension ProblemShape {
   /// Flops of one matrix product of all neurons with all points: 2 m nnz.
   var productFlops: Double { 2 * Double(neurons) * Double(storedElements) }
 
+  /// Seconds of the correlations of all base rows with all points, from a seed: by transforms where the weights are
+  /// structured (`FirstPass`).
+  func firstPassSeconds(machine: MachineProfile) -> Double {
+    let share = start == .paired ? 0.5 : 1
+    guard initial == .hadamard else { return share * productFlops / machine.correlationRate }
+    let size = HadamardWeights.blockSize(columns: max(dimension, 1))
+    return share * pairs
+      * (3 * Double(size.trailingZeroBitCount) * machine.levelSeconds + 0.1 * machine.elementSeconds)
+  }
+
   /// n m.
   var pairs: Double { Double(points) * Double(neurons) }
 
