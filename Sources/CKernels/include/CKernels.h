@@ -8,7 +8,7 @@
 /// Rows of matrices begin on 64-byte boundaries and are padded with zeros to a multiple of 16 floats.
 ///
 /// The contract of `firetree_some_name` is that of `Kernels.someName` in Kernels.swift and KineticKernels.swift, or of
-/// `CounterGenerator`, its only caller. Structs are used by Swift as they stand here, so their contracts are here.
+/// `CounterGenerator` and `JointFiring`, their only callers. Structs are used by Swift as they stand here, so their contracts are here.
 #ifndef FIRETREE_CKERNELS_H
 #define FIRETREE_CKERNELS_H
 
@@ -200,5 +200,17 @@ size_t firetree_select_lanes(const float *values, size_t size, float scale, cons
 size_t firetree_fire_lanes(const float *values, size_t neurons, size_t copies, float scale, const float *reaches,
                            const float *norms, float threshold, const int64_t *offsets, const uint16_t *points,
                            const float *coefficients, const float *products, firetree_hit *hits);
+
+/// Cells of a table of Owen's function (OwenTables.swift), and the cubic of one cell in the place within it, from 0 to 1.
+#define FIRETREE_OWEN_CELLS 64
+typedef struct {
+  float constant, linear, square, cube;
+} firetree_cubic;
+
+void firetree_limit_angles(const firetree_cubic *cells, const float *gram, const float *inverse_norms, size_t count,
+                           float inverse_norm, float tail, float snap, float *result);
+void firetree_limit_triangles(const firetree_cubic *own, const firetree_cubic *others, size_t stride,
+                              const float *gram, const float *squares, const float *tails, size_t count, float square,
+                              float tail, float snap, float *result);
 
 #endif
