@@ -53,6 +53,25 @@ import FireTreeTraining
     try #expect(abs(kernel.largestEigenvalue() - norm) < 0.02 * norm)
   }
 
+  /// Products in Gram space and by rows agree within the rounding of sums of up to 20 points.
+  @Test(arguments: [-0.5, 0.5, 1.5] as [Float]) func bothFormsOfProductsAgree(threshold: Float) throws {
+    var random = SeededGenerator(seed: 22)
+    let network = try Network(neurons: 700, dimension: 10, outputs: 3, threshold: threshold, seed: 4)
+    for points in [points, .sparse(random.matrix(rows: 20, columns: 10).sparse)] {
+      let byRows = TangentKernel(of: network, points: points, team: LocalTeam())
+      let byGram = TangentKernel(
+        outputWeights: network.outputWeights, points: points, firing: byRows.firing,
+        gram: try points.gramMatrix(workers: .all), team: LocalTeam())
+      let alone = TangentKernel(
+        outputWeights: network.outputWeights, points: points, firing: byRows.firing, gram: byGram.gram,
+        team: LocalTeam(workers: Workers(threads: 1)))
+      let vector = random.matrix(rows: 20, columns: 3)
+      let (a, b) = (try byRows.times(vector), try byGram.times(vector))
+      #expect(a.distance(to: b) < 1e-5 * (1 + a.distance(to: Matrix(rows: 20, columns: 3))))
+      try #expect(alone.times(vector) == b)
+    }
+  }
+
   @Test func aNetworkThatDoesNotFireStaysAsItIs() throws {
     var engine = engine(threshold: 1000)
     let kernel = engine.kernel

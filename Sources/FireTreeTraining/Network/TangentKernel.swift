@@ -15,16 +15,31 @@ public struct TangentKernel {
   package let points: DataPoints
   package let firing: FiringSet
   package let team: any Team
+  /// G (n x n), or nil where products go by the rows of points.
+  package let gram: Matrix?
   /// |x_i| (n).
   private let norms: [Float]
 
   /// The network is given by its output weights (m x C) and the pairs that fire.
-  public init(outputWeights: Matrix, points: DataPoints, firing: FiringSet, team: any Team) {
+  ///
+  /// With `gram`, G = X X^T, products are computed in Gram space: O(k_r^2) a neuron that fires on k_r points instead of
+  /// O(k_r d). It may be the Gram matrix of other points, such as these times weights; which pairs fire, `firing` says.
+  /// Precondition: `gram` is n x n, and n at most 65,536 with it.
+  public init(
+    outputWeights: Matrix, points: DataPoints, firing: FiringSet, gram: Matrix? = nil, team: any Team
+  ) {
     self.outputWeights = outputWeights
     self.points = points
     self.firing = firing
+    self.gram = gram
     self.team = team
-    norms = points.norms()
+    guard let gram else {
+      norms = points.norms()
+      return
+    }
+    precondition(gram.rows == points.count && gram.columns == points.count, "a Gram matrix of other points")
+    precondition(points.count <= 1 << 16, "products in Gram space count points in 16 bits")
+    norms = (0..<gram.rows).map { max(gram[$0, $0], 0).squareRoot() }
   }
 
   /// That of a network at the start, of which every pair is computed. Complexity: 2 n m d flops.
@@ -43,8 +58,8 @@ public struct TangentKernel {
 
   /// H v for v of one row a point (n x C).
   ///
-  /// Throws a usage error when there is no memory for it. Complexity: O(k (d + C)) for k firing pairs; H itself is never
-  /// formed.
+  /// Throws a usage error when there is no memory for it. Complexity: O(k (d + C)) for k firing pairs, in Gram space
+  /// O(sum_r k_r^2 + k C); H itself is never formed.
   public func times(_ vector: Matrix) throws(FireTreeError) -> Matrix {
     let scale = outputScale
     var sums = try OutputSums(
@@ -55,7 +70,11 @@ public struct TangentKernel {
           let gradient = PairGradient(
             outputWeights: outputWeights, outputGradient: vector, outputScale: scale)
           _ = sums.collect(shards: firing.shards.count) { index, sums in
-            add(gradient, firing.shards[index], points: points, to: sums)
+            if let gram {
+              add(gradient, firing.shards[index], gram: gram, to: sums)
+            } else {
+              add(gradient, firing.shards[index], points: points, to: sums)
+            }
           }
         }
       }
@@ -100,55 +119,19 @@ public struct TangentKernel {
     }
   }
 
-  /// lambda_max(H), by power iteration from a fixed start vector; 0 when no pair fires.
+  /// lambda_max(H), by the method of Lanczos; 0 when no pair fires.
   ///
-  /// Stops when an iteration changes the estimate by less than `tolerance`, relatively, and after
-  /// `maximumIterations`. The estimate is a Rayleigh quotient and so never above lambda_max.
+  /// Stops when a product with H changes the estimate by less than `tolerance`, relatively, and after
+  /// `maximumIterations`. The estimate is a Rayleigh quotient and so not above lambda_max but for rounding.
   ///
   /// Throws a usage error when there is no memory for the vectors.
   public func largestEigenvalue(
     tolerance: Double = 1e-3, maximumIterations: Int = 100
   ) throws(FireTreeError) -> Double {
     guard firing.pairCount > 0 else { return 0 }
-    var vector = try Matrix(allocating: points.count, by: outputWeights.columns)
-    let generator = CounterGenerator(seed: 0, stream: 2)
-    vector.withMutableView { vector in
-      for i in 0..<vector.rows { generator.normals(row: i, into: vector.row(i), count: vector.columns) }
-    }
-    var estimate = 0.0
-    normalize(&vector)
-    for _ in 0..<maximumIterations {
-      var image = try times(vector)
-      let quotient = dot(vector, image)
-      guard normalize(&image) > 0 else { return 0 }
-      vector = image
-      if abs(quotient - estimate) <= tolerance * quotient { return quotient }
-      estimate = quotient
-    }
-    return estimate
-  }
-
-  @discardableResult
-  private func normalize(_ vector: inout Matrix) -> Double {
-    let norm = dot(vector, vector).squareRoot()
-    guard norm > 0 else { return 0 }
-    vector.withMutableView { vector in
-      for i in 0..<vector.rows {
-        for c in 0..<vector.columns { vector[i, c] = Float(Double(vector[i, c]) / norm) }
-      }
-    }
-    return norm
-  }
-
-  private func dot(_ a: Matrix, _ b: Matrix) -> Double {
-    a.withView { a in
-      b.withView { b in
-        var sum = 0.0
-        for i in 0..<a.rows {
-          for c in 0..<a.columns { sum += Double(a[i, c]) * Double(b[i, c]) }
-        }
-        return sum
-      }
-    }
+    return try Lanczos.largest(
+      rows: points.count, columns: outputWeights.columns, tolerance: tolerance,
+      maximumProducts: maximumIterations
+    ) { (vector) throws(FireTreeError) in try times(vector) }.value
   }
 }
