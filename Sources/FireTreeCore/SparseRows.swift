@@ -50,7 +50,7 @@ public struct SparseRows: Sendable, Equatable {
   }
 
   /// Writes the rows in `range` into `result`, every element.
-  func expand(_ range: Range<Int>, into result: MutableMatrixView) {
+  package func expand(_ range: Range<Int>, into result: MutableMatrixView) {
     result.fill(0)
     for (slot, row) in range.enumerated() {
       for position in offsets[row]..<offsets[row + 1] {
