@@ -73,7 +73,16 @@ extension FiringSet {
   /// Shapes: `weights` m x d. Complexity: O(n m d), in tiled matrix products; memory beyond the result is 64 rows of
   /// n correlations a thread, and as many of d elements for seeded weights.
   public init(scanning weights: HiddenWeights, points: DataPoints, atLeast bound: Float, workers: Workers) {
-    let shards = Tiles.neuronShards(of: weights.rows)
+    self.init(scanning: weights.rows, of: weights, points: points, atLeast: bound, workers: workers)
+  }
+
+  /// The same for the first `neurons` neurons alone.
+  public init(
+    scanning neurons: Int, of weights: HiddenWeights, points: DataPoints, atLeast bound: Float,
+    workers: Workers
+  ) {
+    precondition(neurons <= weights.rows, "\(neurons) neurons of \(weights.rows)")
+    let shards = Tiles.neuronShards(of: neurons)
     self.init(
       shards: workers.map(shards: shards.count) { index in
         var result = Shard()

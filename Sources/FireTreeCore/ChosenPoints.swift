@@ -1,8 +1,31 @@
 import RealModule
 
-// Products and distances of points that are chosen one by one rather than tile by tile.
+// Points that are chosen one by one rather than tile by tile: copies, products and distances.
 
 extension DataPoints {
+  /// The points of these numbers, in this order, copied. Throws a usage error when there is no memory for them.
+  ///
+  /// Complexity: O(elements copied).
+  public func chosen(_ indices: [Int]) throws(FireTreeError) -> DataPoints {
+    switch storage {
+    case .dense(let matrix):
+      var result = try Matrix(allocating: indices.count, by: matrix.columns)
+      matrix.withView { matrix in
+        result.withMutableView { result in
+          for (slot, index) in indices.enumerated() {
+            result.row(slot).update(from: matrix.row(index), count: matrix.columns)
+          }
+        }
+      }
+      return .dense(result)
+    case .sparse(let rows):
+      let size = indices.reduce(ByteCount(0)) { $0 + ByteCount(8 * storedElements(ofPoint: $1)) }
+      try Memory.ask(for: size + ByteCount(16) * indices.count)
+      let indices = indices.map(Int32.init)
+      return .sparse(indices.withUnsafeBufferPointer(rows.chosen))
+    }
+  }
+
   /// Correlations with chosen points: `result[r, k] = <weights[r], x_(chosen[k])>`.
   ///
   /// Products that `correlate` would compute on a full tile by the general kernel (those with d of at least 16) are
