@@ -94,7 +94,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
     self.workers = workers
   }
 
-  var isAdaptive: Bool { adapts ?? (learningRate == .automatic) }
+  package var isAdaptive: Bool { adapts ?? (learningRate == .automatic) }
 
   /// Throws a usage error for a value that is out of its range.
   func check() throws(FireTreeError) {

@@ -216,6 +216,11 @@ public final class TrainingSession {
     if control.restarts > 0 {
       note("the momentum was dropped \(control.restarts) times because the loss had risen")
     }
+    if control.halvings > 0 {
+      note(
+        "the learning rate was halved \(control.halvings) times because the loss had risen soon again, or far"
+      )
+    }
     if record.loss > start {
       note(
         "the loss rose from \(start) to \(record.loss): the learning rate \(rule.rate) may be too large")

@@ -16,7 +16,7 @@ import Testing
       configuration: TrainingConfiguration(
         neurons: 200, engine: .value(engine), threshold: .value(threshold),
         learningRate: rate.map { .value($0) } ?? .automatic, momentum: momentum, iterations: iterations,
-        targetLoss: target, keepsBest: keepsBest, seed: 1))
+        targetLoss: target, keepsBest: keepsBest, seed: 1, start: .independent))
   }
 
   @Test func stopsAtTheIterationCount() throws {
