@@ -10,7 +10,12 @@ def difference(ours: list[float], theirs: list[float]) -> float:
     return abs(ours[last] - theirs[last]) / abs(theirs[last])
 
 
-def agree(ours: list[float], theirs: list[float]) -> bool:
-    """Whether they differ by at most RELATIVE, or by OF_FIRST of the first loss, which single precision resolves."""
+def agree(
+    ours: list[float], theirs: list[float], relative: float = RELATIVE, of_first: float = OF_FIRST
+) -> bool:
+    """Whether they differ by at most `relative`, or by `of_first` of the first loss.
+
+    By default that is what single precision resolves.
+    """
     last = min(len(ours), len(theirs)) - 1
-    return abs(ours[last] - theirs[last]) <= max(RELATIVE * abs(theirs[last]), OF_FIRST * theirs[0])
+    return abs(ours[last] - theirs[last]) <= max(relative * abs(theirs[last]), of_first * theirs[0])

@@ -24,11 +24,18 @@ class Finished:
     peak_bytes: int
 
 
-def run(command: list[str]) -> Finished:
-    """Runs a command to its end. Raises `Failure` with its last line of standard error if that was not a success."""
+def run(command: list[str], environment: dict[str, str] | None = None) -> Finished:
+    """Runs a command to its end, by default in the environment of this process.
+
+    Raises `Failure` with its last line of standard error if that was not a success.
+    """
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         start = time.perf_counter()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
+        try:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=environment)
+        except OSError as error:
+            raise Failure(f"{command[0]}: {error.strerror}") from error
         try:
             _yield_memory(process.pid)
             _, status, usage = os.wait4(process.pid, 0)

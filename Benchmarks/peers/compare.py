@@ -1,8 +1,8 @@
-"""FireTree beside JAX, PyTorch, NumPy and scikit-learn on the bundled digits.
+"""FireTree beside JAX, PyTorch, NumPy and scikit-learn on the bundled digits, or on a file of your own (`whole`).
 
     make bench-peers        (installs the others into .venv; options go into OPTIONS="...")
 
-Three tables; --what chooses among them:
+Four tables; --what chooses among them, by default the first three:
 
 steps     The time of a full-batch step on the hidden weights of  f(x) = relu(x W^T - b) A / sqrt(m),
           L = 1/2 sum |f - y|^2,  single precision, all cores. Everyone has the same points, initial weights,
@@ -18,6 +18,13 @@ steps     The time of a full-batch step on the hidden weights of  f(x) = relu(x 
 training  The wall time of whole processes that train to an accuracy on the training points. JAX finds the first
           iteration that has it, before the clock runs; both then take so many.
 accuracy  Training time and held-out accuracy of FireTree's defaults and of scikit-learn's estimators.
+whole     The wall time of whole processes, a data file in and a file of weights out, to an accuracy or for a number of
+          steps: --goals 1000x100000:99%,8000x20000:40. FireTree is the command with its defaults; it finds the rate
+          and the number of steps, which the others are given. One that takes longer than the budget is extrapolated
+          from the steps that it took, and its row says so. --data FILE [LABELS] is IDX, NPY or CSV (numbers, the class
+          in the last column), --whole-held-out rows after the training ones judge. OPENBLAS_CORETYPE is taken away
+          from FireTree and NumPy where their products are right without it (--keep-core leaves it); machine.json says
+          which kernels ran.
 
 A program that is missing, fails or runs out of memory gets dashes, and a line below the table that says why.
 
@@ -37,15 +44,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import accuracy
+import blas
 import steps
 import training
-from firetree import FireTree
+import whole
+from firetree import DIGITS, Data, FireTree
 from report import Results
 from steps import PEERS, Settings, Shape
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPES = "1000x20000,1000x100000,1000x1000000,1000x10000000:seeded,8000x20000,8000x100000"
 TABLES = ["steps", "training", "accuracy"]
+GOALS = "1000x100000:99%,1000x1000000:100,8000x20000:40"
 
 
 def several(of: list[str]):
@@ -66,6 +76,11 @@ def shapes(text: str) -> list[Shape]:
     return [Shape.parse(one) for one in text.split(",")]
 
 
+def goals(text: str) -> list[whole.Goal]:
+    """A parser of goals separated by commas."""
+    return [whole.Goal.parse(one) for one in text.split(",")]
+
+
 def count(text: str) -> int:
     """A parser of positive numbers."""
     number = int(text)
@@ -84,7 +99,9 @@ def rate(text: str) -> str:
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--firetree", default=".build/release/firetree", help="the command (%(default)s)")
-    parser.add_argument("--what", type=several(TABLES), default=TABLES, help="tables, comma-separated (all)")
+    parser.add_argument(
+        "--what", type=several([*TABLES, "whole"]), default=TABLES,
+        help=f"tables, comma-separated ({','.join(TABLES)})")
     parser.add_argument("--engines", default="auto", help="engines of FireTree, comma-separated (%(default)s)")
     parser.add_argument("--rounds", type=count, default=3, help="%(default)s")
     parser.add_argument("--results", type=Path, default="Benchmarks/results", help="parent of the folder (%(default)s)")
@@ -105,6 +122,13 @@ def parse_options() -> argparse.Namespace:
     group = parser.add_argument_group("accuracy")
     group.add_argument("--train-points", type=count, default=8000, help="%(default)s")
     group.add_argument("--held-out", type=count, default=2000, help="%(default)s")
+    group = parser.add_argument_group("whole")
+    group.add_argument("--goals", type=goals, default=GOALS, help="shapes and ends (%(default)s)")
+    group.add_argument(
+        "--data", nargs="+", metavar="FILE", default=DIGITS.paths(), help="data, and labels (the bundled digits)")
+    group.add_argument("--whole-held-out", type=int, default=2000, help="%(default)s")
+    group.add_argument("--whole-budget", type=float, default=240, help="seconds for the steps of a peer (%(default)s)")
+    group.add_argument("--keep-core", action="store_true", help="leave OPENBLAS_CORETYPE as it is")
     options = parser.parse_args()
     if shutil.which(options.firetree) is None:
         parser.error(f"there is no command {options.firetree}; make build makes it")
@@ -131,6 +155,14 @@ def main() -> None:
         errors += training.measure(options.train_shape, options.reach, engines, options.rounds, firetree, results)
     if "accuracy" in options.what:
         errors += accuracy.measure(options.train_points, options.held_out, firetree, results)
+    if "whole" in options.what:
+        ours = blas.choose("firetree", blas.library_of(options.firetree), options.keep_core)
+        theirs = blas.choose("NumPy", "numpy", options.keep_core)
+        results.add_to_machine({"blas": {"firetree": ours.facts(), "numpy": theirs.facts()}})
+        settings = whole.Settings(
+            replace(firetree, data=Data.of(options.data), environment=ours.environment), options.peers,
+            options.rounds, options.whole_budget, options.whole_held_out, theirs.environment)
+        errors += whole.measure(options.goals, settings, results)
     print(f"kept in {results.folder}", file=sys.stderr)
     if errors:
         sys.exit("\n".join(errors))

@@ -1,12 +1,35 @@
-"""The command `firetree` on the bundled digits."""
+"""The command `firetree` on a data file, by default the bundled digits."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from child import Failure, Finished, run
 
 IMAGES = "Examples/data/t10k-images-idx3-ubyte.gz"
 LABELS = "Examples/data/t10k-labels-idx1-ubyte.gz"
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data file, and the file of its labels where that is another."""
+
+    path: str
+    labels: str | None = None
+
+    def arguments(self) -> list[str]:
+        """How the command is told."""
+        return [self.path] if self.labels is None else [self.path, "--labels", self.labels]
+
+    @staticmethod
+    def of(arguments: list[str]) -> "Data":
+        """From one path, or two."""
+        return Data(arguments[0], arguments[1] if len(arguments) > 1 else None)
+
+    def paths(self) -> list[str]:
+        return [self.path] if self.labels is None else [self.path, self.labels]
+
+
+DIGITS = Data(IMAGES, LABELS)
 
 
 @dataclass(frozen=True)
@@ -16,6 +39,9 @@ class FireTree:
     path: str
     outputs: int = 10
     """10 for the classes of the digits, 1 for a regression of the label."""
+    data: Data = DIGITS
+    environment: dict[str, str] | None = field(default=None, repr=False)
+    """Of the command; None for that of this process."""
 
     def train(self, points: int, out: str, *options: str) -> Finished:
         """Trains on the first points and writes the model."""
@@ -24,13 +50,17 @@ class FireTree:
     def start(self, points: int, neurons: int, out: str, learning_rate: str = "auto") -> None:
         """Writes a model with the initial network, the preprocessing and the learning rate, a number or "auto"."""
         self.train(
-            points, out, "--neurons", str(neurons), "--iterations", "0", "--momentum", "0", "--learning-rate",
-            learning_rate)
+            points, out, "--neurons", str(neurons), "--iterations", "0", "--momentum", "0", "--full-weights",
+            "--learning-rate", learning_rate)
 
     def accuracy(self, model: str, points: int, skip: int = 0) -> float:
         """The share of right classes on the points after those skipped."""
-        finished = run([self.path, "evaluate", model, *_data(points), "--skip", str(skip), "--json"])
-        return float(json.loads(finished.output)["accuracy"])
+        return float(self.evaluate(model, points, skip)["accuracy"])
+
+    def evaluate(self, model: str, points: int, skip: int = 0) -> dict:
+        """What the network is worth on the points after those skipped, as the command says it."""
+        data = [*self.data.arguments(), "--points", str(points), "--skip", str(skip)]
+        return json.loads(run([self.path, "evaluate", model, *data, "--json"], self.environment).output)
 
     def benchmark(
         self, engine: str, points: int, neurons: int, steps: int, momentum: float, options: list[str]
@@ -46,11 +76,8 @@ class FireTree:
 
     def _run(self, command: str, points: int, *options: str) -> Finished:
         task = ["--task", "regression"] if self.outputs == 1 else []
-        return run([self.path, command, *_data(points), *task, *options])
-
-
-def _data(points: int) -> list[str]:
-    return [IMAGES, "--labels", LABELS, "--points", str(points)]
+        data = [*self.data.arguments(), "--points", str(points)]
+        return run([self.path, command, *data, *task, *options], self.environment)
 
 
 def metadata(model: str) -> dict[str, str]:

@@ -3,6 +3,8 @@
     peer.py steps FRAMEWORK MODEL POINTS ...   takes steps, with time and loss of each
     peer.py reach MODEL POINTS ...             finds the first iteration with an accuracy (JAX)
     peer.py train MODEL POINTS ...             trains and writes the weights (JAX)
+    peer.py whole FRAMEWORK MODEL POINTS ...   trains on a data file as long as it may, and writes the weights
+    peer.py judge WEIGHTS MODEL POINTS ...     loss and accuracies of weights that `whole` has written
     peer.py fit ESTIMATOR TRAINING HELD-OUT    fits a scikit-learn estimator
 
 MODEL is a FireTree model file that holds the initial network and the learning rate.
@@ -12,8 +14,9 @@ import argparse
 import json
 import time
 
+from firetree import Data
 from frameworks import TRAINERS, Trainer
-from problem import Problem, digits, read_problem
+from problem import Problem, digits, read_points, read_problem
 
 
 def steps(options: argparse.Namespace) -> dict:
@@ -56,6 +59,41 @@ def train(options: argparse.Namespace) -> dict:
         trainer.step()
     save_file({"hidden.weight": trainer.weights(), "output.weight": problem.output}, options.out)
     return {}
+
+
+def whole(options: argparse.Namespace) -> dict:
+    """A whole training, with the time of each step and the loss before it; ends early when the budget is spent."""
+    import numpy as np
+
+    start = time.perf_counter()
+    problem, hidden = read_problem(options.model, options.points, Data.of(options.data))
+    trainer = TRAINERS[options.framework](problem, hidden, options.momentum)
+    del hidden
+    seconds: list[float] = []
+    losses: list[float] = []
+    while len(seconds) < options.steps and (
+        len(seconds) < options.least or time.perf_counter() - start < options.budget
+    ):
+        before = time.perf_counter()
+        outputs = trainer.step()
+        seconds.append(time.perf_counter() - before)
+        losses.append(problem.loss(outputs))
+    np.save(options.out, trainer.weights())
+    return {"step_seconds": seconds, "losses": losses}
+
+
+def judge(options: argparse.Namespace) -> dict:
+    """Loss on the training points, and the share of right classes on them and on the held-out ones that follow."""
+    import numpy as np
+
+    hidden, data = np.load(options.weights, mmap_mode="r"), Data.of(options.data)
+    training = read_points(options.model, options.points, data, 0)
+    fresh = read_points(options.model, options.held_out, data, options.points)
+    found = {"loss": training.loss(training.outputs_of(hidden))}
+    for name, problem in (("accuracy", training), ("held_out", fresh)):
+        if len(problem.points):
+            found[name] = problem.accuracy(problem.outputs_of(hidden))
+    return found
 
 
 def fit(options: argparse.Namespace) -> dict:
@@ -107,6 +145,16 @@ def main() -> None:
     subparser.add_argument("--iterations", type=int, required=True)
     subparser.add_argument("--out", required=True)
     subparser.add_argument("--momentum", type=float, required=True)
+    subparser = command(whole, "framework", "model", "points")
+    subparser.add_argument("--data", nargs="+", required=True, help="a file, and that of its labels")
+    subparser.add_argument("--steps", type=int, required=True)
+    subparser.add_argument("--least", type=int, required=True, help="steps to take even beyond the budget")
+    subparser.add_argument("--budget", type=float, required=True, help="seconds after which no step begins")
+    subparser.add_argument("--momentum", type=float, required=True)
+    subparser.add_argument("--out", required=True)
+    subparser = command(judge, "weights", "model", "points")
+    subparser.add_argument("--data", nargs="+", required=True)
+    subparser.add_argument("--held-out", type=int, required=True)
     command(fit, "estimator", "points", "held_out")
     options = parser.parse_args()
     print(json.dumps(options.function(options)))

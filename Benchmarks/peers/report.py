@@ -71,10 +71,16 @@ class Results:
         commit, host = _commit(firetree), machine(firetree)
         command = "python " + shlex.join(sys.argv)
         self._write("command.txt", f"{command}\ncommit {commit}\n{now.isoformat(timespec='seconds')}\n")
-        self._write("machine.json", json.dumps(host, indent=2) + "\n")
+        self._machine = host
+        self.add_to_machine({})
         self.say(
             f"{now:%Y-%m-%d}, commit {commit[:7]}{'-dirty' if commit.endswith('-dirty') else ''}, "
             f"{host['cores']} cores of {host['processor']}, {memory(host['memory_bytes'])}, {host['system']}.")
+
+    def add_to_machine(self, facts: dict) -> None:
+        """Keeps further facts in machine.json."""
+        self._machine |= facts
+        self._write("machine.json", json.dumps(self._machine, indent=2) + "\n")
 
     def record(self, record: dict) -> None:
         """Keeps a record in raw.json, which is an array of them, one a line."""
@@ -101,6 +107,7 @@ def machine(firetree: str) -> dict:
     return {
         "processor": _value("/proc/cpuinfo", "model name"),
         "cores": len(os.sched_getaffinity(0)),
+        "vectors": vectors(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "system": platform.freedesktop_os_release()["PRETTY_NAME"],
         "kernel": platform.release(),
@@ -113,6 +120,12 @@ def machine(firetree: str) -> dict:
             "openblas of numpy": _printed(sys.executable, "-c", NUMPY_BLAS),
         },
     }
+
+
+def vectors() -> str | None:
+    """The widest vectors of the processor."""
+    flags = (_value("/proc/cpuinfo", "flags") or "").split()
+    return next((name for flag, name in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in flags), None)
 
 
 def progress(text: str) -> None:
