@@ -18,8 +18,8 @@ LARGE := $(LARGE)|CoFiringTensorTests/productsAndChanges|CertificateTests/thread
 THREADED = threadsDoNotChangeBits|AnyNumberOfThreads|WorkersTests|DetectorTests|CoFiringTensorTests|SeededNetworkTests
 THREADED := $(THREADED)|TrainingSessionTests|ContractTests|HiddenWeightsTests|SeededModelTests|FireTreeTests.ModelTests
 
-.PHONY: help demo build test test-small check check-debug check-address check-threads check-pairs bench-peers study lint \
-  format dependencies clean
+.PHONY: help demo build test test-small check check-debug check-address check-threads check-pairs bench-peers bench-reach \
+  study lint format dependencies clean
 
 help:
 	@echo "make demo    build, train on bundled digits, evaluate on held-out ones"
@@ -27,6 +27,7 @@ help:
 	@echo "make test-small  the quick tests in a build with assertions"
 	@echo "make check   all tests with assertions, under the address and the thread sanitizer; a billion pairs of certificates"
 	@echo "make bench-peers  compare with JAX, PyTorch, NumPy and scikit-learn (installs them into .venv)"
+	@echo "make bench-reach  measure what structured weights and the paired start gain, row by row"
 	@echo "make study   measure the papers' claims anew, into Documentation/Study"
 	@echo "make lint    formatter and compiler warnings as errors"
 	@echo "make format  format the sources"
@@ -77,6 +78,10 @@ check-pairs: dependencies
 # OPTIONS goes to the program: make bench-peers OPTIONS="--what steps --rounds 1". Its --help says what it does.
 bench-peers: build .venv/peers
 	.venv/bin/python Benchmarks/peers/compare.py --firetree $(BUILD)/firetree $(OPTIONS)
+
+# OPTIONS likewise, as in OPTIONS="--rows predict,first-pass". --into FOLDER goes on where an earlier run was interrupted.
+bench-reach: build .venv/peers
+	.venv/bin/python Benchmarks/reach/reach.py --firetree $(BUILD)/firetree $(OPTIONS)
 
 # A study that was begun at this commit goes on; one of another commit is replaced.
 OUT ?= Documentation/Study

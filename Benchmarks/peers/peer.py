@@ -88,11 +88,11 @@ def judge(options: argparse.Namespace) -> dict:
 
     hidden, data = np.load(options.weights, mmap_mode="r"), Data.of(options.data)
     training = read_points(options.model, options.points, data, 0)
-    fresh = read_points(options.model, options.held_out, data, options.points)
-    found = {"loss": training.loss(training.outputs_of(hidden))}
-    for name, problem in (("accuracy", training), ("held_out", fresh)):
-        if len(problem.points):
-            found[name] = problem.accuracy(problem.outputs_of(hidden))
+    outputs = training.outputs_of(hidden)
+    found = {"loss": training.loss(outputs), "accuracy": training.accuracy(outputs)}
+    if options.held_out:
+        fresh = read_points(options.model, options.held_out, data, options.points)
+        found["held_out"] = fresh.accuracy(fresh.outputs_of(hidden))
     return found
 
 

@@ -46,7 +46,7 @@ def ratios(theirs: list[float], ours: list[float]) -> str:
     return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
-def _new_folder(parent: Path, name: str) -> Path:
+def new_folder(parent: Path, name: str) -> Path:
     """Makes a folder of that name, or with a number behind it if another run has started in the same minute."""
     for number in itertools.count(1):
         folder = parent / (name if number == 1 else f"{name}-{number}")
@@ -66,9 +66,9 @@ class Results:
 
     def __init__(self, parent: Path, firetree: str) -> None:
         now = datetime.datetime.now().astimezone()
-        self.folder = _new_folder(parent, now.strftime("%Y-%m-%d-%H%M"))
+        self.folder = new_folder(parent, now.strftime("%Y-%m-%d-%H%M"))
         self._records: list[dict] = []
-        commit, host = _commit(firetree), machine(firetree)
+        commit, host = built_from(firetree), machine(firetree)
         command = "python " + shlex.join(sys.argv)
         self._write("command.txt", f"{command}\ncommit {commit}\n{now.isoformat(timespec='seconds')}\n")
         self._machine = host
@@ -132,7 +132,7 @@ def progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _commit(firetree: str) -> str:
+def built_from(firetree: str) -> str:
     """What the program was built from, which it says as `0.1.0 (commit 1a2b3c4)`."""
     return (_printed(firetree, "--version") or "unknown").split()[-1].rstrip(")")
 
