@@ -18,8 +18,8 @@ LARGE := $(LARGE)|CoFiringTensorTests/productsAndChanges|CertificateTests/thread
 THREADED = threadsDoNotChangeBits|AnyNumberOfThreads|WorkersTests|DetectorTests|CoFiringTensorTests|SeededNetworkTests
 THREADED := $(THREADED)|TrainingSessionTests|ContractTests|HiddenWeightsTests|SeededModelTests|FireTreeTests.ModelTests
 
-.PHONY: help demo build test test-small check check-debug check-address check-threads check-pairs bench-peers bench-reach \
-  study lint format dependencies clean
+.PHONY: help demo build test test-small check check-debug check-address check-threads check-pairs bench-peers \
+  bench-reach bench-gpu study lint format dependencies clean
 
 help:
 	@echo "make demo    build, train on bundled digits, evaluate on held-out ones"
@@ -28,6 +28,7 @@ help:
 	@echo "make check   all tests with assertions, under the address and the thread sanitizer; a billion pairs of certificates"
 	@echo "make bench-peers  compare with JAX, PyTorch, NumPy and scikit-learn (installs them into .venv)"
 	@echo "make bench-reach  measure what structured weights and the paired start gain, row by row"
+	@echo "make bench-gpu   a dense step in PyTorch on a GPU, and FireTree's on the CPUs beside it (installs nothing)"
 	@echo "make study   measure the papers' claims anew, into Documentation/Study"
 	@echo "make lint    formatter and compiler warnings as errors"
 	@echo "make format  format the sources"
@@ -79,9 +80,13 @@ check-pairs: dependencies
 bench-peers: build .venv/peers
 	.venv/bin/python Benchmarks/peers/compare.py --firetree $(BUILD)/firetree $(OPTIONS)
 
-# OPTIONS likewise, as in OPTIONS="--rows predict,first-pass". --into FOLDER goes on where an earlier run was interrupted.
+# OPTIONS likewise, as in OPTIONS="--rows predict,first-pass". With --into FOLDER an interrupted run goes on.
 bench-reach: build .venv/peers
 	.venv/bin/python Benchmarks/reach/reach.py --firetree $(BUILD)/firetree $(OPTIONS)
+
+# Needs torch and numpy, in .venv or where python3 finds them, and a GPU; FireTree takes part if it is built.
+bench-gpu:
+	$(firstword $(wildcard .venv/bin/python) python3) Benchmarks/peers/gpu.py --firetree $(BUILD)/firetree $(OPTIONS)
 
 # A study that was begun at this commit goes on; one of another commit is replaced.
 OUT ?= Documentation/Study
