@@ -179,8 +179,8 @@ def measure(goals: list[Goal], settings: Settings, results: Results) -> list[str
     """Measures and writes the table; returns what is wrong: an accuracy missed, losses that differ, a failed run."""
     results.say(
         "Whole trainings, from the start of a process to its exit: reading the data file, compilation or "
-        f"preprocessing, all steps with Nesterov momentum {MOMENTUM}, writing the weights. FireTree is the command with "
-        "its defaults, which also makes the initial network and finds the learning rate; the others read both from a "
+        f"preprocessing, all steps with Nesterov momentum {MOMENTUM}, writing the weights. FireTree is the command "
+        "with its defaults, which also makes the initial network and finds the learning rate; the others read both from a "
         f"file. Median of {settings.rounds} rounds. A program that was not done after {settings.budget:g} s took no "
         "further step, and each of those left counts as its median one. Difference: of the loss to FireTree's after "
         "the last step that both took, relative, largest of the rounds. Accuracies are measured afterwards.")
