@@ -18,13 +18,15 @@ class StepLog:
     def read(path: str) -> "StepLog":
         losses: list[float] = []
         seconds: list[float] = []
-        phases: dict[str, dict[str, float]] = {"setup": {}, "finish": {}}
+        setup: dict[str, float] = {}
+        finish: dict[str, float] = {}
         with open(path) as file:
             for line in map(json.loads, file):
-                for name in phases:
-                    phases[name] |= line.get(name, {})
+                finish |= line.get("finish", {})
+                if line.get("iteration") == 0:
+                    setup |= line.get("phases", {})
                 if "loss" in line:
                     losses.append(line["loss"])
                 if "seconds" in line:
                     seconds.append(line["seconds"])
-        return StepLog(losses, seconds, phases["setup"], phases["finish"])
+        return StepLog(losses, seconds, setup, finish)

@@ -94,7 +94,7 @@ def parse_options() -> argparse.Namespace:
         ("paired", "--start paired", "a paired start"),
         ("first-pass-options", "", "more for the first pass, both kinds"),
         ("preprocess-options", "--weights seeded", "more for preprocessing, both ways"),
-        ("dense-prediction", "", "of predict, for the dense way; without it a network trained as before predicts"),
+        ("dense-prediction", "--dense", "of predict, for the dense way; without it a network trained as before predicts"),
     ):
         group.add_argument(f"--{name}", type=shlex.split, default=default, help=f"{text} ({default or 'none'})")
     group.add_argument("--engine", default="gram", help="of the first pass (%(default)s)")
