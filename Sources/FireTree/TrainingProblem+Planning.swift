@@ -17,7 +17,8 @@ extension TrainingProblem {
       points: points, threshold: threshold, neurons: configuration.neurons, workers: configuration.workers)
     return EnginePlan(
       for: shape, iterations: configuration.iterations, machine: machine ?? self.machine(for: shape),
-      availableMemory: availableMemory ?? self.availableMemory
+      availableMemory: availableMemory ?? self.availableMemory,
+      hasAutomaticRate: configuration.learningRate == .automatic
     ) { kind in
       do throws(FireTreeError) {
         return (try weights(for: kind).form, nil)

@@ -58,8 +58,9 @@ public final class TrainingSession {
 
   /// A loss that has grown this many times over its start counts as diverged.
   static let divergenceFactor = 1e3
-  /// The lowest loss is marked at most so often, in steps.
-  static let markInterval = 10
+  /// The lowest loss is marked at most so often, in steps, and not before half as many as the last mark was after: a mark
+  /// copies all that the engine holds.
+  static func markInterval(after iteration: Int) -> Int { max(10, iteration / 2) }
 
   /// Makes an engine for `problem`, at iteration 0: the configured one, or `kind`. `rule` takes the place of the configured
   /// one, to spare another look for the automatic learning rate. `progress` is called with the name of each phase that
@@ -248,9 +249,10 @@ public final class TrainingSession {
 
   // MARK: - The lowest loss
 
-  /// Marks the state when its loss is the lowest so far, at most every tenth step.
+  /// Marks the state when its loss is the lowest so far, as often as `markInterval` says.
   private func markIfBest() {
-    guard keepsBest, record.iteration - (best?.iteration ?? 0) >= Self.markInterval,
+    let last = best?.iteration ?? 0
+    guard keepsBest, record.iteration - last >= Self.markInterval(after: last),
       record.loss < best?.loss ?? start, hasRoomForMark
     else { return }
     running.mark()

@@ -21,8 +21,10 @@ import Testing
       let (step, preprocess) = (
         try JSON.number(line["step_seconds"]), try JSON.number(line["preprocess_seconds"])
       )
-      #expect(step > 0 && preprocess > 0 && line["fits"] as? Bool == true)
-      #expect(try abs(JSON.number(line["total_seconds"]) - preprocess - 7 * step) < 1e-6 * step)
+      let (rate, write) = (try JSON.number(line["rate_seconds"]), try JSON.number(line["write_seconds"]))
+      #expect(step > 0 && preprocess > 0 && rate > 0 && write > 0 && line["fits"] as? Bool == true)
+      let total = rate + preprocess + 7 * step + write
+      #expect(try abs(JSON.number(line["total_seconds"]) - total) < 1e-6 * total)
       // At least the weights and velocities: 3000 rows of 11 floats, padded to 16.
       #expect(try JSON.number(line["memory_bytes"]) >= 2 * 3000 * 64)
       let sizes = ["points", "dimension", "neurons", "outputs", "iterations"].map { line[$0] as? Int }

@@ -41,7 +41,7 @@ import Testing
       while iteration < iterations {
         let loss = losses[losses.count - 1]
         // Marks are set at every tenth step at most, and only at a new lowest loss.
-        if iteration - markIteration >= 10, loss < markLoss {
+        if iteration - markIteration >= max(10, markIteration / 2), loss < markLoss {
           (mark, markLoss, markIteration) = (engine, loss, iteration)
         }
         let isFar = !(loss <= max(10 * lowest, 1e-6 * start) && loss <= 1.5 * start) && loss != start

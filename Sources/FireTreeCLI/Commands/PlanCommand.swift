@@ -8,7 +8,8 @@ struct PlanCommand: ParsableCommand {
     discussion: """
       Says what training on a data file would take, for any width, and which engine auto takes. Times come from a \
       short measurement of this machine, for small problems from a standard machine. Preprocessing is what an engine \
-      needs besides its steps; total is preprocessing and all iterations.
+      needs besides its steps; total is the automatic rate, preprocessing, all iterations, and writing the model. Reading \
+      and calibration, which plan does too, are measured and said beside.
       """)
 
   @Argument(help: "Data file with a target.") var data: String
@@ -28,7 +29,7 @@ struct PlanCommand: ParsableCommand {
     var fits: Bool
     var note: String
     var memory_bytes: Int
-    var preprocess_seconds, step_seconds, total_seconds: Double
+    var rate_seconds, preprocess_seconds, step_seconds, write_seconds, total_seconds: Double
     var iterations: Int
     var points, dimension, neurons, outputs: Int
     var threshold: Float
@@ -38,9 +39,13 @@ struct PlanCommand: ParsableCommand {
 
   func run() throws {
     let configuration = try training.resolved(engine: .automatic, iterations: iterations, momentum: momentum)
-    let problem = try TrainingProblem(dataOptions.readTraining(data), configuration: configuration)
+    var setUp = PhaseTimes()
+    let problem = try setUp.measure("reading") {
+      try TrainingProblem(dataOptions.readTraining(data), configuration: configuration)
+    }
     for note in problem.notes { Message.note(note) }
-    let plan = problem.plan()
+    let plan = setUp.measure("calibration") { problem.plan() }
+    Message.note("set-up: \(Format.phases(setUp))")
     if json {
       for candidate in plan.candidates {
         try StandardOutput.write(JSONLines.line(Self.line(candidate, plan, problem)))
@@ -53,13 +58,14 @@ struct PlanCommand: ParsableCommand {
   private static func table(_ plan: EnginePlan) -> String {
     let rows = plan.candidates.map { candidate in
       [
-        candidate.kind.rawValue, size(candidate.memory), Format.seconds(candidate.cost.preprocessing),
-        Format.seconds(candidate.cost.step),
-        Format.seconds(candidate.cost.total(iterations: plan.iterations)),
+        candidate.kind.rawValue, size(candidate.memory), Format.seconds(candidate.setUp.rate),
+        Format.seconds(candidate.cost.preprocessing), Format.seconds(candidate.cost.step),
+        Format.seconds(candidate.setUp.writing), Format.seconds(candidate.total(iterations: plan.iterations)),
         note(candidate, plan),
       ]
     }
-    return Format.table([["engine", "memory", "preprocess", "step", "total", "note"]] + rows)
+    return Format.table(
+      [["engine", "memory", "rate", "preprocess", "step", "writing", "total", "note"]] + rows)
   }
 
   private static func note(_ candidate: EnginePlan.Candidate, _ plan: EnginePlan) -> String {
@@ -81,8 +87,9 @@ struct PlanCommand: ParsableCommand {
     Line(
       engine: candidate.kind.rawValue, auto: candidate.kind == plan.choice, fits: candidate.verdict == .fits,
       note: note(candidate, plan), memory_bytes: candidate.memory.bytes,
-      preprocess_seconds: candidate.cost.preprocessing, step_seconds: candidate.cost.step,
-      total_seconds: candidate.cost.total(iterations: plan.iterations), iterations: plan.iterations,
+      rate_seconds: candidate.setUp.rate, preprocess_seconds: candidate.cost.preprocessing,
+      step_seconds: candidate.cost.step, write_seconds: candidate.setUp.writing,
+      total_seconds: candidate.total(iterations: plan.iterations), iterations: plan.iterations,
       points: problem.points.count, dimension: problem.points.dimension,
       neurons: problem.configuration.neurons, outputs: problem.outputs, threshold: problem.threshold,
       firing_share: plan.firingShare, threads: problem.configuration.workers.threads)

@@ -27,7 +27,9 @@ struct TrainCommand: ParsableCommand {
   @Flag(help: "Write seeded weights as a matrix into the model.") var fullWeights = false
   @Flag(
     inversion: .prefixedNo,
-    help: "Go back to the lowest loss of every tenth step when the last one is higher.") var keepBest = true
+    help:
+      "Go back to the lowest loss of those that were kept, every ten steps or more, when the last one is higher."
+  ) var keepBest = true
   @Flag(
     inversion: .prefixedNo,
     help:

@@ -20,7 +20,14 @@ public struct EnginePlan: Sendable, Equatable {
     /// `EngineMemory.most` of `TrainingEngine.memory(for:)`.
     public var memory: ByteCount
     public var cost: PredictedCost
+    /// The automatic learning rate, and the writing of the model.
+    public var setUp: SetUpCost
     public var verdict: Verdict
+
+    /// A whole training of so many steps, from the points to a model file, in seconds.
+    public func total(iterations: Int) -> Double {
+      setUp.rate + cost.total(iterations: iterations) + setUp.writing
+    }
   }
 
   /// An engine is taken in place of `dense` only when it is predicted to take at most this share of the time of
@@ -37,13 +44,13 @@ public struct EnginePlan: Sendable, Equatable {
   /// The share of all pairs that fires in the initial network.
   public let firingShare: Double
 
-  /// Plans a training of `iterations` steps. `weights` says in which form an engine would hold them, and why it cannot.
+  /// Plans a training of `iterations` steps, with an automatic rate unless that is denied. `weights` says in which form an engine would hold them, and why it cannot.
   ///
-  /// The choice is the engine that fits with the least predicted time of preprocessing and steps together, or `dense`
+  /// The choice is the engine that fits with the least predicted time of everything together, or `dense`
   /// when that engine does not beat it clearly (`largestShareOfDense`).
   public init(
     for shape: ProblemShape, iterations: Int, machine: MachineProfile,
-    availableMemory: ByteCount = ByteCount.available,
+    availableMemory: ByteCount = ByteCount.available, hasAutomaticRate: Bool = true,
     weights: (EngineKind) -> (form: HiddenWeights.Form, limitation: String?) = { _ in (.stored, nil) }
   ) {
     candidates = EngineKind.allCases.map { kind in
@@ -59,7 +66,7 @@ public struct EnginePlan: Sendable, Equatable {
         }
       return Candidate(
         kind: kind, memory: memory, cost: kind.type.predictedCost(for: shape, machine: machine),
-        verdict: verdict)
+        setUp: SetUpCost(for: shape, machine: machine, hasAutomaticRate: hasAutomaticRate), verdict: verdict)
     }
     choice = Self.choice(among: candidates, iterations: iterations)
     self.iterations = iterations
@@ -69,7 +76,7 @@ public struct EnginePlan: Sendable, Equatable {
 
   private static func choice(among candidates: [Candidate], iterations: Int) -> EngineKind? {
     let fitting = candidates.filter { $0.verdict == .fits }
-    let total = { (candidate: Candidate) in candidate.cost.total(iterations: iterations) }
+    let total = { (candidate: Candidate) in candidate.total(iterations: iterations) }
     guard let fastest = fitting.min(by: { total($0) < total($1) }) else { return nil }
     guard let dense = fitting.first(where: { $0.kind == .dense }) else { return fastest.kind }
     return total(fastest) <= largestShareOfDense * total(dense) ? fastest.kind : .dense
@@ -101,7 +108,7 @@ public struct EnginePlan: Sendable, Equatable {
 
   /// The fastest of the engines that fit besides `dense`.
   private var closest: String? {
-    let total = { (candidate: Candidate) in candidate.cost.total(iterations: iterations) }
+    let total = { (candidate: Candidate) in candidate.total(iterations: iterations) }
     let others = candidates.filter { $0.kind != .dense && $0.verdict == .fits }
     guard let best = others.min(by: { total($0) < total($1) }) else { return nil }
     let text = "\(best.kind.rawValue) \(Self.seconds(best.cost.step))"

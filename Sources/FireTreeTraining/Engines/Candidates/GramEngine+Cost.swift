@@ -43,7 +43,7 @@ extension GramEngine {
     let gram = 2 * points * Double(shape.storedElements) / machine.correlationRate
     let renewal =
       shape.anchoredShare * (GramCost.anchor * anchor + weightSeconds(shape: shape, machine: machine))
-    let placing = (0.3 * shape.pairs + 6 * shape.firingPairs) * machine.elementSeconds
+    let placing = (0.3 * shape.pairs + 10 * shape.firingPairs) * machine.elementSeconds
     let held = shape.isSeeded ? 0 : 2 * shape.bytesMoved(neurons: neurons) / machine.bandwidth
     return PredictedCost(
       preprocessing: gram + shape.firstPassSeconds(machine: machine) + placing + held,

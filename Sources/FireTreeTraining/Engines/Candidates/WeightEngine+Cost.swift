@@ -30,7 +30,8 @@ extension WeightEngine {
     let anchor = shape.productFlops / machine.correlationRate + 0.3 * shape.pairs * machine.elementSeconds
     return PredictedCost(
       preprocessing: shape.firstPassSeconds(machine: machine) + 0.3 * shape.pairs * machine.elementSeconds
-        + 2 * shape.bytesMoved(neurons: Double(shape.neurons)) / machine.bandwidth,
+        // Memory that is taken for the first time.
+        + 8 * shape.bytesMoved(neurons: Double(shape.neurons)) / machine.bandwidth,
       step: products + lists + shape.anchoredShare * WeightCost.anchor * anchor
         + shape.bytesMoved(neurons: moved) / machine.bandwidth
         + WeightCost.regions * machine.regionSeconds)

@@ -5,17 +5,17 @@ import RealModule
 /// The constants of the kinetic engine's cost, fitted to measured steps on digits; they change with its tuning.
 private enum KineticCost {
   /// Limits that a neuron's clock passes in a step, times the square root of their number: steps of a wide network move
-  /// each neuron less.
+  /// each neuron less. A look has no velocity's products, which are most of the Gram engine's step with momentum.
   static let limits = 600.0
-  static let limitsWithVelocity = 900.0
+  static let limitsWithVelocity = 200.0
   /// A look takes so many times what the Gram engine takes for a neuron.
   static let look = 1.3
   /// Share of the firing pairs that change state in a step.
   static let changed = 0.012
   /// Units of `MachineProfile.elementSeconds` for a pair of points that a neuron begins or ceases to fire on together, and
   /// for each number of its block in the tensor; for such a number in a step's product.
-  static let pair = 12.0
-  static let number = 1.2
+  static let pair = 4.5
+  static let number = 0.4
   static let product = 1.0
   /// The same for a firing pair in the clocks, for each 16 outputs.
   static let clock = 1.5
