@@ -38,6 +38,36 @@ def normals(seed, rows, columns):
     return values.reshape(len(rows), 16 * groups)[:, :columns]
 
 
+def structured(seed, rows, columns):
+    """Rows of structured weights, `len(rows)` x `columns`: those of H S1 H S2 H S3 / D, block by block."""
+    size = 1 << max(columns - 1, 0).bit_length()
+    hadamard = np.array([[1.0]])
+    while len(hadamard) < size:
+        hadamard = np.block([[hadamard, hadamard], [hadamard, -hadamard]])
+    seed, low, count = np.uint64(seed), np.uint64(0xFFFFFFFF), max(4, size // 32)
+    result = np.empty((len(rows), columns))
+    for block in sorted({r // size for r in rows}):
+        position = np.arange(3 * count // 4, dtype=np.uint64)
+        row = np.full_like(position, block)
+        counter = (position, 0 * position + np.uint64(4), row & low, row >> np.uint64(32))
+        words = np.stack(philox(counter, (seed & low, seed >> np.uint64(32))), axis=-1).reshape(3, count)
+        bits = (words[:, :, None] >> np.arange(32, dtype=np.uint64)) & np.uint64(1)
+        signs = 1 - 2 * bits.reshape(3, -1)[:, :size].astype(float)
+        own = [slot for slot, r in enumerate(rows) if r // size == block]
+        tile = hadamard[[rows[slot] % size for slot in own]]
+        for sign in signs[:2]:
+            tile = (tile * sign) @ hadamard
+        result[own] = (tile * signs[2] / size)[:, :columns]
+    return result
+
+
+def initial_weight(metadata, neurons, columns):
+    """The weights of `neurons` before training."""
+    rows = [r // 2 for r in neurons] if metadata.get("weights.start") == "paired" else list(neurons)
+    make = structured if metadata["weights.generator"].endswith("hadamard") else normals
+    return make(int(metadata["weights.seed"]), rows, columns)
+
+
 def points(file, columns):
     """The data points that the weights are combined of, n x d."""
     values = file.get_tensor("points.values")
@@ -50,7 +80,7 @@ def points(file, columns):
 
 
 def hidden_weight(path):
-    """w_r, one neuron a row (m x d): w_r = normals(seed, r) + sum_i alpha_ri x_i."""
+    """w_r, one neuron a row (m x d): w_r = initial(seed, r) + sum_i alpha_ri x_i."""
     with safe_open(path, framework="numpy") as file:
         metadata = file.metadata()
         if metadata.get("weights") != "seeded":
@@ -61,7 +91,7 @@ def hidden_weight(path):
         result = np.empty((len(offsets) - 1, columns), np.float32)
         for start in range(0, len(result), 1024):
             rows = range(start, min(start + 1024, len(result)))
-            tile = normals(int(metadata["weights.seed"]), rows, columns)
+            tile = initial_weight(metadata, rows, columns)
             for slot, r in enumerate(rows):
                 entries = slice(offsets[r], offsets[r + 1])
                 tile[slot] += values[entries].astype(np.float64) @ x[indices[entries]]

@@ -47,7 +47,11 @@ import Testing
     let lines = try ["seeded", "full"].map {
       try Command.succeed(["inspect", $0], in: folder).outputLines.filter { $0.hasPrefix("weights ") }
     }
-    #expect(lines[0].count == 1 && lines[0][0].hasSuffix("  seeded (seed 9, 150 coefficients of 3 points)"))
+    #expect(
+      lines[0].count == 1
+        && lines[0][0].hasSuffix(
+          "  seeded (seed 9, 150 coefficients of 3 points); the file holds those points")
+    )
     #expect(lines[1].count == 1 && lines[1][0].hasSuffix("  stored"))
     #expect(try folder.bytes("seeded").count < folder.bytes("full").count)
   }

@@ -45,6 +45,7 @@ struct InspectCommand: ParsableCommand {
     case .stored: "stored"
     case .seeded(let weights):
       "seeded (seed \(weights.seed), \(weights.combinations.count) coefficients of \(weights.points.count) points)"
+        + (weights.points.count > 0 ? "; the file holds those points" : "")
     }
   }
 

@@ -79,8 +79,16 @@ struct TrainCommand: ParsableCommand {
     for note in session.notes[notes...] { Message.note(note) }
     var end = PhaseTimes()
     progress.begin("writing")
-    try end.measure("writing") { try session.finish().write(to: out, fullWeights: fullWeights) }
+    let heldPoints = try end.measure("writing") {
+      let model = session.finish()
+      try model.write(to: out, fullWeights: fullWeights)
+      return fullWeights ? 0 : model.heldPoints
+    }
     progress.clear()
+    if heldPoints > 0 {
+      Message.note(
+        "the model holds the \(heldPoints) training points; --full-weights writes the weights themselves")
+    }
     stepLog?.finish(end)
     if let total = auditor?.total {
       Message.note("audit: \(total.compared) pairs compared, \(total.firing) fire, none missed")

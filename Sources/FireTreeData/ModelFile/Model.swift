@@ -36,6 +36,11 @@ public struct Model: Sendable, Equatable {
     precondition(shapeProblem == nil, shapeProblem ?? "")
   }
 
+  /// Training points that the model, and a file of it in the form that it has, holds: those that seeded weights refer to.
+  public var heldPoints: Int {
+    if case .seeded(let weights) = weights { weights.points.count } else { 0 }
+  }
+
   /// Which shape does not fit the others, in one line, or nil.
   var shapeProblem: String? {
     let (m, d) = (weights.rows, preprocessing.outputDimension)
