@@ -8,16 +8,7 @@ extension DataPoints {
   /// Complexity: O(elements copied).
   public func chosen(_ indices: [Int]) throws(FireTreeError) -> DataPoints {
     switch storage {
-    case .dense(let matrix):
-      var result = try Matrix(allocating: indices.count, by: matrix.columns)
-      matrix.withView { matrix in
-        result.withMutableView { result in
-          for (slot, index) in indices.enumerated() {
-            result.row(slot).update(from: matrix.row(index), count: matrix.columns)
-          }
-        }
-      }
-      return .dense(result)
+    case .dense(let matrix): return .dense(try matrix.chosen(indices))
     case .sparse(let rows):
       let size = indices.reduce(ByteCount(0)) { $0 + ByteCount(8 * storedElements(ofPoint: $1)) }
       try Memory.ask(for: size + ByteCount(16) * indices.count)
@@ -56,6 +47,21 @@ extension DataPoints {
 
   /// Points that are gathered for one product: so many that few weights need no padding.
   private static var chosenPerTile: Int { 2048 }
+}
+
+extension Matrix {
+  /// The rows of these numbers, in this order, copied. Throws a usage error when there is no memory for them.
+  public func chosen(_ indices: [Int]) throws(FireTreeError) -> Matrix {
+    var result = try Matrix(allocating: indices.count, by: columns)
+    withView { matrix in
+      result.withMutableView { result in
+        for (slot, index) in indices.enumerated() {
+          result.row(slot).update(from: matrix.row(index), count: columns)
+        }
+      }
+    }
+    return result
+  }
 }
 
 extension MatrixView {
