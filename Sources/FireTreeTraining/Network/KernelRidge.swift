@@ -1,0 +1,126 @@
+import FireTreeCore
+
+/// Ridge regression on the limit kernel: the network of infinite width, trained to the end with a penalty on how far its weights
+/// move.
+///
+///     f(x) = mean + sum_i alpha_i K(x_i, x),    alpha = (K + rho I)^-1 (Y - mean)
+///
+/// with rho in units of the mean diagonal of K. It minimises 1/2 sum_i |f_i - y_i|^2 + rho/2 |V|^2, V the movement of the weights
+/// (Jacot, Gabriel, Hongler 2018, arXiv 1806.07572, for the limit).
+public struct KernelRidge: Sendable {
+  /// alpha_i, one point a row (n x C).
+  public let coefficients: Matrix
+  /// The mean target of each output (C).
+  public let means: [Float]
+  /// rho, in units of the mean diagonal.
+  public let ridge: Double
+  /// 1/2 sum_i |f_i - y_i|^2.
+  public let loss: Double
+  /// What the regression on all other points gives at each point (n x C).
+  public let leftOut: Matrix
+  /// The mean square of y_i less what is left out, over points and outputs.
+  public let leaveOneOutError: Double
+
+  /// Penalties that an automatic choice tries.
+  public static let ridges: [Double] = [1e-4, 1e-3, 1e-2, 0.1, 1, 10]
+  /// Points on which it tries them, at most.
+  public static let pointsToTune = 2000
+
+  /// Bytes that a regression takes at most: the kernel, its factor, and what belongs to points and outputs.
+  public static func requiredMemory(points: Int, outputs: Int) -> ByteCount {
+    .matrix(rows: points, columns: points) + ByteCount(MemoryLayout<Double>.stride) * points * points
+      + (ByteCount(4 * MemoryLayout<Double>.stride) * outputs + ByteCount(2048)) * points
+  }
+
+  /// The regression of `targets` (n x C) with penalty `ridge`; nil where the kernel is not positive definite within rounding, as
+  /// with a tiny ridge.
+  ///
+  /// In double precision, by Cholesky. Left out is y_i - alpha_i / (K + rho I)^-1_ii (Golub, Heath, Wahba 1979), the means kept.
+  /// Throws a usage error when there is no memory for it. Precondition: a target for every point, at least one, and `ridge` above
+  /// 0. Complexity: 2/3 n^3 + 2 n^2 C flops.
+  public init?(kernel: LimitKernel, targets: Matrix, ridge: Double) throws(FireTreeError) {
+    precondition(targets.rows == kernel.count && targets.rows > 0, "a target for every point")
+    precondition(ridge > 0, "a ridge of \(ridge)")
+    let (n, outputs) = (targets.rows, targets.columns)
+    // Points without a kernel, all of them 0, have the means alone.
+    let unit = kernel.meanDiagonal > 0 ? kernel.meanDiagonal : 1
+    let means = Self.means(of: targets)
+    guard
+      let factor = try CholeskyFactor(
+        kernel.matrix, addingToDiagonal: ridge * unit, workers: kernel.workers)
+    else { return nil }
+    var right = try [Double](allocating: n * outputs, repeating: 0)
+    for i in 0..<n {
+      for c in 0..<outputs { right[i * outputs + c] = Double(targets[i, c]) - Double(means[c]) }
+    }
+    let alpha = try factor.solve(right, columns: outputs)
+    let inverse = factor.inverseDiagonal()
+    var coefficients = try Matrix(allocating: n, by: outputs)
+    var (leftOut, error) = (coefficients, 0.0)
+    coefficients.withMutableView { coefficients in
+      leftOut.withMutableView { leftOut in
+        for i in 0..<n {
+          for c in 0..<outputs {
+            let residual = alpha[i * outputs + c] / inverse[i]
+            coefficients[i, c] = Float(alpha[i * outputs + c])
+            leftOut[i, c] = Float(Double(targets[i, c]) - residual)
+            error += residual * residual
+          }
+        }
+      }
+    }
+    (self.coefficients, self.means, self.ridge, self.leftOut) = (coefficients, means, ridge, leftOut)
+    leaveOneOutError = error / Double(n * outputs)
+    // y - f = rho alpha.
+    loss = ridge * unit * ridge * unit * alpha.reduce(0) { $0 + $1 * $1 } / 2
+  }
+
+  private static func means(of targets: Matrix) -> [Float] {
+    (0..<targets.columns).map { c in
+      Float((0..<targets.rows).reduce(0.0) { $0 + Double(targets[$1, c]) } / Double(targets.rows))
+    }
+  }
+
+  /// The regression whose ridge has the smallest leave-one-out error of `ridges`, the larger one of equals.
+  ///
+  /// With more than `pointsToTune` points the ridge is chosen on so many of them, spread over all; it is a property of the
+  /// noise, not of the number of points. Throws a usage error when there is no memory for it, and a failure when no ridge
+  /// leaves the kernel positive definite. Complexity: four times that of one regression on at most `pointsToTune` points, and that of one on all.
+  public static func tuned(
+    points: DataPoints, targets: Matrix, threshold: Float, workers: Workers
+  ) throws(FireTreeError) -> KernelRidge {
+    let sample = try PointSample(of: Array(allocating: points.count, repeating: 1), atMost: pointsToTune)
+    let isWhole = sample.points.count == points.count
+    let best = try lowest(
+      LimitKernel(
+        points: isWhole ? points : points.chosen(sample.points), threshold: threshold, workers: workers),
+      isWhole ? targets : targets.chosen(sample.points))
+    guard let best else {
+      throw .failure("no ridge up to \(ridges.max() ?? 0) leaves the kernel positive definite")
+    }
+    if isWhole { return best }
+    return try KernelRidge(
+      points: points, targets: targets, threshold: threshold, ridge: best.ridge, workers: workers)
+  }
+
+  /// The regression with this ridge. Throws as `tuned` does, a usage error for a ridge that is too small for the rounding of K.
+  public init(
+    points: DataPoints, targets: Matrix, threshold: Float, ridge: Double, workers: Workers
+  ) throws(FireTreeError) {
+    let kernel = try LimitKernel(points: points, threshold: threshold, workers: workers)
+    guard let found = try KernelRidge(kernel: kernel, targets: targets, ridge: ridge) else {
+      throw .usage(
+        "the ridge \(ridge) is too small: with it the kernel is not positive definite within rounding")
+    }
+    self = found
+  }
+
+  private static func lowest(_ kernel: LimitKernel, _ targets: Matrix) throws(FireTreeError) -> KernelRidge? {
+    var best: KernelRidge?
+    for ridge in ridges {
+      guard let found = try KernelRidge(kernel: kernel, targets: targets, ridge: ridge) else { continue }
+      if best.map({ found.leaveOneOutError <= $0.leaveOneOutError }) ?? true { best = found }
+    }
+    return best
+  }
+}
