@@ -13,11 +13,12 @@ import FireTreeCore
 //
 // Its tensors, all F32: hidden.weight (m x d'), output.weight (m x C), preprocessing.offset (d),
 // preprocessing.scale (d). Numbers in metadata are the shortest decimals that read back as the same bits.
-// Seeded weights have metadata and tensors of their own in the place of hidden.weight (`SeededWeightsFile`).
+// Seeded weights have metadata and tensors of their own in the place of hidden.weight (`SeededWeightsFile`), the limit
+// kernel in the place of hidden.weight and output.weight (`LimitKernelFile`).
 extension Model {
   private static let format = "firetree"
   private static let trainingPrefix = "training."
-  private static let tensorNames: Set = ["output.weight", "preprocessing.offset", "preprocessing.scale"]
+  private static let tensorNames: Set = ["preprocessing.offset", "preprocessing.scale"]
 
   /// Writes a model file, which appears under its name only when it is complete.
   ///
@@ -29,16 +30,11 @@ extension Model {
     if let problem = shapeProblem ?? finiteProblem {
       throw FireTreeError(.failure, file: path, "the model is not written: \(problem)")
     }
-    var (metadata, tensors) = (self.metadata, self.tensors)
-    switch weights {
-    case .seeded(let weights) where !fullWeights:
-      if weights.initial.distribution != .gaussian || weights.initial.start != .independent {
-        metadata["format_version"] = "3"
-      }
+    var metadata = metadata(version: version(fullWeights: fullWeights))
+    if case .network(.seeded(let weights), _) = predictor, !fullWeights {
       metadata.merge(SeededWeightsFile.metadata(of: weights)) { $1 }
-      tensors.merge(SeededWeightsFile.tensors(of: weights)) { $1 }
-    default: tensors["hidden.weight"] = .weights(weights)
     }
+    let tensors = tensors(fullWeights: fullWeights)
     metadata["checksum"] = try Self.checksum(of: metadata, tensors)
     try SafetensorsWriter.write(to: path, metadata: metadata, tensors: tensors)
   }
@@ -51,17 +47,7 @@ extension Model {
     let file = try SafetensorsReader(contentsOf: path)
     let fields = ModelFields(path: path, metadata: file.metadata)
     try Self.checkFormat(fields)
-    let isSeeded = file.metadata[SeededWeightsFile.formKey] != nil
-    let names = Self.tensorNames.union(isSeeded ? SeededWeightsFile.tensorNames : ["hidden.weight"])
-    if let name = file.tensors.keys.sorted().first(where: { !names.contains($0) }) {
-      throw .data(file: path, "tensor \(quoted(name)) does not belong to a FireTree model")
-    }
-    if isSeeded {
-      weights = .seeded(try SeededWeightsFile.read(file))
-    } else {
-      weights = .stored(try file.matrix("hidden.weight"))
-    }
-    outputWeights = try file.matrix("output.weight")
+    predictor = try Self.predictor(file, fields)
     let (offsets, scales) = (try file.vector("preprocessing.offset"), try file.vector("preprocessing.scale"))
     guard offsets.count == scales.count else {
       throw .data(
@@ -78,13 +64,9 @@ extension Model {
     training = TrainingRun(
       facts: Dictionary(
         uniqueKeysWithValues: facts.map { (String($0.key.dropFirst(Self.trainingPrefix.count)), $0.value) }))
-    var (others, tensors) = (file.metadata, self.tensors)
+    var others = file.metadata
     others["checksum"] = nil
-    switch weights {
-    case .seeded(let weights): tensors.merge(SeededWeightsFile.tensors(of: weights)) { $1 }
-    case .stored: tensors["hidden.weight"] = .weights(weights)
-    }
-    guard try fields.text("checksum") == Self.checksum(of: others, tensors) else {
+    guard try fields.text("checksum") == Self.checksum(of: others, tensors(fullWeights: false)) else {
       throw .data(file: path, "the model file was altered or damaged: its checksum does not match")
     }
     if let problem = shapeProblem ?? finiteProblem { throw .data(file: path, problem) }
@@ -101,22 +83,68 @@ extension Model {
     }
   }
 
-  /// Every tensor but those of the hidden weights.
-  private var tensors: [String: SafetensorsTensor] {
-    [
-      "output.weight": .matrix(outputWeights), "preprocessing.offset": .vector(preprocessing.offsets),
+  private static func predictor(
+    _ file: SafetensorsReader, _ fields: ModelFields
+  ) throws(FireTreeError) -> Predictor {
+    if file.metadata[LimitKernelFile.predictorKey] != nil {
+      try fields.choice(LimitKernelFile.predictorKey, [LimitKernelFile.name: ()])
+      try check(file, LimitKernelFile.tensorNames)
+      return .limitKernel(try LimitKernelFile.read(file))
+    }
+    let isSeeded = file.metadata[SeededWeightsFile.formKey] != nil
+    let names = isSeeded ? SeededWeightsFile.tensorNames : ["hidden.weight"]
+    try check(file, names.union(["output.weight"]))
+    return .network(
+      weights: isSeeded
+        ? .seeded(try SeededWeightsFile.read(file)) : .stored(try file.matrix("hidden.weight")),
+      outputWeights: try file.matrix("output.weight"))
+  }
+
+  /// Throws a data error for a tensor that is none of `names`, nor of the preprocessing.
+  private static func check(_ file: SafetensorsReader, _ names: Set<String>) throws(FireTreeError) {
+    if let name = file.tensors.keys.sorted().first(where: { !names.union(tensorNames).contains($0) }) {
+      throw .data(file: file.path, "tensor \(quoted(name)) does not belong to a FireTree model")
+    }
+  }
+
+  /// Every tensor, seeded weights as a matrix with `fullWeights`.
+  private func tensors(fullWeights: Bool) -> [String: SafetensorsTensor] {
+    var result: [String: SafetensorsTensor] = [
+      "preprocessing.offset": .vector(preprocessing.offsets),
       "preprocessing.scale": .vector(preprocessing.scales),
     ]
+    switch predictor {
+    case .limitKernel(let limit): result.merge(LimitKernelFile.tensors(of: limit)) { $1 }
+    case .network(let weights, let outputWeights):
+      result["output.weight"] = .matrix(outputWeights)
+      if case .seeded(let weights) = weights, !fullWeights {
+        result.merge(SeededWeightsFile.tensors(of: weights)) { $1 }
+      } else {
+        result["hidden.weight"] = .weights(weights)
+      }
+    }
+    return result
   }
 
-  /// Version 1 has no origins of features and 32 bits of a target's mean.
-  private var version: Int {
-    if case .regression(let mean, _) = encoding, Double(Float(mean)) != mean { return 2 }
-    return schema.origins.isEmpty ? 1 : 2
+  /// The oldest version that can hold the model. Version 1 has no origins of features and 32 bits of a target's mean, version
+  /// 2 neither weights that start in pairs or structured nor the limit kernel.
+  private func version(fullWeights: Bool) -> Int {
+    switch predictor {
+    case .limitKernel: return 3
+    case .network(.seeded(let weights), _) where !fullWeights:
+      if weights.initial.distribution != .gaussian || weights.initial.start != .independent { return 3 }
+    case .network: break
+    }
+    return needsVersion2 ? 2 : 1
   }
 
-  /// Everything but the checksum and what is said of the hidden weights.
-  private var metadata: [String: String] {
+  private var needsVersion2: Bool {
+    if case .regression(let mean, _) = encoding, Double(Float(mean)) != mean { return true }
+    return !schema.origins.isEmpty
+  }
+
+  /// Everything but the checksum and what is said of seeded weights.
+  private func metadata(version: Int) -> [String: String] {
     var result = [
       "format": Self.format, "format_version": String(version), "kind": kind.rawValue,
       "task": encoding.task.rawValue, "threshold": "\(threshold)", "features": ModelFields.text(of: schema),
@@ -129,6 +157,7 @@ extension Model {
       result["target_mean"] = version == 1 ? "\(Float(mean))" : "\(mean)"
       result["target_scale"] = "\(scale)"
     }
+    if case .limitKernel = predictor { result[LimitKernelFile.predictorKey] = LimitKernelFile.name }
     for (key, value) in training.facts { result[Self.trainingPrefix + key] = value }
     return result
   }

@@ -9,13 +9,10 @@ import FireTreeCore
 ///     weights.start               "paired" when neurons 2k and 2k + 1 have the same initial weights; else absent
 ///
 /// and tensors: the combinations as compressed rows, alpha.offsets (I64, m + 1), alpha.points (U16), alpha.values (F32);
-/// the points, dense as points.values (F32, n x d'), sparse as compressed rows, points.offsets (I64, n + 1),
-/// points.columns (I32), points.values (F32).
+/// the points (`PointsFile`).
 enum SeededWeightsFile {
   static let formKey = "weights"
-  static let tensorNames: Set = [
-    "alpha.offsets", "alpha.points", "alpha.values", "points.offsets", "points.columns", "points.values",
-  ]
+  static let tensorNames = PointsFile.tensorNames.union(["alpha.offsets", "alpha.points", "alpha.values"])
   private static let startKey = "weights.start"
 
   private static func generator(of distribution: InitialWeights.Distribution) -> String {
@@ -53,13 +50,7 @@ enum SeededWeightsFile {
       "alpha.points": .pieces(count: count, of: alpha.shards.count) { alpha.shards[$0].points },
       "alpha.values": .pieces(count: count, of: alpha.shards.count) { alpha.shards[$0].coefficients },
     ]
-    switch weights.points.storage {
-    case .dense(let points): result["points.values"] = .matrix(points)
-    case .sparse(let points):
-      result["points.offsets"] = .elements(points.offsets)
-      result["points.columns"] = .elements(points.columnIndices)
-      result["points.values"] = .elements(points.values)
-    }
+    result.merge(PointsFile.tensors(of: weights.points)) { $1 }
     return result
   }
 
@@ -81,7 +72,7 @@ enum SeededWeightsFile {
     }
     let startName = file.metadata[startKey] ?? InitialWeights.Start.independent.rawValue
     guard let start = InitialWeights.Start(rawValue: startName) else { throw malformed(startKey, file) }
-    let points = try points(file)
+    let points = try PointsFile.read(file)
     guard points.count <= PointCombinations.maximumPoints else {
       throw .data(
         file: file.path, expected: "at most \(PointCombinations.maximumPoints) points in seeded weights",
@@ -111,25 +102,6 @@ enum SeededWeightsFile {
           rows: shards[shard].count, offsets: part.offsets, points: part.indices, coefficients: part.values))
     }
     return PointCombinations(rows: rows.rows, shards: result)
-  }
-
-  private static func points(_ file: SafetensorsReader) throws(FireTreeError) -> DataPoints {
-    guard file.tensors["points.offsets"] != nil || file.tensors["points.columns"] != nil else {
-      return .dense(try file.matrix("points.values"))
-    }
-    let rows = try CompressedRowsFile<Int32>(
-      file, offsets: "points.offsets", indices: "points.columns", values: "points.values")
-    let columns = try dimension(file)
-    let all = try rows.read(0..<rows.rows, indicesBelow: columns)
-    return .sparse(
-      SparseRows(columns: columns, offsets: all.offsets, columnIndices: all.indices, values: all.values))
-  }
-
-  /// d', which sparse points do not tell.
-  private static func dimension(_ file: SafetensorsReader) throws(FireTreeError) -> Int {
-    let features = try file.tensor("preprocessing.offset", of: Float.self, rank: 1).shape[0]
-    guard features < Int(Int32.max) else { throw .data(file: file.path, "there are too many features") }
-    return features + (file.metadata["preprocessing.constant"] == nil ? 0 : 1)
   }
 
   private static func text(_ key: String, _ file: SafetensorsReader) throws(FireTreeError) -> String {

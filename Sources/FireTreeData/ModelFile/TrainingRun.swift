@@ -37,6 +37,9 @@ public struct TrainingRun: Codable, Equatable, Sendable {
   public var start: String?
   /// Steps taken.
   public var iterations: Int?
+  /// The penalty of a ridge regression, in units of the mean diagonal of its kernel, and its mean squared leave-one-out error.
+  public var ridge: Double?
+  public var leaveOneOutError: Double?
   /// Training points, n.
   public var points: Int?
   /// The version of FireTree that trained.
@@ -59,6 +62,7 @@ extension TrainingRun {
       "momentum": momentum.map { "\($0.coefficient)" }, "momentum_kind": momentum?.kind.rawValue,
       "seed": seed.map(String.init), "initial": initial, "start": start,
       "iterations": iterations.map(String.init),
+      "ridge": ridge.map { "\($0)" }, "leave_one_out_error": leaveOneOutError.map { "\($0)" },
       "points": points.map(String.init), "version": version, "stop": stop,
     ]
     return others.merging(known.compactMapValues { $0 }) { $1 }
@@ -76,6 +80,8 @@ extension TrainingRun {
     initial = take("initial") { $0 }
     start = take("start") { $0 }
     iterations = take("iterations") { Int($0) }
+    ridge = take("ridge", Double.init)
+    leaveOneOutError = take("leave_one_out_error", Double.init)
     points = take("points") { Int($0) }
     version = take("version") { $0 }
     stop = take("stop") { $0 }
