@@ -11,7 +11,9 @@ extension Model {
     on dataset: Dataset, configuration: TrainingConfiguration = TrainingConfiguration(),
     observers: [any TrainingObserver] = []
   ) throws -> Model {
-    let session = try TrainingSession(TrainingProblem(dataset, configuration: configuration))
+    let problem = try TrainingProblem(dataset, configuration: configuration)
+    guard configuration.predictor == .network else { return try LimitFit(problem).model }
+    let session = try TrainingSession(problem)
     try session.run(observers: observers)
     return session.finish()
   }
@@ -59,27 +61,37 @@ extension TrainingSession {
 }
 
 extension Model {
-  /// The network of the model.
+  /// The network of the model. Precondition: it is one.
   public var network: Network {
     Network(weights: weights, outputWeights: outputWeights, threshold: threshold)
   }
 
-  /// The outputs for raw features (n x d): n x C, before `TargetEncoding.decode`. `byDensePass` computes every pair by a product,
-  /// also where there is a shorter way (`Network.outputs`).
+  /// The outputs for raw features (n x d): n x C, before `TargetEncoding.decode`. `byDensePass` computes every pair of a network by a
+  /// product, also where there is a shorter way (`Network.outputs`).
   ///
   /// Throws a usage error for another number of features, a data error for points that overflow.
-  /// Complexity: that of `Network.outputs`, at most 2 n m d flops.
+  /// Complexity: that of `Network.outputs`, at most 2 n m d flops, or of `LimitPrediction.outputs`.
   public func outputs(
     for features: DataPoints, byDensePass: Bool = false, workers: Workers = .all
   ) throws(FireTreeError) -> Matrix {
     let points = try points(of: features)
+    if case .limitKernel(let limit) = predictor {
+      return try LimitPrediction(
+        points: limit.points, coefficients: limit.coefficients, means: limit.means, threshold: threshold,
+        workers: workers
+      ).outputs(for: points)
+    }
     return try byDensePass
       ? network.denseOutputs(for: points, workers: workers) : network.outputs(for: points, workers: workers)
   }
 
-  /// Compares the pairs that predictions for raw features (n x d) take to fire with a dense pass over all. Throws as `outputs`.
+  /// Compares the pairs that predictions for raw features (n x d) take to fire with a dense pass over all. Throws as `outputs`, a
+  /// usage error for a limit kernel.
   public func audit(on features: DataPoints, workers: Workers = .all) throws(FireTreeError) -> FiringAudit {
-    try network.audit(on: points(of: features), workers: workers)
+    if case .limitKernel = predictor {
+      throw .usage("a limit kernel has no neurons that fire, so there are no pairs to check")
+    }
+    return try network.audit(on: points(of: features), workers: workers)
   }
 
   private func points(of features: DataPoints) throws(FireTreeError) -> DataPoints {

@@ -14,7 +14,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
 
   /// How the threshold b of the neurons is chosen.
   public enum Threshold: Sendable, Equatable {
-    /// sqrt(0.4 ln m), that of the source paper.
+    /// sqrt(0.4 ln m), that of the source paper; for the limit kernel `TrainingProblem.limitThreshold`.
     case automatic
     case value(Float)
     /// The threshold at which the initial network fires on this share of all pairs, in (0, 1).
@@ -35,6 +35,23 @@ public struct TrainingConfiguration: Sendable, Equatable {
     case value(InitialWeights.Distribution)
   }
 
+  /// What is trained.
+  public enum Predictor: String, Sendable {
+    /// A network of so many neurons, by descent.
+    case network
+    /// The network of infinite width: ridge regression on the limit kernel (`KernelRidge`). Neurons, engine, steps, seed and
+    /// weights are without meaning then.
+    case limitKernel = "limit-kernel"
+  }
+
+  /// How the ridge of the limit kernel is chosen.
+  public enum Ridge: Sendable, Equatable {
+    /// By the leave-one-out error (`KernelRidge.tuned`).
+    case automatic
+    /// In units of the mean diagonal of the kernel.
+    case value(Double)
+  }
+
   /// In which form the hidden weights are held (`HiddenWeights`).
   public enum Weights: Sendable, Equatable {
     /// The smaller one: see `TrainingProblem.weights(for:)`.
@@ -42,6 +59,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
     case value(HiddenWeights.Form)
   }
 
+  public var predictor: Predictor
   /// m.
   public var neurons: Int
   /// What computes the steps. The model says which engine it was.
@@ -64,18 +82,22 @@ public struct TrainingConfiguration: Sendable, Equatable {
   /// Whether neurons start in pairs, so that the outputs are 0 at the start.
   public var start: InitialWeights.Start
   public var weights: Weights
+  public var ridge: Ridge
   public var preprocessing: PreprocessingOptions
   public var workers: Workers
 
   public init(
-    neurons: Int = 5000, engine: Engine = .automatic, outputs: Network.OutputLayout = .full,
+    predictor: Predictor = .network, neurons: Int = 5000, engine: Engine = .automatic,
+    outputs: Network.OutputLayout = .full,
     threshold: Threshold = .automatic,
     learningRate: LearningRate = .automatic, momentum: UpdateRule.Momentum = .nesterov(0.9),
     iterations: Int = 60, targetLoss: Double? = nil, adapts: Bool? = nil, keepsBest: Bool = true,
     seed: UInt64 = 0,
     initial: Initial = .automatic, start: InitialWeights.Start = .paired, weights: Weights = .automatic,
+    ridge: Ridge = .automatic,
     preprocessing: PreprocessingOptions = PreprocessingOptions(), workers: Workers = .all
   ) {
+    self.predictor = predictor
     self.neurons = neurons
     self.engine = engine
     self.outputs = outputs
@@ -90,6 +112,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
     self.initial = initial
     self.start = start
     self.weights = weights
+    self.ridge = ridge
     self.preprocessing = preprocessing
     self.workers = workers
   }
@@ -110,6 +133,9 @@ public struct TrainingConfiguration: Sendable, Equatable {
     }
     if case .firingShare(let share) = threshold, !(share > 0 && share < 1) {
       throw .usage("the firing share must be between 0 and 1, not \(share)")
+    }
+    if case .value(let ridge) = ridge, !(ridge > 0 && ridge.isFinite) {
+      throw .usage("the ridge must be a positive number, not \(ridge)")
     }
     let mu = momentum.coefficient
     guard mu >= 0 && mu < 1 else { throw .usage("the momentum must be from 0 to below 1, not \(mu)") }

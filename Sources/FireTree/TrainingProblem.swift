@@ -93,6 +93,9 @@ public struct TrainingProblem: Sendable {
     (self.notes, loss) = (notes, SquaredLoss())
     let norms = points.norms()
     switch configuration.threshold {
+    case .automatic where configuration.predictor == .limitKernel:
+      threshold = Self.limitThreshold
+      self.notes.append("threshold: \(threshold)")
     case .automatic:
       threshold = Network.paperThreshold(neurons: configuration.neurons)
       self.notes.append("threshold: \(threshold) (sqrt(0.4 ln \(configuration.neurons)))")
@@ -105,7 +108,8 @@ public struct TrainingProblem: Sendable {
     availableMemory = ByteCount.available
     let (initial, note) = try Self.initial(configuration.initial, for: points)
     self.initial = initial
-    self.notes += note.map { [$0] } ?? []
+    // The limit kernel has no weights.
+    if let note, configuration.predictor == .network { self.notes.append(note) }
   }
 
   /// Structured weights pay where a product with a point costs much more than its share of a transform, and blocks are large

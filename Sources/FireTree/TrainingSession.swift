@@ -73,6 +73,9 @@ public final class TrainingSession {
     _ problem: TrainingProblem, engine kind: EngineKind? = nil, rule: UpdateRule? = nil,
     progress: (String) -> Void = { _ in }
   ) throws(FireTreeError) {
+    guard problem.configuration.predictor == .network else {
+      throw .usage("the network of infinite width has no steps: see LimitFit")
+    }
     try LinearAlgebra.check()
     var (notes, preparation): ([String], PhaseTimes) = ([], PhaseTimes())
     let chosen: EngineKind

@@ -72,6 +72,8 @@ enum Format {
     times.seconds.map { "\($0.phase) \(seconds($0.seconds))" }.joined(separator: ", ")
   }
 
+  /// `0.9123`.
+  static func fraction(_ value: Double) -> String { String(format: "%.4f", value) }
   static func percent(_ share: Double) -> String { String(format: "%.2f%%", share * 100) }
 
   static func seconds(_ seconds: Double) -> String {

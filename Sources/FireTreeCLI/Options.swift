@@ -131,8 +131,11 @@ struct DataOptions: ParsableArguments {
 
 /// The network and how it is trained: the same options with the same meaning in every command that trains.
 struct TrainingOptions: ParsableArguments {
-  @Option(parsing: .unconditional, help: ArgumentHelp("Width of the network, m.", valueName: "m"))
-  var neurons: Int = 5000
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Width of the network, m; in train also inf, ridge regression on the limit kernel.", valueName: "m"))
+  var neurons: NetworkWidth = .neurons(5000)
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp("Threshold b of the neurons: a number, or auto, sqrt(0.4 ln m).", valueName: "b"))
@@ -169,7 +172,8 @@ struct TrainingOptions: ParsableArguments {
 
   /// What was typed, as what is meant.
   func resolved(
-    engine: TrainingConfiguration.Engine, iterations: Int, momentum: Float, targetLoss: Double? = nil
+    engine: TrainingConfiguration.Engine, iterations: Int, momentum: Float, targetLoss: Double? = nil,
+    allowsInfiniteWidth: Bool = false
   ) throws -> TrainingConfiguration {
     var choice = TrainingConfiguration.Threshold.automatic
     if case .value(let value) = threshold { choice = .value(value) }
@@ -183,12 +187,19 @@ struct TrainingOptions: ParsableArguments {
     if case .value(let value) = learningRate { rate = .value(value) }
     let workers = try Self.workers(threads)
     var configuration = TrainingConfiguration(
-      neurons: neurons, engine: engine, outputs: outputs, threshold: choice, learningRate: rate,
+      engine: engine, outputs: outputs, threshold: choice, learningRate: rate,
       momentum: momentum == 0
         ? .none : momentumKind == .nesterov ? .nesterov(momentum) : .heavyBall(momentum),
       iterations: iterations, targetLoss: targetLoss, seed: seed,
       preprocessing: PreprocessingOptions(columns: columns, appendsConstant: constant, unitNorm: unitNorm),
       workers: workers)
+    switch neurons {
+    case .neurons(let neurons): configuration.neurons = neurons
+    case .infinite where allowsInfiniteWidth: configuration.predictor = .limitKernel
+    case .infinite:
+      throw FireTreeError.usage(
+        "an infinite width has no engine and takes no steps: --neurons inf is for train")
+    }
     configuration.weights = weights.configuration
     configuration.start = start
     if case .value(let value) = initial { configuration.initial = .value(value) }

@@ -24,10 +24,17 @@ struct InspectCommand: ParsableCommand {
     let model = try Model(contentsOf: file)
     var rows = [
       ("model", file), ("task", model.encoding.task.rawValue), ("trained on", model.kind.rawValue),
-      ("neurons", "\(model.weights.rows)"), ("weights", Self.description(of: model.weights)),
+    ]
+    switch model.predictor {
+    case .network(let weights, _):
+      rows += [("neurons", "\(weights.rows)"), ("weights", Self.description(of: weights))]
+    case .limitKernel(let limit):
+      rows += [("neurons", "infinitely many"), ("holds", "\(limit.points.count) training points")]
+    }
+    rows += [
       ("features", "\(model.schema.count)"),
-      ("inputs", "\(model.weights.columns) (after preprocessing)"),
-      ("outputs", "\(model.outputWeights.columns)"), ("threshold", "\(model.threshold)"),
+      ("inputs", "\(model.preprocessing.outputDimension) (after preprocessing)"),
+      ("outputs", "\(model.encoding.outputs)"), ("threshold", "\(model.threshold)"),
     ]
     if case .classification(let names) = model.encoding {
       rows.append(("classes", names.map(CSVField.quoted).joined(separator: ", ")))

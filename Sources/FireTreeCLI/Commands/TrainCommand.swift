@@ -35,17 +35,27 @@ struct TrainCommand: ParsableCommand {
     help:
       "Drop the momentum when the loss rises, halve the rate when it rises far; by default with the automatic rate."
   ) var adaptive: Bool?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Penalty of --neurons inf, over the mean diagonal of its kernel: a number, or auto, by leave-one-out.",
+      valueName: "rho"))
+  var ridge: Automatic<Double>?
   @OptionGroup(title: "Data") var dataOptions: DataOptions
   @OptionGroup(title: "Training") var training: TrainingOptions
 
   func run() throws {
     var configuration = try training.resolved(
-      engine: engine.choice, iterations: iterations, momentum: momentum, targetLoss: targetLoss)
+      engine: engine.choice, iterations: iterations, momentum: momentum, targetLoss: targetLoss,
+      allowsInfiniteWidth: true)
+    try checkOptions(for: configuration.predictor)
+    if case .value(let value) = ridge { configuration.ridge = .value(value) }
     configuration.keepsBest = keepBest
     configuration.adapts = adaptive
     let auditor = try audit.map { try Self.auditor(every: $0) }
     try OutputPaths.check(outputs: [out, log], inputs: [data, dataOptions.labels])
     try AtomicFile.requireWritable(out)
+    guard configuration.predictor == .network else { return try trainLimit(configuration) }
     let stepLog = try log.map { try StepLog(path: $0) }
     let progress = ProgressLine(iterations: iterations)
     var setUp = PhaseTimes()
