@@ -28,7 +28,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 run() {
   echo "$1, $2 steps" >&2
-  "$firetree" train "$images" --labels "$labels" --task regression --points "$points" --neurons "$neurons" \
+  "$firetree" train "$images" --labels "$labels" --initial gaussian --start independent --task regression --points "$points" --neurons "$neurons" \
     --momentum 0 --engine "$1" --iterations "$2" --log "$work/$1.jsonl" --out "$work/model.safetensors" >&2
 }
 run "$beside" "${BESIDE_STEPS:-10}"

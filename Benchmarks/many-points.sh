@@ -21,7 +21,7 @@ lines=$(mktemp)
 trap 'rm -f "$lines"' EXIT
 measure() {
   echo "$*" >&2
-  "$firetree" benchmark $images --labels $labels --engines "$engines" --steps "$steps" --json "$@" 2>/dev/null >>"$lines" || {
+  "$firetree" benchmark $images --labels $labels --initial gaussian --start independent --engines "$engines" --steps "$steps" --json "$@" 2>/dev/null >>"$lines" || {
     echo "many-points.sh: the benchmark failed; run it without --json to see why" >&2
     exit 1
   }

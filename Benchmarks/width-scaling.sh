@@ -26,7 +26,7 @@ lines=$(mktemp)
 trap 'rm -f "$lines"' EXIT
 for width in $widths; do
   echo "width $width" >&2
-  "$firetree" benchmark $images --labels $labels --points "$points" --neurons "$width" --engines "$engines" \
+  "$firetree" benchmark $images --labels $labels --initial gaussian --start independent --points "$points" --neurons "$width" --engines "$engines" \
     --steps "$steps" --json 2>/dev/null >>"$lines" || {
     echo "width-scaling.sh: the benchmark of width $width failed; run it without --json to see why" >&2
     exit 1
