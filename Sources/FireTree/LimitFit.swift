@@ -21,8 +21,9 @@ public struct LimitFit: Sendable {
     precondition(problem.truth.weights == nil, "the limit kernel takes points of equal weight")
     try LinearAlgebra.check()
     let (configuration, n) = (problem.configuration, problem.points.count)
-    try KernelRidge.requiredMemory(points: n, outputs: problem.outputs).requireAvailable(
-      for: "the limit kernel of \(n) points", available: problem.availableMemory)
+    try KernelRidge.requiredMemory(points: n, outputs: problem.outputs, workers: configuration.workers)
+      .requireAvailable(
+        for: "the limit kernel of \(n) points", available: problem.availableMemory)
     guard problem.points.norms().allSatisfy({ ($0 * $0).isFinite }) else {
       throw FireTreeError(
         .data, "the squared norms of the points are beyond 32-bit numbers: scale the columns")

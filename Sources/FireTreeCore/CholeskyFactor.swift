@@ -154,7 +154,7 @@ public struct CholeskyFactor: Sendable, Equatable {
 
   /// Throws a failure unless A x = b holds for a sum of the columns with weights of no pattern (Freivalds 1977), within what
   /// rounding explains a thousand times over.
-  private func check(_ solution: [Double], _ right: [Double], columns: Int) throws(FireTreeError) {
+  package func check(_ solution: [Double], _ right: [Double], columns: Int) throws(FireTreeError) {
     let n = order
     var x = try [Double](allocating: n, repeating: 0), b = x
     for i in 0..<n {

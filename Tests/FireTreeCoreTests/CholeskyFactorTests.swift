@@ -52,6 +52,21 @@ import Testing
     #expect(results[0] == results[1] && results[1] == results[2])
   }
 
+  /// One wrong number, or none, in a solution is seen.
+  @Test func wrongSolutionsAreSeen() throws {
+    let factor = try #require(
+      try CholeskyFactor(matrix(60), addingToDiagonal: 0.1, workers: Workers(threads: 1)))
+    let right = (0..<180).map { Double($0 % 7) - 3 }
+    let solution = try factor.solve(right, columns: 3)
+    try factor.check(solution, right, columns: 3)
+    for (position, value) in [(0, solution[0] * 1.001 + 1e-3), (100, 0), (179, .nan), (50, .infinity)] {
+      var wrong = solution
+      wrong[position] = value
+      let error = #expect(throws: FireTreeError.self) { try factor.check(wrong, right, columns: 3) }
+      #expect(error?.kind == .failure)
+    }
+  }
+
   @Test func whatIsNotPositiveDefiniteHasNoFactor() throws {
     let workers = Workers(threads: 1)
     #expect(try CholeskyFactor(Matrix([[1, 2], [2, 1]]), addingToDiagonal: 0, workers: workers) == nil)

@@ -119,6 +119,12 @@ import Testing
     #expect(KernelRidge.ridges.contains(tuned.ridge) && tuned.coefficients == fixed.coefficients)
   }
 
+  @Test func memoryIsPlanned() {
+    let needed = KernelRidge.requiredMemory(points: 10_000, outputs: 10, workers: workers)
+    #expect(needed > ByteCount(1_200_000_000) && needed < ByteCount(1_400_000_000))
+    #expect(KernelRidge.requiredMemory(points: .max, outputs: 10, workers: workers).bytes == .max)
+  }
+
   @Test func degenerateDataHaveARegression() throws {
     let one = try KernelRidge(
       points: .dense(Matrix([[1, 0]])), targets: Matrix([[3]]), threshold: 0.5, ridge: 1, workers: workers)

@@ -26,10 +26,12 @@ public struct KernelRidge: Sendable {
   /// Points on which it tries them, at most.
   public static let pointsToTune = 2000
 
-  /// Bytes that a regression takes at most: the kernel, its factor, and what belongs to points and outputs.
-  public static func requiredMemory(points: Int, outputs: Int) -> ByteCount {
-    .matrix(rows: points, columns: points) + ByteCount(MemoryLayout<Double>.stride) * points * points
-      + (ByteCount(4 * MemoryLayout<Double>.stride) * outputs + ByteCount(2048)) * points
+  /// Bytes that a regression takes at most: the kernel and its factor, tables of the kernel (1 KB a point), working memory of the
+  /// threads, and what belongs to points and outputs.
+  public static func requiredMemory(points: Int, outputs: Int, workers: Workers) -> ByteCount {
+    let size = MemoryLayout<Double>.stride
+    return .matrix(rows: points, columns: points) + ByteCount(size) * points * points
+      + (ByteCount(4 * size) * outputs + ByteCount(2048) * (workers.threads + 1)) * points
   }
 
   /// The regression of `targets` (n x C) with penalty `ridge`; nil where the kernel is not positive definite within rounding, as
@@ -85,7 +87,7 @@ public struct KernelRidge: Sendable {
   ///
   /// With more than `pointsToTune` points the ridge is chosen on so many of them, spread over all; it is a property of the
   /// noise, not of the number of points. Throws a usage error when there is no memory for it, and a failure when no ridge
-  /// leaves the kernel positive definite. Complexity: four times that of one regression on at most `pointsToTune` points, and that of one on all.
+  /// leaves the kernel positive definite. Complexity: six times that of one regression on at most `pointsToTune` points, and that of one on all.
   public static func tuned(
     points: DataPoints, targets: Matrix, threshold: Float, workers: Workers
   ) throws(FireTreeError) -> KernelRidge {
