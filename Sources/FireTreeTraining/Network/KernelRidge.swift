@@ -87,7 +87,8 @@ public struct KernelRidge: Sendable {
   ///
   /// With more than `pointsToTune` points the ridge is chosen on so many of them, spread over all; it is a property of the
   /// noise, not of the number of points. Throws a usage error when there is no memory for it, and a failure when no ridge
-  /// leaves the kernel positive definite. Complexity: six times that of one regression on at most `pointsToTune` points, and that of one on all.
+  /// leaves the kernel positive definite. Complexity: six times that of one regression on at most `pointsToTune` points, and that of
+  /// one on all.
   public static func tuned(
     points: DataPoints, targets: Matrix, threshold: Float, workers: Workers
   ) throws(FireTreeError) -> KernelRidge {

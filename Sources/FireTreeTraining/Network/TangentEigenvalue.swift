@@ -8,7 +8,8 @@ import FireTreeCore
 ///
 /// with K the limit kernel of the points, and r what H has beyond it, as a sum over m neurons with random signs that feed C
 /// outputs. K is that of a sample (`PointSample`) where there are many points. Its largest eigenvalue is on average above that
-/// of all (it is convex in the weights), most where many are close, and its standard error is added: so it is rarely below. r is measured with fewer neurons, m', and few points.
+/// of all (it is convex in the weights), most where many are close, and its standard error is added: so it is rarely below. r
+/// is measured with fewer neurons, m', and few points.
 ///
 /// What is measured is scaled to the width as the largest eigenvalue of a sample covariance is, (1 + sqrt(C / m_eff))^2 with m_eff
 /// proportional to m (Marchenko, Pastur 1967): sqrt(r) - 1 falls by sqrt(m'/m).
