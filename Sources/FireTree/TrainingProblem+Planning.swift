@@ -1,6 +1,6 @@
 extension TrainingProblem {
-  /// Below this many seconds of dense training, as predicted for the standard machine, this machine is not measured:
-  /// the measurement would take a notable part of the time that the choice can save.
+  /// Below this many seconds of training with the fastest engine, as predicted for the standard machine, this machine is not
+  /// measured: the measurement would take a notable part of the time that the choice can save.
   public static let secondsWorthMeasuring = 1.0
 
   /// Predicts memory, preprocessing and step time of every engine and chooses one, for the configured iterations.
@@ -15,9 +15,19 @@ extension TrainingProblem {
     var shape = shape
     shape.firing = FiringProfile(
       points: points, threshold: threshold, neurons: configuration.neurons, workers: configuration.workers)
-    return EnginePlan(
-      for: shape, iterations: configuration.iterations, machine: machine ?? self.machine(for: shape),
-      availableMemory: availableMemory ?? self.availableMemory,
+    let available = availableMemory ?? self.availableMemory
+    if let machine { return plan(shape, machine, available) }
+    let standard = plan(shape, .standard(for: shape), available)
+    guard standard.shortestTotal >= Self.secondsWorthMeasuring else { return standard }
+    return plan(
+      shape, MachineProfile(measuring: points, shape: shape, workers: configuration.workers), available)
+  }
+
+  private func plan(
+    _ shape: ProblemShape, _ machine: MachineProfile, _ available: ByteCount
+  ) -> EnginePlan {
+    EnginePlan(
+      for: shape, iterations: configuration.iterations, machine: machine, availableMemory: available,
       hasAutomaticRate: configuration.learningRate == .automatic
     ) { kind in
       do throws(FireTreeError) {
@@ -26,15 +36,6 @@ extension TrainingProblem {
         return (.stored, error.reason)
       }
     }
-  }
-
-  private func machine(for shape: ProblemShape) -> MachineProfile {
-    let standard = MachineProfile.standard(for: shape)
-    let dense = DenseEngine.predictedCost(for: shape, machine: standard)
-    guard dense.total(iterations: configuration.iterations) >= Self.secondsWorthMeasuring else {
-      return standard
-    }
-    return MachineProfile(measuring: points, shape: shape, workers: configuration.workers)
   }
 
   /// The configured engine, or the one that the plan takes, with a line that says why.

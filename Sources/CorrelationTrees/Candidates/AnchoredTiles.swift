@@ -64,13 +64,17 @@ package struct AnchoredTiles {
     lists[row / tiles.size].withCandidates(of: row % tiles.size, block: block, body)
   }
 
-  /// How many candidates each list has, for all neurons.
-  func forEachCount(blocks: Int, _ body: (Int) -> Void) {
-    for position in neurons.indices {
-      for block in 0..<blocks {
-        withCandidates(at: position, block: block) { points, _ in body(points.count) }
+  /// What the candidate lists of all neurons take, `words(count)` being that of one.
+  func words(_ words: (Int) -> Int) -> Int {
+    var sum = 0
+    for part in lists {
+      for block in part.blocks {
+        for row in 1..<max(block.offsets.count, 1) {
+          sum += words(block.offsets[row] - block.offsets[row - 1])
+        }
       }
     }
+    return sum * copies
   }
 
   /// The skin that candidates were chosen by.

@@ -136,8 +136,7 @@ package struct CandidateStore: Sendable {
     guard let first = lists.shards.first, found.neurons.count > 0, lists.shards.allSatisfy(\.isEmpty) else {
       return
     }
-    var words = 0
-    found.forEachCount(blocks: blocks.count) { words += first.words(for: $0) }
+    let words = found.words { first.words(for: $0) }
     for shard in lists.shards.indices {
       lists.shards[shard].makeRoom(wordsPerNeuron: Double(words) / Double(found.neurons.count))
     }

@@ -27,7 +27,7 @@ public struct TangentEigenvalue: Sendable, Equatable {
     package var limitPoints = 2048
     /// The most points and neurons with which the ratio is measured.
     package var points = 500
-    package var neurons = 8192
+    package var neurons = 4096
 
     package init() {}
   }

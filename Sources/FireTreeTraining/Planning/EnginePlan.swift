@@ -82,6 +82,11 @@ public struct EnginePlan: Sendable, Equatable {
     return total(fastest) <= largestShareOfDense * total(dense) ? fastest.kind : .dense
   }
 
+  /// The least predicted time of everything together, of those that fit; 0 when none does.
+  public var shortestTotal: Double {
+    candidates.filter { $0.verdict == .fits }.map { $0.total(iterations: iterations) }.min() ?? 0
+  }
+
   /// What is predicted of `kind`.
   public subscript(kind: EngineKind) -> Candidate {
     guard let found = candidates.first(where: { $0.kind == kind }) else {
