@@ -144,7 +144,7 @@ extension CoFiringTensor {
     fileprivate let shortBlock: UnsafeMutablePointer<Int16>
 
     /// The following changes are those of a neuron with these output weights that begins (`sign` 1) or ceases (-1) to
-    /// fire on points.
+    /// fire on points; with 2, of two that begin.
     package func begin(_ weights: UnsafePointer<Float>, sign: Float) {
       for (p, (c, e)) in tensor.entries.enumerated() {
         block[p] = sign * (weights[c] / tensor.unit) * (weights[e] / tensor.unit)

@@ -302,8 +302,10 @@ public struct KineticEngine: TrainingEngine {
         &exactOutputs, velocities: &outputVelocities, outputCount: outputWeights.columns,
         scale: Double(Network.outputScale(neurons: neuronCount)))
     }
-    refreshOutputs(try freshSums())
-    fill()
+    // Opposite effects of pairs cancel: the outputs are 0, and the tensor has a pair twice.
+    let arePairs = initial?.start == .paired && velocity == nil
+    if !arePairs { refreshOutputs(try freshSums()) }
+    fill(copies: arePairs ? 2 : 1)
     setOutputs()
   }
 
@@ -373,8 +375,9 @@ public struct KineticEngine: TrainingEngine {
     impulses.startAnew()
   }
 
-  /// The co-firing tensor of all neurons, and the number of pairs that fire.
-  private mutating func fill() {
+  /// The co-firing tensor of all neurons, and the number of pairs that fire. With two `copies`, neurons 2k and 2k + 1 fire on
+  /// the same points and have opposite output weights, none where there is one of them alone.
+  private mutating func fill(copies: Int = 1) {
     let (lists, neurons) = (store.lists, neurons)
     var firing = [Int32].fixed(points.count, repeating: 0)
     Self.forEachPattern(of: neurons, lists) { _, points, count in
@@ -385,7 +388,8 @@ public struct KineticEngine: TrainingEngine {
     outputWeights.withView { outputWeights in
       tensor.change(workers: team.workers) { rows in
         Self.forEachPattern(of: neurons, lists) { neuron, points, count in
-          rows.begin(outputWeights.row(neuron), sign: 1)
+          guard neuron % copies == 0 else { return }
+          rows.begin(outputWeights.row(neuron), sign: Float(copies))
           for k in 0..<count {
             rows.add(Int(points[k]))
             rows.add(Int(points[k]), with: points, count: k)
