@@ -27,7 +27,7 @@ public final class TrainingSession {
   /// Seconds of what came before the first step, each second once.
   public var setUp: PhaseTimes {
     var result = PhaseTimes()
-    let parts = running.preparation.seconds
+    let parts = engineParts.seconds
     let named = parts.reduce(0) { $0 + $1.seconds }
     for (phase, seconds) in preparation.seconds where !parts.contains(where: { $0.phase == phase }) {
       guard phase == "engine" else {
@@ -46,6 +46,8 @@ public final class TrainingSession {
   public private(set) var stopReason: StopReason?
 
   private var running: any TrainingEngine
+  /// `TrainingEngine.preparation` of the first engine.
+  private let engineParts: PhaseTimes
   private var control: StepControl
   private let form: HiddenWeights.Form
   private let start: Double
@@ -107,7 +109,8 @@ public final class TrainingSession {
       try Self.makeEngine(
         chosen, TrainingState(network: network, form: form), problem, first)
     }
-    for (phase, seconds) in running.preparation.seconds { preparation.add(seconds, to: phase) }
+    engineParts = running.preparation
+    for (phase, seconds) in engineParts.seconds { preparation.add(seconds, to: phase) }
     (self.problem, self.kind, self.preparation, self.form) = (problem, chosen, preparation, form)
     let memory = try problem.memory(of: chosen)
     markMemory = memory.mark
@@ -147,7 +150,7 @@ public final class TrainingSession {
   public func outputs(_ points: PointSelection = .all) -> Matrix { running.outputs(points) }
 
   /// f on points that it is not trained on, as the network sees them (n' x C). Precondition: as many inputs as the points
-  /// of the training. Throws a usage error when there is no memory for them. Complexity: 2 n' m d flops.
+  /// of the training. Throws a usage error when there is no memory for them. Complexity: at most 2 n' m d flops.
   public func outputs(at fresh: DataPoints) throws(FireTreeError) -> Matrix {
     try running.outputs(at: fresh)
   }
@@ -206,17 +209,22 @@ public final class TrainingSession {
     while true {
       try requireConvergence()
       for observer in observers { try observer.observe(record, session: self) }
-      if record.iteration >= configuration.iterations { return end(.iterations) }
-      if let target = configuration.targetLoss, record.loss <= target { return end(.targetLoss) }
-      if observers.contains(where: \.wantsStop) { return end(.observer) }
+      if record.iteration >= configuration.iterations { return try end(.iterations) }
+      if let target = configuration.targetLoss, record.loss <= target { return try end(.targetLoss) }
+      if observers.contains(where: \.wantsStop) { return try end(.observer) }
       markIfBest()
       try step()
     }
   }
 
-  private func end(_ reason: StopReason) -> StopReason {
+  private func end(_ reason: StopReason) throws(FireTreeError) -> StopReason {
     stopReason = reason
-    if let best, best.loss < record.loss { goBack() }
+    // Not a number is never within bounds.
+    if control.isAdaptive, record.iteration > 0, !(record.loss <= StepControl.overStart * start) {
+      try backOff(rate: rule.rate / 2)
+    } else if let best, best.loss < record.loss {
+      goBack()
+    }
     if control.restarts > 0 {
       note("the momentum was dropped \(control.restarts) times because the loss had risen")
     }
@@ -280,17 +288,20 @@ public final class TrainingSession {
     return true
   }
 
-  /// Goes back to the mark, or to the start when there is none, after the rate was halved.
+  /// Goes back to the mark, or to the start when there is none, to go on with another rate. The start is made anew, while what the
+  /// engine has beside the network is still held. When that throws, the session cannot be used any more.
   private func backOff(rate: Float) throws(FireTreeError) {
     precondition(!isFinished, "the session has given its state away")
     let (iteration, loss) = (record.iteration, record.loss)
     if best != nil {
       running.restore()
     } else {
-      _ = running.finish()
+      _ = finishState()
       let state = TrainingState(network: try problem.initialNetwork(), form: form)
-      running = try Self.makeEngine(
-        kind, state, problem, UpdateRule(rate: rate, momentum: problem.configuration.momentum))
+      var expected = rule
+      expected.rate = rate
+      running = try Self.makeEngine(kind, state, problem, expected)
+      isFinished = false
     }
     record =
       best

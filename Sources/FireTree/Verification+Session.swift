@@ -1,6 +1,7 @@
 extension Verification {
   /// Trains `problem` with `kind` and with the dense engine side by side, for the configured iterations, and compares every
-  /// state. The training that is verified is bit for bit the one that `TrainingSession.run` does.
+  /// state. The training that is verified is the one that `TrainingSession.run` does, but that both take the decisions of the dense
+  /// one about a loss that rises (`StepControl`), and go back to the start where `run` may go back to a mark.
   ///
   /// `progress` is called after the comparison of each iteration. Throws a failure when a loss is not finite, and what
   /// `TrainingSession` throws. Complexity: what both engines take, and two dense forward passes a step.

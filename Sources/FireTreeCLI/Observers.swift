@@ -6,15 +6,22 @@ final class ProgressLine: TrainingObserver {
   private let iterations: Int
   private let isTerminal = Message.isTerminal
   private let clock = ContinuousClock()
-  private let start: ContinuousClock.Instant
+  /// When steps began, after set-up or after training went back, and at which iteration.
+  private var begun: (time: ContinuousClock.Instant, iteration: Int)?
   /// When the next line is due off a terminal.
   private var due: ContinuousClock.Instant
   private var last: TrainingRecord?
 
   init(iterations: Int) {
     self.iterations = iterations
-    start = clock.now
-    due = start + .seconds(60)
+    due = clock.now + .seconds(60)
+  }
+
+  /// Shows a phase on a terminal while `body` runs, whatever comes of it.
+  func during<Result>(_ phase: String, _ body: () throws -> Result) rethrows -> Result {
+    begin(phase)
+    defer { clear() }
+    return try body()
   }
 
   /// Shows a phase before or after the steps on a terminal.
@@ -29,12 +36,13 @@ final class ProgressLine: TrainingObserver {
   }
 
   func observe(_ record: TrainingRecord, session: TrainingSession) {
+    if begun == nil || record.iteration < last?.iteration ?? 0 { begun = (clock.now, record.iteration) }
     last = record
     guard isTerminal || clock.now >= due else { return }
     var line = state(record)
-    if let seconds = record.seconds, record.iteration > 0 {
-      let left =
-        (clock.now - start).seconds / Double(record.iteration) * Double(iterations - record.iteration)
+    if let seconds = record.seconds, let begun, record.iteration > 0 {
+      let taken = max(record.iteration - begun.iteration, 1)
+      let left = (clock.now - begun.time).seconds / Double(taken) * Double(iterations - record.iteration)
       line += "  step \(Format.seconds(seconds))  \(Format.seconds(left)) left"
     }
     if isTerminal { return Message.write("\r\u{1B}[K\(line)") }

@@ -49,6 +49,11 @@ public struct HadamardWeights: Sendable, Equatable {
 
   // MARK: Transforms
 
+  /// Whether transforms of points of at most this norm stay finite: products times D, of up to sqrt(D) |x|.
+  public func transformsFit(norm: Float) -> Bool {
+    (Float(blockSize) * Float(blockSize).squareRoot() * norm).isFinite
+  }
+
   /// Memory of a shard for transforms: a tile of D x 16, and the signs of a block.
   public struct Workspace {
     /// Products of a block with sixteen points, times D (D x 16).

@@ -102,6 +102,19 @@ import Testing
     #expect(halvings > 5 && (momentum == .none || restarts > 0))
   }
 
+  /// A loss that explodes in the last step is not what training ends with.
+  @Test(arguments: EngineKind.allCases) func aLastStepThatExplodes(kind: EngineKind) throws {
+    for rate in [Float(1e3), 1e30] {
+      let session = try Problem(.nesterov(0.9), seed: 1).session(kind, rate: rate, iterations: 1)
+      let start = session.record.loss
+      try session.run()
+      #expect(session.record.loss == start && session.record.iteration == 0)
+      #expect(session.notes.contains { $0.contains("went back to iteration 0") })
+      let network = session.finishState().network
+      #expect((0..<300).allSatisfy { network.hiddenWeights.row($0).allSatisfy(\.isFinite) })
+    }
+  }
+
   /// Nothing is done unless it is wanted: by default with an automatic rate alone.
   @Test func onlyWhereItIsWanted() {
     func isAdaptive(_ rate: TrainingConfiguration.LearningRate, _ adapts: Bool?) -> Bool {

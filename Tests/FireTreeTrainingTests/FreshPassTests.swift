@@ -65,6 +65,18 @@ import Testing
     }
   }
 
+  /// Points so large that transforms would overflow are left to products.
+  @Test func pointsBeyondTransforms() throws {
+    let weights = HadamardWeights(seed: 0, rows: 10, columns: 4096)
+    #expect(weights.transformsFit(norm: 1e33) && !weights.transformsFit(norm: 2e33))
+    var problem = try Problem(neurons: 100, start: .paired, isSparse: false, size: 0)
+    var large = Matrix(rows: 2, columns: 70)
+    for column in 0..<70 { large[0, column] = column % 3 == 0 ? 1e36 : 0 }
+    problem.fresh = .dense(large)
+    let found = try problem.network.outputs(for: problem.fresh)
+    #expect(try found == problem.network.denseOutputs(for: problem.fresh))
+  }
+
   /// A trained engine's outputs on fresh points are those of its own dense pass.
   @Test(arguments: EngineKind.allCases, InitialWeights.Start.allCases)
   func enginesOnFreshPoints(kind: EngineKind, start: InitialWeights.Start) throws {

@@ -107,7 +107,9 @@ package struct CandidateStore: Sendable {
   package func firstPass(
     over initial: InitialWeights?, points: DataPoints, skin: Float
   ) throws(FireTreeError) -> FirstPass? {
-    guard let initial, initial.start == .paired || initial.distribution == .hadamard else { return nil }
+    guard let initial, initial.start == .paired || initial.distribution == .hadamard,
+      initial.structured?.transformsFit(norm: anchoring.largestNorm) ?? true
+    else { return nil }
     return try FirstPass(
       initial, anchoring: anchoring, points: points, blocks: blocks, skin: skin, workers: workers)
   }

@@ -13,6 +13,7 @@ package struct FirstPass {
   let workers: Workers
   /// The points of each block side by side, for structured weights.
   private let lanes: [LanePoints]
+  fileprivate let laneNorms: [[Float]]
 
   /// Throws a usage error when there is no memory for another copy of the points.
   init(
@@ -29,6 +30,7 @@ package struct FirstPass {
       }
     }
     self.lanes = lanes
+    laneNorms = lanes.indices.map { anchoring.laneNorms(of: blocks[$0]) }
   }
 
   /// Neurons that are looked at in one round: whole blocks of structured weights, of which 4096 are the largest.
@@ -74,7 +76,7 @@ extension AnchoredLists {
     weights.withWorkspace { workspace in
       weights.drawSigns(of: block, workspace)
       for (index, points) in lanes.enumerated() {
-        let norms = pass.anchoring.laneNorms(of: pass.blocks[index])
+        let norms = pass.laneNorms[index]
         let hits = weights.selectPairs(
           of: points, rows: rows, reaches: reaches, norms: norms, threshold: pass.anchoring.threshold,
           workspace)

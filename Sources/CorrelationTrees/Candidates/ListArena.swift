@@ -72,8 +72,12 @@ struct ListArena: Sendable {
   /// Whether no list has had a candidate.
   var isEmpty: Bool { used == Self.line }
 
-  /// Makes room for `count` words in all, so that filling them moves nothing. Memory that is not written is not taken.
-  mutating func makeRoom(words count: Int) { reserve(count) }
+  /// Makes room for `count` words in all, so that filling them moves nothing; none where there is no memory for so much.
+  /// Memory that is not written is not taken.
+  mutating func makeRoom(words count: Int) {
+    guard count > buffer.count, let room = try? AlignedBuffer(count: count) else { return }
+    move(to: room)
+  }
 
   private func start(of place: UInt32) -> UnsafeMutablePointer<Float> { buffer.base + Int(place) * Self.line }
 

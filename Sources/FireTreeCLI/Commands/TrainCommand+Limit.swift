@@ -10,7 +10,7 @@ extension TrainCommand {
       if ridge != nil { throw FireTreeError.usage("--ridge is for --neurons inf: a network has no ridge") }
       return
     }
-    let unset = try TrainCommand.parse([data])
+    let unset = try TrainCommand.parse(["--", "data"])
     if let (name, _) = zip(optionsOfDescent, unset.optionsOfDescent).first(where: { $0 != $1 })?.0 {
       throw FireTreeError.usage(
         "--\(name) has no meaning with --neurons inf, which takes no steps and has no neurons")
@@ -33,21 +33,17 @@ extension TrainCommand {
   func trainLimit(_ configuration: TrainingConfiguration) throws {
     let progress = ProgressLine(iterations: 0)
     var phases = PhaseTimes()
-    progress.begin("reading")
-    let problem = try phases.measure("reading") {
-      try TrainingProblem(dataOptions.readTraining(data), configuration: configuration)
+    let problem = try progress.during("reading") {
+      try phases.measure("reading") {
+        try TrainingProblem(dataOptions.readTraining(data), configuration: configuration)
+      }
     }
-    progress.clear()
     for note in problem.notes { Message.note(note) }
     Message.note(
       "fitting the limit kernel to \(problem.points.count) points of \(problem.points.dimension) inputs")
-    progress.begin("fitting")
-    let fit = try phases.measure("fitting") { try LimitFit(problem) }
-    progress.clear()
+    let fit = try progress.during("fitting") { try phases.measure("fitting") { try LimitFit(problem) } }
     for note in fit.notes { Message.note(note) }
-    progress.begin("writing")
-    try phases.measure("writing") { try fit.model.write(to: out) }
-    progress.clear()
+    try progress.during("writing") { try phases.measure("writing") { try fit.model.write(to: out) } }
     Message.note("times: \(Format.phases(phases))")
     Message.note("wrote \(out), which holds the \(problem.points.count) training points")
     try StandardOutput.write(

@@ -59,14 +59,13 @@ struct TrainCommand: ParsableCommand {
     let stepLog = try log.map { try StepLog(path: $0) }
     let progress = ProgressLine(iterations: iterations)
     var setUp = PhaseTimes()
-    progress.begin("reading")
-    let problem = try setUp.measure("reading") {
-      try TrainingProblem(dataOptions.readTraining(data), configuration: configuration)
+    let problem = try progress.during("reading") {
+      try setUp.measure("reading") {
+        try TrainingProblem(dataOptions.readTraining(data), configuration: configuration)
+      }
     }
-    progress.clear()
     for note in problem.notes { Message.note(note) }
-    let session = try TrainingSession(problem) { progress.begin($0) }
-    progress.clear()
+    let session = try progress.during("set-up") { try TrainingSession(problem) { progress.begin($0) } }
     for note in session.notes { Message.note(note) }
     for (phase, seconds) in session.setUp.seconds { setUp.add(seconds, to: phase) }
     Message.note("set-up: \(Format.phases(setUp))")
@@ -88,13 +87,13 @@ struct TrainCommand: ParsableCommand {
     let (reason, last) = (try result.get(), session.record)
     for note in session.notes[notes...] { Message.note(note) }
     var end = PhaseTimes()
-    progress.begin("writing")
-    let heldPoints = try end.measure("writing") {
-      let model = session.finish()
-      try model.write(to: out, fullWeights: fullWeights)
-      return fullWeights ? 0 : model.heldPoints
+    let heldPoints = try progress.during("writing") {
+      try end.measure("writing") {
+        let model = session.finish()
+        try model.write(to: out, fullWeights: fullWeights)
+        return fullWeights ? 0 : model.heldPoints
+      }
     }
-    progress.clear()
     if heldPoints > 0 {
       Message.note(
         "the model holds the \(heldPoints) training points; --full-weights writes the weights themselves")

@@ -19,6 +19,8 @@ struct FreshPass {
   private let threshold: Float
   private let points: DataPoints
   private let team: any Team
+  /// |x| (n').
+  private let norms: [Float]
   /// By how much <w, x> exceeds <w(0), x> at most, for each unit of |x|, with all rounding (m).
   private let reaches: [Float]
 
@@ -28,9 +30,12 @@ struct FreshPass {
   init?(
     _ weights: HiddenWeights, outputWeights: Matrix, threshold: Float, points: DataPoints, team: any Team
   ) throws(FireTreeError) {
-    guard case .seeded(let weights) = weights, let structured = weights.initial.structured else { return nil }
+    guard case .seeded(let weights) = weights, let structured = weights.initial.structured,
+      structured.transformsFit(norm: points.norms().max() ?? 0)
+    else { return nil }
     (self.weights, self.structured, self.outputWeights) = (weights, structured, outputWeights)
     (self.threshold, self.points, self.team) = (threshold, points, team)
+    norms = points.norms()
     try Memory.ask(for: weights.rows, of: Float.self)
     reaches = weights.reaches(measured: points.count >= Self.pointsWorthMeasuring, workers: team.workers)
   }
@@ -45,7 +50,7 @@ struct FreshPass {
   func outputs() throws(FireTreeError) -> Matrix {
     let outputs = outputWeights.columns
     var result = try Matrix(allocating: points.count, by: outputs)
-    let norms = points.norms(), chunks = chunks
+    let chunks = chunks
     for chunk in 0..<chunks.count {
       let range = chunks[chunk]
       let units = try OutputUnits(
@@ -69,14 +74,22 @@ struct FreshPass {
 
   /// The pairs that fire, to be compared with a dense pass. Throws a usage error when there is no memory for it.
   func firingSet() throws(FireTreeError) -> FiringSet {
-    var pairs = [[(point: Int, correlation: Float)]](repeating: [], count: weights.rows)
+    var pairs = [[(point: Int32, correlation: Float)]].fixed(weights.rows, repeating: [])
     let chunks = chunks
     for chunk in 0..<chunks.count {
       let shards = try FreshShards(self, chunks[chunk])
-      for shard in 0..<shards.count {
+      let first = chunks[chunk].lowerBound
+      let found = team.workers.map(shards: shards.count) { shard in
+        var found: [(neuron: Int32, point: Int32, correlation: Float)] = []
         shards.forEachPair(in: shard) { neuron, point, correlation in
-          pairs[neuron].append((chunks[chunk].lowerBound + point, correlation))
+          found.fixRoom(for: 1)
+          found.append((Int32(neuron), Int32(first + point), correlation))
         }
+        return found
+      }
+      for pair in found.joined() {
+        pairs[Int(pair.neuron)].fixRoom(for: 1)
+        pairs[Int(pair.neuron)].append((pair.point, pair.correlation))
       }
     }
     let tiles = Tiles.neuronShards(of: weights.rows)
@@ -84,16 +97,19 @@ struct FreshPass {
       shards: (0..<tiles.count).map { tile in
         var result = FiringSet.Shard()
         for neuron in tiles[tile] {
-          for pair in pairs[neuron] { result.append(point: pair.point, correlation: pair.correlation) }
+          for pair in pairs[neuron] { result.append(point: Int(pair.point), correlation: pair.correlation) }
           result.endRow(of: neuron)
         }
         return result
       })
   }
 
-  /// Points that are looked at together: 2^26 products with training points, and as many coordinates, at most.
+  /// Points that are looked at together: at most 2^26 products with training points, as many coordinates, and 2^21 sums of
+  /// outputs a thread.
   private var chunks: Tiles {
-    let most = min((1 << 26) / max(weights.points.count, 1), (1 << 26) / structured.blockSize)
+    let most = min(
+      (1 << 26) / max(weights.points.count, 1), (1 << 26) / structured.blockSize,
+      (1 << 21) / OutputSums.stride(outputs: max(outputWeights.columns, 1)))
     return Tiles(of: points.count, size: max(LanePoints.lanes, min(1 << 14, most / 256 * 256)))
   }
 
@@ -115,9 +131,7 @@ struct FreshPass {
       let groups = lanes.groups, count = pass.weights.points.count
       products = try AlignedBuffer(count: groups.count * max(count, 1) * LanePoints.lanes)
       let missing = groups.count * LanePoints.lanes - range.count
-      norms = .fixed(joining: [
-        Array(pass.points.norms()[range]), Array(repeating: -.infinity, count: missing),
-      ])
+      norms = .fixed(joining: [Array(pass.norms[range]), Array(repeating: -.infinity, count: missing)])
       computeProducts(range)
     }
 
@@ -149,9 +163,10 @@ struct FreshPass {
           guard let hits = hits.baseAddress else { return }
           for block in shards[shard] {
             structured.drawSigns(of: block, workspace)
+            let parts = pass.parts(of: block)
             for group in 0..<lanes.groups.count {
               structured.transform(lanes, group: group, workspace)
-              for part in pass.parts(of: block) {
+              for part in parts {
                 forEachHit(of: part, block: block, group: group, workspace, hits, body)
               }
             }
@@ -229,9 +244,11 @@ extension SeededWeights {
   /// By how much <w_r, x> exceeds what transforms give of <w_r(0), x> at most, for each unit of |x|, for every neuron (m).
   ///
   /// With k entries: |sum_i alpha_i x_i|, `measured` or bounded by A = sum_i |alpha_i| |x_i|; what rounding may have of it,
-  /// gamma_(d + k) A (Higham 2002, section 3.1), twice, for what is measured and for what is added up; and that of transforms.
+  /// gamma_(d + k) A (Higham 2002, section 3.1), twice, for what is measured and for what is added up, and gamma_(d + k) |w_r(0)|
+  /// for adding that to the first; and that of transforms.
   fileprivate func reaches(measured: Bool, workers: Workers) -> [Float] {
     let (norms, transforms, terms) = (points.norms(), initial.rounding, points.dimension)
+    let own = Float(HadamardWeights.blockSize(columns: columns)).squareRoot()
     let shards = Tiles.neuronShards(of: rows)
     return points.withView { points in
       workers.array(over: shards) { range, reaches in
@@ -247,7 +264,8 @@ extension SeededWeights {
               movement =
                 shard.length(of: entries, points, in: scratch.row(0), columns: columns) * (1 + rounding)
             }
-            reaches[local] = min(movement, sum) + 2 * rounding * sum + transforms * (1 + 0x1p-20)
+            let added = entries.isEmpty ? 0 : rounding * own
+            reaches[local] = min(movement, sum) + 2 * rounding * sum + added + transforms * (1 + rounding)
           }
         }
       }
@@ -271,7 +289,8 @@ extension SeededWeights {
       largest = max(largest, entries.reduce(0) { $0 + abs($1.coefficient) * norms[$1.point] })
       terms = max(terms, entries.count)
     }
-    return initial.rounding + 2 * Self.rounding(terms: points.dimension + terms) * largest
+    let own = Float(HadamardWeights.blockSize(columns: columns)).squareRoot()
+    return initial.rounding + Self.rounding(terms: points.dimension + terms) * (2 * largest + own)
   }
 }
 

@@ -125,18 +125,25 @@ public struct Network: Sendable, Equatable {
     return try pass.outputs()
   }
 
-  /// The pairs that `outputs` takes to fire, compared with a dense pass over all.
+  /// The pairs that `outputs` takes to fire, compared with a dense pass over all; without a shorter way, those of another dense
+  /// pass.
   ///
   /// Throws a usage error when there is no memory for them. Complexity: a dense pass.
   public func audit(on points: DataPoints, workers: Workers = .all) throws(FireTreeError) -> FiringAudit {
-    let pass = try freshPass(over: points, workers: workers)
-    let claimed =
-      try pass?.firingSet()
-      ?? FiringSet(scanning: weights, points: points, atLeast: threshold.nextUp, workers: workers)
-    return FiringAudit(
-      of: claimed, neurons: neuronCount, points: points, threshold: threshold,
-      transformRounding: pass?.rounding ?? 0, workers: workers
-    ) { weights.withTile($0, $1) }
+    var total = FiringAudit()
+    let tiles = Tiles(of: points.count, size: 1024)
+    for tile in 0..<tiles.count {
+      let some = try points[tiles[tile]]
+      let pass = try freshPass(over: some, workers: workers)
+      let claimed =
+        try pass?.firingSet()
+        ?? FiringSet(scanning: weights, points: some, atLeast: threshold.nextUp, workers: workers)
+      total += FiringAudit(
+        of: claimed, neurons: neuronCount, points: some, threshold: threshold,
+        transformRounding: pass?.rounding ?? 0, workers: workers
+      ) { weights.withTile($0, $1) }
+    }
+    return total
   }
 
   private func freshPass(over points: DataPoints, workers: Workers) throws(FireTreeError) -> FreshPass? {

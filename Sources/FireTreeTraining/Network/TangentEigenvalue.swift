@@ -93,7 +93,7 @@ public struct TangentEigenvalue: Sendable, Equatable {
         return image
       }
       self.eigenvalue = eigenvalue
-      limit = eigenvalue * (1 + (vector.map(sample.relativeError) ?? 0))
+      limit = eigenvalue > 0 ? eigenvalue * (1 + (vector.map(sample.relativeError) ?? 0)) : 0
     }
 
     func ratio(of network: Network, neurons: Int, workers: Workers) throws(FireTreeError) -> Double {
