@@ -14,6 +14,8 @@ STRICT_FLAGS = -Xswiftc -warnings-as-errors
 # Suites and tests that an unoptimised build takes minutes for, or that are about the optimised one.
 LARGE = FireTreeCLITests|DocumentationTests|HalfSpaceTests/equalsLinearScanUnderRandomScripts
 LARGE := $(LARGE)|CoFiringTensorTests/productsAndChanges|CertificateTests/threadsDoNotChangeBits
+LARGE := $(LARGE)|TangentEigenvalueTests|FreshPassTests|StartTests/manyBlocksOfPointsAndRounds
+LARGE := $(LARGE)|StartTests/trajectoriesAreThoseOfDense
 # Suites whose work runs on several threads, without long runs that repeat the same paths.
 THREADED = threadsDoNotChangeBits|AnyNumberOfThreads|WorkersTests|DetectorTests|CoFiringTensorTests|SeededNetworkTests
 THREADED := $(THREADED)|TrainingSessionTests|ContractTests|HiddenWeightsTests|SeededModelTests|FireTreeTests.ModelTests

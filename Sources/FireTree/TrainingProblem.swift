@@ -106,28 +106,30 @@ public struct TrainingProblem: Sendable {
     }
     firingShare = NormalDistribution.firingShare(threshold: Double(threshold), norms: norms)
     availableMemory = ByteCount.available
-    let (initial, note) = try Self.initial(configuration.initial, for: points)
+    let (initial, reason) = try Self.initial(configuration.initial, for: points)
     self.initial = initial
     // The limit kernel has no weights.
-    if let note, configuration.predictor == .network { self.notes.append(note) }
+    if configuration.predictor == .network {
+      let why = reason.map { " (\($0))" } ?? ""
+      self.notes.append("start: \(configuration.start.rawValue) neurons, \(initial.rawValue) weights\(why)")
+    }
   }
 
   /// Structured weights pay where a product with a point costs much more than its share of a transform, and blocks are large
   /// enough to look like normal weights: dense points of 256 inputs and more.
   static let structuredInputs = 256...HadamardWeights.largestBlock
 
-  /// The distribution that is configured or, when it is automatic, chosen, with a line that says so.
+  /// The distribution that is configured or, when it is automatic, chosen, with the reason.
   private static func initial(
     _ choice: TrainingConfiguration.Initial, for points: DataPoints
-  ) throws(FireTreeError) -> (InitialWeights.Distribution, note: String?) {
+  ) throws(FireTreeError) -> (InitialWeights.Distribution, reason: String?) {
     if case .value(let distribution) = choice {
       if let limitation = distribution.limitation(columns: points.dimension) { throw .usage(limitation) }
       return (distribution, nil)
     }
-    guard case .dense = points.storage, structuredInputs.contains(points.dimension) else {
-      return (.gaussian, nil)
-    }
-    return (.hadamard, "initial weights: hadamard (dense points of \(points.dimension) inputs)")
+    guard case .dense = points.storage else { return (.gaussian, "sparse points") }
+    let isStructured = structuredInputs.contains(points.dimension)
+    return (isStructured ? .hadamard : .gaussian, "dense points of \(points.dimension) inputs")
   }
 
   public var targets: Matrix { truth.targets }

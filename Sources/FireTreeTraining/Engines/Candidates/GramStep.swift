@@ -153,6 +153,7 @@ struct GramStep {
     let length = (max(squares.step, 0) + step * (4 * (sum + correlation) + relative * step)).squareRoot()
     certificate.step(by: min(length, step))
     certificate.drift = (max(squares.drift, 0) + 2 * reach * (sum + relative * reach)).squareRoot()
+    // What transforms have rounded is in the anchored correlations, and so the same in every number that is compared here.
     certificate.error = rounding * (certificate.weightNorm + 1) + sum + correlation
   }
 }
