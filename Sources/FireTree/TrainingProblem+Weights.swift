@@ -2,7 +2,8 @@ extension TrainingProblem {
   /// The form in which `kind` holds the hidden weights, and one line that says so when it is not the usual one.
   ///
   /// A form that the configuration names is taken. `automatic` is decided here alone: weights are seeded where the engine can
-  /// do without storing them and a seed, with what training is expected to add, is smaller (`ProblemShape.weightsMemory`);
+  /// do without storing them and a model file of a seed, with what training is expected to add and the points, is smaller
+  /// (`ProblemShape.weightsFileSize`);
   /// else stored, unless the engine does not fit the memory that the machine has available with stored weights, or
   /// these (with their velocity) are more than half of that memory. The two forms agree
   /// within rounding, not in every bit.
@@ -36,11 +37,9 @@ extension TrainingProblem {
     let stored = shape.weightsMemory
     var seeded = shape
     seeded.isSeeded = true
-    let needed = seeded.weightsMemory
-    if needed < stored {
-      return (
-        .seeded, "weights: seeded (about \(needed) with what training adds; stored ones take \(stored))"
-      )
+    let (small, whole) = (seeded.weightsFileSize, shape.weightsFileSize)
+    if small < whole {
+      return (.seeded, "weights: seeded (about \(small) with what training adds; stored ones take \(whole))")
     }
     guard stored * 2 > available || kind.type.memory(for: shape).most > available else {
       return (.stored, nil)

@@ -56,6 +56,17 @@ import Testing
     #expect(try problem.weights(for: .gram).form == .stored)
   }
 
+  /// A few columns are stored, though rows are padded in memory: the file is smaller, and holds no points.
+  @Test func fewColumnsAreStored() throws {
+    for threshold in [Float(0.5), 1] {
+      let problem = try Self.problem(.init(neurons: 10_000, threshold: .value(threshold)), columns: 3)
+      for engine in EngineKind.allCases {
+        let (form, note) = problem.automaticWeights(for: engine, available: ByteCount(.max))
+        #expect(form == .stored && note == nil, "b = \(threshold)")
+      }
+    }
+  }
+
   /// With many columns a seed and what is added to it is the smaller form, whatever the memory.
   @Test func theSmallerFormIsTaken() throws {
     for initial in InitialWeights.Distribution.allCases {

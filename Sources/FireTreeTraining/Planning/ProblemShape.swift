@@ -66,6 +66,12 @@ public struct ProblemShape: Sendable, Equatable {
     return (isSeeded ? combinationMemory : ByteCount.matrix(rows: neurons, columns: dimension)) * copies
   }
 
+  /// Bytes of the hidden weights in a model file: every element or, of seeded ones, a combination of points each and the points.
+  public var weightsFileSize: ByteCount {
+    isSeeded
+      ? combinationMemory + ByteCount(4) * storedElements : ByteCount(4) * neurons * dimension
+  }
+
   /// What the first pass takes for a while: points side by side for transforms.
   var passMemory: ByteCount {
     guard initial == .hadamard else { return ByteCount(0) }

@@ -23,16 +23,8 @@ public struct SetUpCost: Sendable, Equatable {
     let elements = 10 * limit * limit + few * neurons
     rate = hasAutomaticRate ? products / machine.correlationRate + 0.5 * elements * machine.elementSeconds : 0
     writing =
-      (shape.modelBytes + 4 * Double(shape.neurons) * Double(shape.outputs)) / Self.writingRate
+      (Double(shape.weightsFileSize.bytes) + 4 * Double(shape.neurons) * Double(shape.outputs))
+      / Self.writingRate
       + Self.neuronSeconds * Double(shape.neurons)
-  }
-}
-
-extension ProblemShape {
-  /// Bytes of the hidden weights in a model file.
-  fileprivate var modelBytes: Double {
-    guard isSeeded else { return 4 * Double(neurons) * Double(dimension) }
-    return 6 * firing.share * 2 * Double(points) * Double(neurons) + 8 * Double(neurons) + 4
-      * Double(storedElements)
   }
 }
