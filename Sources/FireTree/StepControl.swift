@@ -58,7 +58,7 @@ package struct StepControl: Sendable, Equatable {
     plain.momentum = .none
     let highest = min(max(Self.overLowest * lowest, Self.negligible * start), Self.overStart * start)
     // Not a number is never within bounds.
-    guard loss <= highest || halvings >= Self.mostHalvings || loss == start else {
+    guard loss <= highest || halvings >= Self.mostHalvings else {
       halvings += 1
       rule.rate /= 2
       plain.rate = rule.rate

@@ -165,7 +165,7 @@ public final class TrainingSession {
   /// What the next step does: asked once before each.
   func decide() -> StepControl.Decision { control.decide(after: record.loss) }
 
-  /// Does what this session, or another one of the same problem, decided.
+  /// Takes a step as it was decided, here or by another session of the same problem.
   @discardableResult
   func take(_ decision: StepControl.Decision) throws(FireTreeError) -> TrainingRecord {
     if decision.goesBack { try backOff(rate: decision.rule.rate) }

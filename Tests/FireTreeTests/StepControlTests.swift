@@ -44,7 +44,7 @@ import Testing
         if iteration - markIteration >= max(10, markIteration / 2), loss < markLoss {
           (mark, markLoss, markIteration) = (engine, loss, iteration)
         }
-        let isFar = !(loss <= max(10 * lowest, 1e-6 * start) && loss <= 1.5 * start) && loss != start
+        let isFar = !(loss <= max(10 * lowest, 1e-6 * start) && loss <= 1.5 * start)
         if isFar {
           halvings += 1
           eta /= 2
