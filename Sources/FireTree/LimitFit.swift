@@ -15,7 +15,8 @@ public struct LimitFit: Sendable {
   /// Fits the coefficients, with the configured ridge or the one of the smallest leave-one-out error.
   ///
   /// Throws a usage error with the bytes needed where they do not fit this machine, before anything is allocated, and for a ridge
-  /// that is too small; a data error for points whose squares overflow; a failure when OpenBLAS computes wrongly on this processor. Precondition: all points weigh the same.
+  /// that is too small; a data error for points whose squares overflow; a failure when OpenBLAS computes wrongly on this
+  /// processor. Precondition: all points weigh the same.
   /// Complexity: that of `KernelRidge`.
   public init(_ problem: TrainingProblem) throws(FireTreeError) {
     precondition(problem.truth.weights == nil, "the limit kernel takes points of equal weight")

@@ -23,7 +23,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
 
   /// How the step size is chosen.
   public enum LearningRate: Sendable, Equatable {
-    /// The reciprocal of the largest eigenvalue of the tangent kernel at the start (`TangentKernel`).
+    /// The reciprocal of the largest eigenvalue of the tangent kernel at the start, as estimated (`TangentEigenvalue`).
     case automatic
     case value(Float)
   }

@@ -7,7 +7,8 @@ extension TrainingProblem {
   ///
   /// `machine` is the speed to plan with. When it is nil, it is that of a standard machine for small problems
   /// (`secondsWorthMeasuring`), so that their choice is the same everywhere, and measured for others. The memory is that
-  /// which was available when the problem was made, unless another is given. Allocates nothing of the size of the network. Complexity: about a sixteenth of a dense forward pass, at most 2^19 inner products, and
+  /// which was available when the problem was made, unless another is given. Allocates nothing of the size of the
+  /// network. Complexity: about a sixteenth of a dense forward pass, at most 2^19 inner products, and
   /// the measurement (`MachineProfile.init(measuring:shape:workers:)`).
   public func plan(
     machine: MachineProfile? = nil, availableMemory: ByteCount? = nil

@@ -3,9 +3,9 @@ import FireTreeCore
 /// How points are chosen as candidates when a neuron is anchored.
 ///
 /// A point is left out when its correlation is at most b - (skin + error) |x_i|, error = rounding (|w| + 1) and what transforms
-/// add; with |x_i| taken from `norms`. The rounding term covers the computed correlation (gamma_k |w| |x_i|, k the terms of the product: the elements
-/// that are stored of the point, at most; Higham 2002, section 3.1) and the comparison itself, so the choice is right for
-/// any order of summation.
+/// add; with |x_i| taken from `norms`. The rounding term covers the computed correlation (gamma_k |w| |x_i|, k the terms of
+/// the product: the elements that are stored of the point, at most; Higham 2002, section 3.1) and the comparison itself, so
+/// the choice is right for any order of summation.
 public struct Anchoring: Sendable {
   public let threshold: Float
   /// |x_i| (n), rounded up.
