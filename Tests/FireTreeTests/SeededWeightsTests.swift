@@ -58,7 +58,7 @@ import Testing
 
   /// A few columns are stored, though rows are padded in memory: the file is smaller, and holds no points.
   @Test func fewColumnsAreStored() throws {
-    for threshold in [Float(0.5), 1] {
+    for threshold in [Float(0.5), 1.4, 1.6] {
       let problem = try Self.problem(.init(neurons: 10_000, threshold: .value(threshold)), columns: 3)
       for engine in EngineKind.allCases {
         let (form, note) = problem.automaticWeights(for: engine, available: ByteCount(.max))
