@@ -21,7 +21,7 @@ THREADED = threadsDoNotChangeBits|AnyNumberOfThreads|WorkersTests|DetectorTests|
 THREADED := $(THREADED)|TrainingSessionTests|ContractTests|HiddenWeightsTests|SeededModelTests|FireTreeTests.ModelTests
 
 .PHONY: help demo build test test-small check check-debug check-address check-threads check-pairs bench-peers \
-  bench-reach bench-gpu study lint format dependencies clean
+  bench-reach bench-gpu study pages lint format dependencies clean
 
 help:
 	@echo "make demo    build, train on bundled digits, evaluate on held-out ones"
@@ -32,7 +32,8 @@ help:
 	@echo "make bench-reach  measure what structured weights and the paired start gain, row by row"
 	@echo "make bench-gpu   a dense step in PyTorch on a GPU, and FireTree's on the CPUs beside it (installs nothing)"
 	@echo "make study   measure the papers' claims anew, into Documentation/Study"
-	@echo "make lint    formatter and compiler warnings as errors"
+	@echo "make pages   render the tables of README.md and Documentation that come from Benchmarks/results"
+	@echo "make lint    rendered pages, formatter, and compiler warnings as errors"
 	@echo "make format  format the sources"
 
 dependencies:
@@ -97,7 +98,12 @@ study: build
 	  rm -r "$(OUT)"
 	$(BUILD)/firetree study all --out $(OUT) $(OPTIONS)
 
+# Needs python3 and nothing else; what a page has to say for it is at the top of the program.
+pages:
+	python3 Scripts/render-pages.py
+
 lint: dependencies
+	python3 Scripts/render-pages.py --check
 	$(SWIFT) format lint --strict --recursive $(SOURCES)
 	$(SWIFT) build -c release --build-tests $(if $(STRICT),,--scratch-path .build-lint) $(STRICT_FLAGS)
 
