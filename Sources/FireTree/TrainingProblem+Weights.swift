@@ -1,8 +1,8 @@
 extension TrainingProblem {
   /// The form in which `kind` holds the hidden weights, and one line that says so when it is not the usual one.
   ///
-  /// A form that the configuration names is taken. `automatic` is decided here alone: weights are seeded where the engine can
-  /// do without storing them and a model file of a seed, with what training is expected to add and the points, is smaller
+  /// A form that the configuration names is taken. `automatic` is decided here alone: weights are seeded where the engine is as
+  /// fast without storing them and a model file of a seed, with what training is expected to add and the points, is smaller
   /// (`ProblemShape.weightsFileSize`);
   /// else stored, unless the engine does not fit the memory that the machine has available with stored weights, or
   /// these (with their velocity) are more than half of that memory. The two forms agree
@@ -38,7 +38,7 @@ extension TrainingProblem {
     var seeded = shape
     seeded.isSeeded = true
     let (small, whole) = (seeded.weightsFileSize, shape.weightsFileSize)
-    if small < whole {
+    if small < whole, kind.type.prefersSeededWeights {
       return (.seeded, "weights: seeded (about \(small) with what training adds; stored ones take \(whole))")
     }
     guard stored * 2 > available || kind.type.memory(for: shape).most > available else {

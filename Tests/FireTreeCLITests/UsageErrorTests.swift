@@ -84,7 +84,7 @@ enum Devices {
         ["train", "data.npy", "--header", "yes"], ["train", "data.npy", "--delimiter", ","],
         ["train", "data.idx", "--target", "0"], ["train", "data.svm", "--target", "0"],
         ["train", "data.svm", "--labels", "data.npy"], ["train", "data.svm", "--columns", "center"],
-        ["train", "diabetes.csv", "--weights", "seeded", "--engine", "dense"],
+        ["train", "diabetes.csv", "--weights", "seeded", "--engine", "weights"],
         ["train", "diabetes.csv", "--weights", "seeded", "--engine", "data-tree"],
         ["train", "diabetes.csv", "--labels", "data.svm"], ["train", "data.bin"], ["inspect", "data.bin"],
       ], equals: "usage-data")

@@ -20,7 +20,7 @@ import Testing
   }
 
   @Test func aFormThatIsNamedIsTaken() throws {
-    #expect(Self.seededEngines == [.gram, .kinetic])
+    #expect(Self.seededEngines == [.dense, .gram, .kinetic])
     for engine in EngineKind.allCases {
       let stored = try Self.problem(.init(neurons: 100, engine: .value(engine), weights: .value(.stored)))
       #expect(try stored.weights(for: engine).form == .stored && stored.weights(for: engine).note == nil)
@@ -30,7 +30,9 @@ import Testing
       } else {
         let error = #expect(throws: FireTreeError.self) { try seeded.trainee(engine) }
         #expect(
-          error == .usage("the engine \(engine.rawValue) does not train seeded weights; use gram or kinetic"))
+          error
+            == .usage(
+              "the engine \(engine.rawValue) does not train seeded weights; use dense or gram or kinetic"))
       }
     }
   }
@@ -74,7 +76,7 @@ import Testing
       #expect(problem.shape.weightsMemory.bytes == 24_320_000)
       for engine in EngineKind.allCases {
         let (form, note) = problem.automaticWeights(for: engine, available: ByteCount(.max))
-        #expect(form == (engine.type.supportsSeededWeights ? .seeded : .stored))
+        #expect(form == (engine.type.prefersSeededWeights ? .seeded : .stored))
         #expect((note ?? "").hasPrefix("weights: seeded (about ") == (form == .seeded))
       }
     }

@@ -44,9 +44,11 @@ import Testing
     var expected = kind.make(stored, points, rate: 0.1)
     var engine = kind.make(seeded, points, rate: 0.1)
     #expect(engine.firingSet == expected.firingSet)
-    #expect(
-      engine.losses(targets: targets, iterations: 5)
-        == expected.losses(targets: targets, iterations: 5))
+    let (found, losses) = (
+      engine.losses(targets: targets, iterations: 5), expected.losses(targets: targets, iterations: 5)
+    )
+    // The dense engine makes rows of coefficients again, which rounds otherwise.
+    #expect(zip(found, losses).allSatisfy { abs($0 - $1) <= (kind == .dense ? 1e-5 : 0) * $1 })
     let audit = engine.audit()
     #expect(audit.firing > 1000 && audit.missed == 0 && audit.extra == 0)
   }

@@ -88,6 +88,9 @@ public protocol TrainingEngine: Sendable {
   /// Whether training a seeded network can spare its weights' memory. Every engine takes a seeded network; one that says
   /// no here computes its weights first.
   static var supportsSeededWeights: Bool { get }
+
+  /// Whether it takes no longer with seeded weights, because rows are needed rarely; else they are for a lack of memory alone.
+  static var prefersSeededWeights: Bool { get }
 }
 
 extension TrainingEngine {
@@ -96,6 +99,8 @@ extension TrainingEngine {
   public static func limitation(of rule: UpdateRule) -> String? { rule.limitation(supportsDecay: false) }
 
   public static var supportsSeededWeights: Bool { false }
+
+  public static var prefersSeededWeights: Bool { supportsSeededWeights }
 
   public var transformRounding: Float { 0 }
 

@@ -300,7 +300,7 @@ extension PointCombinations.Shard {
     of entries: Range<Int>, _ points: DataPointsView, in row: UnsafeMutablePointer<Float>, columns: Int
   ) -> Float {
     row.update(repeating: 0, count: columns)
-    for t in entries { points.addRounded(coefficients[t], timesPoint: Int(self.points[t]), to: row) }
+    add(entries, of: points, to: row)
     return LinearAlgebra.dot(row, row, count: columns).squareRoot()
   }
 }

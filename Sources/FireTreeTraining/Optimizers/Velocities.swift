@@ -13,6 +13,11 @@ struct Velocities: Sendable {
     let isMoving: UnsafeMutablePointer<Bool>
   }
 
+  /// None.
+  static let none = Velocities()
+
+  private init() {}
+
   /// Those of a state, m x d; of combinations of `points` every element is computed. Zeros when the state has none and
   /// `isUsed` says that steps will have momentum.
   init(_ state: inout TrainingState, points: DataPoints, isUsed: Bool) throws(FireTreeError) {

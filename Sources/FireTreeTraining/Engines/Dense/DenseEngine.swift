@@ -9,8 +9,9 @@ import FireTreeCore
 /// a bit a pair. When those bits would exceed `bitBudget`, they are recomputed from the weights instead, which
 /// makes three products of two.
 ///
-/// Memory beyond network and points: n m / 8 bytes, at most `bitBudget`, and a tile of 256 x 256 a thread. It trains
-/// stored weights; those of a seeded network are computed when it begins.
+/// Memory beyond network and points: n m / 8 bytes, at most `bitBudget`, and a tile of 256 x 256 a thread. Of seeded
+/// weights it keeps what steps have added to them, and makes each tile of rows again in every sweep (`DenseCombinations`):
+/// no more than 256 d floats a thread of the weights are ever there.
 public struct DenseEngine: TrainingEngine {
   /// Bytes that the firing pattern may take.
   public static let bitBudget = ByteCount(1 << 30)
@@ -24,7 +25,10 @@ public struct DenseEngine: TrainingEngine {
   public private(set) var iteration: Int
   /// `wordsPerNeuron` words a neuron, or nothing when over budget.
   private var bits: [UInt64]
+  /// Those of stored weights.
   private var velocities: Velocities
+  /// Those of seeded weights; nil without momentum.
+  private var combinations: PointCombinations?
   private let units: OutputUnits
   private var marked: Mark<DenseEngine>?
 
@@ -38,8 +42,17 @@ public struct DenseEngine: TrainingEngine {
     _ state: consuming TrainingState, points: DataPoints, expecting rule: UpdateRule, team: any Team,
     bitBudget: ByteCount
   ) throws(FireTreeError) {
-    velocities = try Velocities(&state, points: points, isUsed: rule.usesVelocity)
-    network = try state.takeNetwork().storing(workers: team.workers)
+    let isSeeded = Self.keepsSeed(of: state, points: points, rule: rule)
+    if isSeeded {
+      velocities = .none
+      combinations =
+        try state.takeCombinations(of: .dense)
+        ?? (rule.usesVelocity ? PointCombinations(rows: state.network.neuronCount) : nil)
+      network = state.takeNetwork()
+    } else {
+      velocities = try Velocities(&state, points: points, isUsed: rule.usesVelocity)
+      network = try state.takeNetwork().storing(workers: team.workers)
+    }
     let words = DensePass.words(points: points.count) * network.neuronCount
     bits = try [UInt64](allocating: ByteCount(8) * words <= bitBudget ? words : 0, repeating: 0)
     current = try Matrix(allocating: points.count, by: network.outputCount)
@@ -49,9 +62,21 @@ public struct DenseEngine: TrainingEngine {
     try start()
   }
 
+  /// Whether the weights stay seeded: neither they nor their velocities are stored element by element or about other points,
+  /// and no decay is expected, which would change the initial weights.
+  private static func keepsSeed(of state: borrowing TrainingState, points: DataPoints, rule: UpdateRule)
+    -> Bool
+  {
+    guard case .seeded(let weights) = state.network.weights, state.form != .stored, rule.decay == 0,
+      points.count <= PointCombinations.maximumPoints
+    else { return false }
+    if case .stored = state.velocity { return false }
+    return weights.isInitial || weights.points == points
+  }
+
   public var outputWeights: Matrix { network.outputWeights }
   public var threshold: Float { network.threshold }
-  public var usesVelocity: Bool { velocities.areUsed }
+  public var usesVelocity: Bool { velocities.areUsed || combinations != nil }
   public func outputs(_ points: PointSelection) -> Matrix { points.rows(of: current) }
 
   public var firingSet: FiringSet {
@@ -59,12 +84,20 @@ public struct DenseEngine: TrainingEngine {
       scanning: network.weights, points: points, atLeast: network.threshold.nextUp, workers: team.workers)
   }
 
+  public static var supportsSeededWeights: Bool { true }
+  public static var prefersSeededWeights: Bool { false }
+
+  public func seededWeights() -> SeededWeights? {
+    guard case .seeded(let weights) = network.weights else { return nil }
+    return weights
+  }
+
   public static func memory(for shape: ProblemShape) -> EngineMemory {
     let bits = min(ByteCount(8) * DensePass.words(points: shape.points) * shape.neurons, bitBudget)
-    var stored = shape
-    stored.isSeeded = false
-    let all = shape.commonMemory + stored.weightsMemory + bits
-    return EngineMemory(steps: all, finish: all, mark: stored.weightsMemory + bits)
+    // A step makes new combinations beside the old ones.
+    let weights = shape.weightsMemory * (shape.isSeeded ? 2 : 1)
+    let all = shape.commonMemory + weights + bits
+    return EngineMemory(steps: all, finish: all, mark: shape.weightsMemory + bits)
   }
 
   public static func limitation(of rule: UpdateRule) -> String? { rule.limitation(supportsDecay: true) }
@@ -72,9 +105,12 @@ public struct DenseEngine: TrainingEngine {
   public mutating func advance(_ step: StepInput) throws(FireTreeError) -> StepReport {
     try check(step.rule)
     var report = StepReport(firingPairs: firingPairs, neuronsMoved: 0)
+    guard step.rule.decay == 0 || seededWeights() == nil else {
+      throw .usage("the engine dense: seeded weights do not follow a decay; store them")
+    }
     let gradient = try step.gradient(ofPoints: points.count)
     report.neuronsMoved = try report.phases.measure("sweep") { () throws(FireTreeError) in
-      try sweep(along: gradient, by: step.rule)
+      try moveWeights(along: gradient, by: step.rule)
     }
     report.counts = [.innerProducts: network.neuronCount * points.count]
     iteration += 1
@@ -98,8 +134,8 @@ public struct DenseEngine: TrainingEngine {
 
   public mutating func finish() -> TrainingState {
     (marked, bits) = (nil, [])
-    let velocity = velocities.take()
-    defer { network = .nothing }
+    let velocity = combinations.map(Velocity.combinations) ?? velocities.take()
+    defer { (network, combinations) = (.nothing, nil) }
     return TrainingState(network: network, velocity: velocity, iteration: iteration)
   }
 
@@ -107,15 +143,26 @@ public struct DenseEngine: TrainingEngine {
     DensePass(outputWeights: network.outputWeights, threshold: network.threshold, points: points)
   }
 
+  private var shards: Tiles { Tiles.neuronShards(of: network.neuronCount) }
+
+  /// Calls `body` with what the sweeps over all shards need.
+  private mutating func withSweep<Result>(_ body: (DenseSweep) -> Result) -> Result {
+    let pass = pass
+    return bits.withUnsafeMutableBufferPointer { bits in
+      body(DenseSweep(pass: pass, bits: bits.isEmpty ? nil : bits.baseAddress))
+    }
+  }
+
   /// The forward pass over the initial network, which it only reads: its weights may still have another owner.
   private mutating func start() throws(FireTreeError) {
-    let (pass, network) = (pass, network)
+    let (shards, weights) = (shards, network.weights)
     var sums = try OutputSums(outputs: network.outputCount, units: units, workers: team.workers)
-    let results = bits.withUnsafeMutableBufferPointer { bits in
-      network.weights.withTile(0..<network.neuronCount) { weights in
-        let sweep = DenseSweep(pass: pass, bits: bits.isEmpty ? nil : bits.baseAddress)
-        let shards = Tiles.neuronShards(of: weights.rows)
-        return sums.collect(shards: shards.count) { sweep.run(shards[$0], weights, $1) { _, _, _ in 0 } }
+    let results = withSweep { sweep in
+      sums.collect(shards: shards.count) {
+        sweep.run(shards[$0], $1) { tile, forward in
+          weights.withTile(tile.neurons, forward)
+          return 0
+        }
       }
     }
     finish(results, sums)
@@ -124,128 +171,66 @@ public struct DenseEngine: TrainingEngine {
   /// Moves the weights along the gradient and computes outputs and firing pattern of the result.
   ///
   /// Returns the number of neurons that moved.
-  private mutating func sweep(along outputGradient: Matrix, by rule: UpdateRule) throws(FireTreeError) -> Int
-  {
-    let (pass, outputWeights, outputScale) = (pass, network.outputWeights, network.outputScale)
+  private mutating func moveWeights(
+    along outputGradient: Matrix, by rule: UpdateRule
+  ) throws(FireTreeError) -> Int {
     var sums = try OutputSums(outputs: network.outputCount, units: units, workers: team.workers)
-    let results = network.weights.withMutableView { weights in
-      velocities.withView { velocities in
-        bits.withUnsafeMutableBufferPointer { bits in
-          Matrix.withViews(outputWeights, outputGradient) { outputWeights, outputGradient in
-            let sweep = DenseSweep(pass: pass, bits: bits.isEmpty ? nil : bits.baseAddress)
-            let move = DenseMove(
-              pass: pass, weights: weights, velocities: velocities, isPatternKept: !bits.isEmpty,
-              gradient: PairGradient(
-                outputWeights: outputWeights, outputGradient: outputGradient, outputScale: outputScale),
-              rule: rule)
-            let shards = Tiles.neuronShards(of: weights.rows)
-            return sums.collect(shards: shards.count) {
-              sweep.run(shards[$0], weights.view, $1, before: move.run)
-            }
-          }
-        }
-      }
+    let (outputWeights, outputScale) = (network.outputWeights, network.outputScale)
+    let results = Matrix.withViews(outputWeights, outputGradient) { outputWeights, outputGradient in
+      let gradient = PairGradient(
+        outputWeights: outputWeights, outputGradient: outputGradient, outputScale: outputScale)
+      if let weights = seededWeights() { return move(weights, along: gradient, by: rule, &sums) }
+      return moveRows(along: gradient, by: rule, &sums)
     }
     finish(results, sums)
     return results.reduce(0) { $0 + $1.neuronsMoved }
   }
 
+  private mutating func moveRows(
+    along gradient: PairGradient, by rule: UpdateRule, _ sums: inout OutputSums
+  ) -> [DenseSweep.Result] {
+    let (pass, shards, isPatternKept) = (pass, shards, !bits.isEmpty)
+    return network.weights.withMutableView { weights in
+      velocities.withView { velocities in
+        bits.withUnsafeMutableBufferPointer { bits in
+          let sweep = DenseSweep(pass: pass, bits: bits.isEmpty ? nil : bits.baseAddress)
+          let move = DenseMove(
+            pass: pass, weights: weights, velocities: velocities, isPatternKept: isPatternKept,
+            gradient: gradient, rule: rule)
+          return sums.collect(shards: shards.count) {
+            sweep.run(shards[$0], $1) { tile, forward in
+              let moved = move.run(tile)
+              forward(weights.view.rows(tile.neurons))
+              return moved
+            }
+          }
+        }
+      }
+    }
+  }
+
+  private mutating func move(
+    _ weights: SeededWeights, along gradient: PairGradient, by rule: UpdateRule, _ sums: inout OutputSums
+  ) -> [DenseSweep.Result] {
+    let shards = shards
+    let move = DenseCombinations(
+      pass: pass, weights: weights, velocity: combinations, isPatternKept: !bits.isEmpty, gradient: gradient,
+      rule: rule)
+    let moved = withSweep { sweep in
+      sums.collect(shards: shards.count) { move.run($0, of: shards, sweep: sweep, sums: $1) }
+    }
+    network.weights = .seeded(
+      SeededWeights(
+        initial: weights.initial, points: points,
+        combinations: PointCombinations(rows: weights.rows, shards: moved.map(\.alpha))))
+    if combinations != nil {
+      combinations = PointCombinations(rows: weights.rows, shards: moved.map(\.beta))
+    }
+    return moved.map(\.result)
+  }
+
   private mutating func finish(_ results: [DenseSweep.Result], _ sums: consuming OutputSums) {
     current = sums.rounded(scale: Double(network.outputScale), team: team)
     firingPairs = results.reduce(0) { $0 + $1.firingPairs }
-  }
-}
-
-/// The forward pass over one shard, tile by tile; what happens to a tile before it is the caller's choice.
-private struct DenseSweep {
-  let pass: DensePass
-  /// The whole firing pattern, or nil when it is not kept.
-  let bits: UnsafeMutablePointer<UInt64>?
-
-  struct Result {
-    var firingPairs = 0
-    var neuronsMoved = 0
-  }
-
-  /// Calls `before(neurons, scratch, bits)` for every tile, which may move its weights and returns how many it moved,
-  /// and then computes the tile's outputs and bits.
-  func run(
-    _ shard: Range<Int>, _ weights: MatrixView, _ sums: UnsafeMutablePointer<Double>,
-    before: (Range<Int>, MutableMatrixView, UnsafeMutablePointer<UInt64>) -> Int
-  ) -> Result {
-    var result = Result()
-    let words = DensePass.words(points: pass.points.count)
-    let localCount = bits == nil ? DataPoints.weightsPerTile * words : 1
-    Memory.demand(try Memory.ask(for: localCount, of: UInt64.self))
-    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: localCount) { local in
-      guard let local = local.baseAddress else { return }
-      pass.forEachTile(of: shard) { neurons, scratch in
-        let bits = self.bits.map { $0 + neurons.lowerBound * words } ?? local
-        result.neuronsMoved += before(neurons, scratch, bits)
-        pass.forward(weights.rows(neurons), neurons: neurons, scratch: scratch, bits: bits, sums: sums)
-        for word in 0..<neurons.count * words { result.firingPairs += bits[word].nonzeroBitCount }
-      }
-    }
-    return result
-  }
-}
-
-/// The backward pass of one tile.
-private struct DenseMove {
-  let pass: DensePass
-  let weights: MutableMatrixView
-  let velocities: Velocities.View?
-  /// Whether `bits` holds the pattern already; otherwise it is computed again from the weights.
-  let isPatternKept: Bool
-  let gradient: PairGradient
-  let rule: UpdateRule
-
-  private var wordsPerNeuron: Int { DensePass.words(points: pass.points.count) }
-
-  /// Moves the tile's neurons; returns how many moved.
-  func run(_ neurons: Range<Int>, _ scratch: MutableMatrixView, _ bits: UnsafeMutablePointer<UInt64>) -> Int {
-    let words = wordsPerNeuron
-    let rows = weights.rows(neurons)
-    if !isPatternKept {
-      pass.forEachCorrelationTile(of: rows.view, scratch: scratch) { tile, correlations in
-        pass.mark(correlations, firstPoint: tile.lowerBound, in: bits, wordsPerNeuron: words)
-      }
-    }
-    let fires = (0..<rows.rows).map { r in (0..<words).contains { bits[r * words + $0] != 0 } }
-    if rule.decay > 0 { for r in 0..<rows.rows { rule.shrink(rows.row(r), count: rows.columns) } }
-    guard let velocities else {
-      accumulate(-rule.rate, neurons: neurons, scratch: scratch, bits: bits, into: rows)
-      return rule.decay > 0 ? rows.rows : fires.count { $0 }
-    }
-    return Scratch.withMatrix(rows: rows.rows, columns: rows.columns) { gradients in
-      gradients.fill(0)
-      accumulate(1, neurons: neurons, scratch: scratch, bits: bits, into: gradients)
-      return (0..<rows.rows).count { r in
-        let moved = rule.move(
-          neuron: neurons.lowerBound + r, weights: rows.row(r), velocities: velocities,
-          gradient: fires[r] ? UnsafePointer(gradients.row(r)) : nil)
-        return moved || rule.decay > 0
-      }
-    }
-  }
-
-  /// `result += scale * dL/dw` for a tile of neurons, a tile of points at a time.
-  private func accumulate(
-    _ scale: Float, neurons: Range<Int>, scratch: MutableMatrixView, bits: UnsafePointer<UInt64>,
-    into result: MutableMatrixView
-  ) {
-    let tiles = pass.points.tiles
-    for tile in 0..<tiles.count {
-      let coefficients = scratch.columns(0..<tiles[tile].count)
-      coefficients.fill(0)
-      for r in 0..<coefficients.rows {
-        let row = coefficients.row(r)
-        DensePass.forEachBit(in: bits + r * wordsPerNeuron, points: tiles[tile]) { point in
-          row[point - tiles[tile].lowerBound] =
-            scale * gradient.coefficient(neuron: neurons.lowerBound + r, point: point)
-        }
-      }
-      pass.points.accumulate(coefficients.view, points: tiles[tile], into: result)
-    }
   }
 }
