@@ -4,7 +4,7 @@
 # As root (or with sudo that asks nothing) it installs them; otherwise it says which ones to install and fails.
 set -eu
 
-packages="libopenblas-dev zlib1g-dev libcsv-dev pkg-config"
+packages="libopenblas-dev zlib1g-dev libcsv-dev pkg-config python3"
 
 command -v swift >/dev/null || {
   echo "firetree: no swift in PATH; install a Swift toolchain, 6.2 or newer (swift.org/install)" >&2
@@ -18,8 +18,8 @@ fi
 
 missing=""
 for package in $packages; do
-  # pkgconf provides pkg-config on newer systems.
-  [ "$package" = pkg-config ] && command -v pkg-config >/dev/null && continue
+  # pkgconf provides pkg-config on newer systems; any python3 will do.
+  case "$package" in pkg-config | python3) command -v "$package" >/dev/null && continue ;; esac
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q "install ok installed" || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0

@@ -57,3 +57,28 @@ void firetree_correlate(float *result, size_t result_stride, const float *weight
                    point_stride, count - i < TILE ? count - i : TILE, columns);
   }
 }
+
+/// Pairs that are taken at a time: as many sums as hide how long one addition takes.
+#define PAIRS 8
+
+CLONES void firetree_correlate_pairs(firetree_hit *hits, size_t count, const float *weights, size_t weight_stride,
+                                     const float *points, size_t point_stride, size_t columns) {
+  const size_t rest = columns % 16, whole = columns - rest;
+  for (size_t first = 0; first < count; first += PAIRS) {
+    const float *w[PAIRS], *x[PAIRS];
+    Lanes sums[PAIRS];
+    for (size_t q = 0; q < PAIRS; q++) {
+      const firetree_hit *hit = hits + (first + q < count ? first + q : count - 1);
+      w[q] = weights + hit->row * weight_stride;
+      x[q] = points + hit->point * point_stride;
+      Lanes tails[2];
+      load_tails(w[q] + whole, 0, 1, rest, tails);
+      load_tails(x[q] + whole, 0, 1, rest, tails + 1);
+      sums[q] = tails[0] * tails[1];
+    }
+    for (size_t k = 0; k < whole; k += 16) {
+      for (size_t q = 0; q < PAIRS; q++) sums[q] += AT(w[q] + k) * AT(x[q] + k);
+    }
+    for (size_t q = 0; q < PAIRS && first + q < count; q++) hits[first + q].value = total(&sums[q]);
+  }
+}

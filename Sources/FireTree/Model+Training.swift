@@ -63,7 +63,18 @@ extension TrainingSession {
 extension Model {
   /// The network of the model. Precondition: it is one.
   public var network: Network {
-    Network(weights: weights, outputWeights: outputWeights, threshold: threshold)
+    Network(weights: weights, outputWeights: outputWeights, threshold: threshold, initial: initialWeights)
+  }
+
+  /// What stored weights began as, by the facts of the run; nil when these do not say.
+  private var initialWeights: InitialWeights? {
+    guard let seed = training.seed,
+      let distribution = training.initial.flatMap(InitialWeights.Distribution.init(rawValue:)),
+      let start = training.start.flatMap(InitialWeights.Start.init(rawValue:)),
+      distribution.limitation(columns: weights.columns) == nil
+    else { return nil }
+    return InitialWeights(
+      seed: seed, rows: weights.rows, columns: weights.columns, distribution: distribution, start: start)
   }
 
   /// The outputs for raw features (n x d): n x C, before `TargetEncoding.decode`. `byDensePass` computes every pair of a network by a

@@ -169,6 +169,26 @@ public struct DataPoints: Sendable, Equatable {
     }
   }
 
+  /// The correlations of single pairs, `hit.value = <weights[hit.row], x_p>`, p being `hit.point` from the first of `points`
+  /// on, with the bits of the other `correlateAlike`. Complexity: 2 nnz flops a pair.
+  public func correlateAlike(
+    _ weights: MatrixView, points: Range<Int>, pairs: UnsafeMutableBufferPointer<Kernels.Hit>
+  ) {
+    switch storage {
+    case .dense(let matrix):
+      matrix.withView { Kernels.correlatePairs(pairs, of: weights, $0.rows(points)) }
+    case .sparse(let rows):
+      Scratch.withMatrix(rows: 1, columns: 1) { value in
+        for k in pairs.indices {
+          let (row, point) = (Int(pairs[k].row), points.lowerBound + Int(pairs[k].point))
+          SparseProducts.correlate(
+            weights.rows(row..<row + 1), with: rows, points: point..<point + 1, into: value)
+          pairs[k].value = value[0, 0]
+        }
+      }
+    }
+  }
+
   /// The same correlations, one point a row: `result[i, r] = <weights[r], x_i>`.
   ///
   /// Shapes: `weights` R x d, `result` `points.count` x R. Complexity: 2 R nnz flops.

@@ -105,6 +105,18 @@ public enum Kernels {
       points.rows, points.columns)
   }
 
+  /// `hit.value = <weights[hit.row], points[hit.point]>` for single pairs, with the bits of `correlate`.
+  ///
+  /// Complexity: 2 d flops a pair, at some half of its speed.
+  public static func correlatePairs(
+    _ hits: UnsafeMutableBufferPointer<Hit>, of weights: MatrixView, _ points: MatrixView
+  ) {
+    precondition(weights.columns == points.columns, "shapes of a product do not match")
+    guard let first = hits.baseAddress else { return }
+    firetree_correlate_pairs(
+      first, hits.count, weights.base, weights.stride, points.base, points.stride, points.columns)
+  }
+
   /// `totals[i, c] += sums[i, c] scales[i]`, rounded to the nearest integer; false when a value was not a number or not below
   /// `limit` in magnitude, at most 2^62: those are left out. Rows are contiguous, of `columns` numbers.
   public static func addRounded(

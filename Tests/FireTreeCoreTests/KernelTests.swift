@@ -162,4 +162,27 @@ import Testing
       #expect(abs(Double(squares.drift) - expected.drift) < 1e-4)
     }
   }
+
+  /// Single pairs have the bits of whole products, in any order and number, with every rest of sixteen columns.
+  @Test func singlePairsHaveTheSameBits() {
+    var random = SeededGenerator(seed: 31)
+    for columns in Array(1...40) + [64, 100, 784] {
+      let (w, x) = (random.matrix(rows: 9, columns: columns), random.matrix(rows: 7, columns: columns))
+      var products = Matrix(rows: 9, columns: 7)
+      products.withMutableView { products in
+        Matrix.withViews(w, x) { Kernels.correlate($0, $1, into: products) }
+      }
+      for count in 0...20 {
+        var hits = (0..<count).map { _ in
+          Kernels.Hit(
+            value: .nan, row: UInt16.random(in: 0..<9, using: &random),
+            point: UInt16.random(in: 0..<7, using: &random))
+        }
+        hits.withUnsafeMutableBufferPointer { hits in
+          Matrix.withViews(w, x) { Kernels.correlatePairs(hits, of: $0, $1) }
+        }
+        #expect(hits.allSatisfy { $0.value == products[Int($0.row), Int($0.point)] })
+      }
+    }
+  }
 }

@@ -77,6 +77,53 @@ import Testing
     #expect(try found == problem.network.denseOutputs(for: problem.fresh))
   }
 
+  /// Stored weights that began as structured ones: the bits of a dense pass, wherever they have moved; one of them so far that
+  /// its length is no number.
+  @Test(arguments: InitialWeights.Start.allCases, [false, true])
+  func storedWeights(start: InitialWeights.Start, isSparse: Bool) throws {
+    for (neurons, columns) in [(1101, 64), (2600, 70), (5001, 70)] {
+      for size in [Float(0), 0.05, 1, 30] {
+        var problem = try Problem(
+          neurons: neurons, start: start, isSparse: isSparse, size: size, columns: columns)
+        problem.network = try problem.network.storing()
+        if size == 1 { problem.network.hiddenWeights[neurons - 1, 3] = 1e30 }
+        #expect(problem.network.weights.form == .stored && problem.network.initial != nil)
+        for threads in 1...3 {
+          let found = try problem.network.outputs(for: problem.fresh, workers: Workers(threads: threads))
+          let expected = try problem.network.denseOutputs(for: problem.fresh)
+          #expect((0..<100).allSatisfy { found.bits($0) == expected.bits($0) }, "\(neurons), \(size)")
+        }
+        let some = try problem.network.outputs(for: problem.fresh[3..<90])
+        let all = try problem.network.outputs(for: problem.fresh)
+        #expect((0..<87).allSatisfy { some.bits($0) == all.bits($0 + 3) })
+        let audit = try problem.network.audit(on: problem.fresh)
+        #expect(audit.missed == 0 && audit.extra == 0 && audit.compared == neurons * 100)
+      }
+    }
+  }
+
+  /// Several batches and chunks, and all engines that store weights or are made to.
+  @Test(arguments: EngineKind.allCases) func enginesWithStoredWeights(kind: EngineKind) throws {
+    var random = SeededGenerator(seed: 14)
+    let points = DataPoints.dense(random.unitRows(40, columns: 64))
+    let (targets, fresh) = (
+      random.matrix(rows: 40, columns: 2), DataPoints.dense(random.unitRows(700, columns: 64))
+    )
+    var state = TrainingState(
+      network: try Network(
+        neurons: 1200, dimension: 64, outputs: 2, threshold: 0.8, seed: 3, form: .seeded, initial: .hadamard,
+        start: .paired))
+    state.form = .stored
+    var engine = kind.make(state, points, UpdateRule(rate: 0.1, momentum: .nesterov(0.9)))
+    for _ in 0..<6 { engine.step(towards: targets) }
+    #expect(engine.engine.initialWeights == state.network.initial && engine.engine.seededWeights() == nil)
+    let found = try engine.engine.outputs(at: fresh)
+    #expect(try found == engine.engine.denseOutputs(at: fresh))
+    let network = engine.network
+    #expect(network.initial == state.network.initial && network.weights.form == .stored)
+    #expect(try network.outputs(for: fresh) == network.denseOutputs(for: fresh))
+  }
+
   /// A trained engine's outputs on fresh points are those of its own dense pass.
   @Test(arguments: EngineKind.allCases, InitialWeights.Start.allCases)
   func enginesOnFreshPoints(kind: EngineKind, start: InitialWeights.Start) throws {
@@ -121,4 +168,9 @@ extension DataPoints {
       self = .dense(Matrix(rows))
     }
   }
+}
+
+extension Matrix {
+  /// The bits of a row; all that are not a number are alike.
+  fileprivate func bits(_ row: Int) -> [UInt32] { self.row(row).map { $0.isNaN ? .max : $0.bitPattern } }
 }

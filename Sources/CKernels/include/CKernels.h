@@ -195,6 +195,9 @@ typedef struct {
   uint16_t row, point;
 } firetree_hit;
 
+void firetree_correlate_pairs(firetree_hit *hits, size_t count, const float *weights, size_t weight_stride,
+                              const float *points, size_t point_stride, size_t columns);
+
 size_t firetree_select_lanes(const float *values, size_t size, float scale, const float *reaches, const float *norms,
                              float threshold, uint16_t first, firetree_hit *hits);
 size_t firetree_fire_lanes(const float *values, size_t neurons, size_t copies, float scale, const float *reaches,

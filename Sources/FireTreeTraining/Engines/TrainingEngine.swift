@@ -29,6 +29,8 @@ public protocol TrainingEngine: Sendable {
   /// An upper bound of |s - <w, x>| / |x| for what its correlations carry beside the rounding of a product: that of
   /// transforms, where it began with structured weights.
   var transformRounding: Float { get }
+  /// What the weights began as; nil when that is not known.
+  var initialWeights: InitialWeights? { get }
   /// Seconds of what the initialiser did: "kernel", the products of all points with each other, and "first pass", the first
   /// look at all pairs; nothing where they are not told apart.
   var preparation: PhaseTimes { get }
@@ -104,6 +106,8 @@ extension TrainingEngine {
 
   public var transformRounding: Float { 0 }
 
+  public var initialWeights: InitialWeights? { nil }
+
   public var preparation: PhaseTimes { PhaseTimes() }
 
   /// Number of neurons, m.
@@ -125,11 +129,15 @@ extension TrainingEngine {
   /// A row has the same bits alone and among others. Throws a usage error when there is no memory for them.
   /// Precondition: as many inputs as the points of the training.
   public func outputs(at fresh: DataPoints) throws(FireTreeError) -> Matrix {
-    guard let seeded = seededWeights(), seeded.initial.distribution == .hadamard else {
-      return try denseOutputs(at: fresh)
+    if let seeded = seededWeights(), seeded.initial.distribution == .hadamard {
+      let network = Network(weights: .seeded(seeded), outputWeights: outputWeights, threshold: threshold)
+      return try network.outputs(for: fresh, workers: team.workers)
     }
-    let network = Network(weights: .seeded(seeded), outputWeights: outputWeights, threshold: threshold)
-    return try network.outputs(for: fresh, workers: team.workers)
+    let pass = DensePass(outputWeights: outputWeights, threshold: threshold, points: fresh)
+    guard
+      let shorter = StructuredPass(initialWeights, pass, team: team, rows: { [self] in withWeights($0, $1) })
+    else { return try denseOutputs(at: fresh) }
+    return try shorter.outputs()
   }
 
   /// The same by a dense pass, whatever the weights. Complexity: 2 n' m d flops, and that of `withWeights` for all neurons;

@@ -12,15 +12,15 @@ import FireTreeCore
 /// A point's outputs have the same bits alone and among any others. Complexity: 3 log2 D' flops a pair for blocks of D', a
 /// flop or two a coefficient for sixteen pairs of which one may fire, and 2 n n' d for the products of n training points
 /// with n' fresh ones. Memory: at most 256 MB of these products, and as much of fresh points side by side.
-struct FreshPass {
+struct FreshPass: FreshPoints {
   private let weights: SeededWeights
   private let structured: HadamardWeights
-  private let outputWeights: Matrix
-  private let threshold: Float
-  private let points: DataPoints
-  private let team: any Team
+  let outputWeights: Matrix
+  let threshold: Float
+  let points: DataPoints
+  let team: any Team
   /// |x| (n').
-  private let norms: [Float]
+  let norms: [Float]
   /// By how much <w, x> exceeds <w(0), x> at most, for each unit of |x|, with all rounding (m).
   private let reaches: [Float]
 
@@ -46,75 +46,21 @@ struct FreshPass {
   /// An upper bound of the rounding of a correlation, for each unit of |x|.
   var rounding: Float { weights.largestRounding }
 
-  /// f (n' x C). Throws a usage error when there is no memory for it.
-  func outputs() throws(FireTreeError) -> Matrix {
-    let outputs = outputWeights.columns
-    var result = try Matrix(allocating: points.count, by: outputs)
-    let chunks = chunks
-    for chunk in 0..<chunks.count {
-      let range = chunks[chunk]
-      let units = try OutputUnits(
-        norms: Array(norms[range]), threshold: threshold, outputWeights: outputWeights, team: team)
-      var sums = try OutputSums(outputs: outputs, units: units, workers: team.workers)
-      let shards = try FreshShards(self, range)
-      outputWeights.withView { outputWeights in
-        _ = sums.collect(shards: shards.count) { shard, sums in
-          shards.forEachPair(in: shard) { neuron, point, correlation in
-            OutputSums.add(
-              correlation - threshold, times: outputWeights.row(neuron), to: sums, point: point,
-              outputs: outputs)
-          }
-        }
-      }
-      let rows = sums.rounded(scale: Double(Network.outputScale(neurons: weights.rows)), team: team)
-      result.withMutableView { result in rows.withView { result.rows(range).copy($0) } }
-    }
-    return result
-  }
-
-  /// The pairs that fire, to be compared with a dense pass. Throws a usage error when there is no memory for it.
-  func firingSet() throws(FireTreeError) -> FiringSet {
-    var pairs = [[(point: Int32, correlation: Float)]].fixed(weights.rows, repeating: [])
-    let chunks = chunks
-    for chunk in 0..<chunks.count {
-      let shards = try FreshShards(self, chunks[chunk])
-      let first = chunks[chunk].lowerBound
-      let found = team.workers.map(shards: shards.count) { shard in
-        var found: [(neuron: Int32, point: Int32, correlation: Float)] = []
-        shards.forEachPair(in: shard) { neuron, point, correlation in
-          found.fixRoom(for: 1)
-          found.append((Int32(neuron), Int32(first + point), correlation))
-        }
-        return found
-      }
-      for pair in found.joined() {
-        pairs[Int(pair.neuron)].fixRoom(for: 1)
-        pairs[Int(pair.neuron)].append((pair.point, pair.correlation))
-      }
-    }
-    let tiles = Tiles.neuronShards(of: weights.rows)
-    return FiringSet(
-      shards: (0..<tiles.count).map { tile in
-        var result = FiringSet.Shard()
-        for neuron in tiles[tile] {
-          for pair in pairs[neuron] { result.append(point: Int(pair.point), correlation: pair.correlation) }
-          result.endRow(of: neuron)
-        }
-        return result
-      })
-  }
-
   /// Points that are looked at together: at most 2^26 products with training points, as many coordinates, and 2^21 sums of
   /// outputs a thread.
-  private var chunks: Tiles {
+  var chunks: Tiles {
     let most = min(
       (1 << 26) / max(weights.points.count, 1), (1 << 26) / structured.blockSize,
       (1 << 21) / OutputSums.stride(outputs: max(outputWeights.columns, 1)))
     return Tiles(of: points.count, size: max(LanePoints.lanes, min(1 << 14, most / 256 * 256)))
   }
 
+  func pairs(of chunk: Range<Int>) throws(FireTreeError) -> any FreshPairs {
+    try FreshShards(self, chunk)
+  }
+
   /// A chunk of points, side by side, with their products with all training points; and shards of neurons.
-  private struct FreshShards {
+  private struct FreshShards: FreshPairs {
     let pass: FreshPass
     let lanes: LanePoints
     /// A group of points n x 16, one after the other.
@@ -153,8 +99,6 @@ struct FreshPass {
 
     var count: Int { shards.count }
 
-    /// Calls `body(neuron, point, correlation)` for every pair of a shard that fires, points counted from the chunk's first;
-    /// for each neuron ascending by point.
     func forEachPair(in shard: Int, _ body: (Int, Int, Float) -> Void) {
       let (structured, copies) = (pass.structured, pass.weights.initial.copies)
       let room = structured.blockSize * copies * LanePoints.lanes

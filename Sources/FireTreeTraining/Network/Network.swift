@@ -14,10 +14,17 @@ public struct Network: Sendable, Equatable {
   public let outputWeights: Matrix
   /// b: a neuron fires on a point when their correlation exceeds it.
   public let threshold: Float
+  /// What the hidden weights began as, where that is known. It decides nothing but how fast fresh points are looked at
+  /// (`StructuredPass`).
+  public let initial: InitialWeights?
 
-  /// Precondition: hidden and output weights have a row for every neuron.
-  public init(weights: HiddenWeights, outputWeights: Matrix, threshold: Float) {
+  /// Precondition: hidden and output weights have a row for every neuron. `initial` are the weights that stored ones began as;
+  /// seeded ones know theirs.
+  public init(
+    weights: HiddenWeights, outputWeights: Matrix, threshold: Float, initial: InitialWeights? = nil
+  ) {
     precondition(weights.rows == outputWeights.rows, "hidden and output weights differ in neurons")
+    if case .seeded(let seeded) = weights { self.initial = seeded.initial } else { self.initial = initial }
     self.weights = weights
     self.outputWeights = outputWeights
     self.threshold = threshold
@@ -63,7 +70,7 @@ public struct Network: Sendable, Equatable {
       weights: form == .seeded ? seeded : .stored(try seeded.materialized(workers: workers)),
       outputWeights: try Self.initialOutputWeights(
         of: initial, outputs: outputs, layout: layout, workers: workers),
-      threshold: threshold)
+      threshold: threshold, initial: initial)
   }
 
   private static func initialOutputWeights(
@@ -111,15 +118,15 @@ public struct Network: Sendable, Equatable {
   public func storing(workers: Workers = .all) throws(FireTreeError) -> Network {
     Network(
       weights: .stored(try weights.materialized(workers: workers)),
-      outputWeights: outputWeights, threshold: threshold)
+      outputWeights: outputWeights, threshold: threshold, initial: initial)
   }
 
-  /// f(x_i) for every point (n x C): by transforms and what training has added to pairs that may fire, where weights are
-  /// structured and seeded (`FreshPass`); else by a dense pass.
+  /// f(x_i) for every point (n x C). Where the weights began as structured ones, pairs that cannot fire are left out by
+  /// transforms (`FreshPass`, `StructuredPass`); else by a dense pass.
   ///
   /// A row has the same bits alone and among any others. Throws a usage error when there is no memory for them.
   public func outputs(for points: DataPoints, workers: Workers = .all) throws(FireTreeError) -> Matrix {
-    guard let pass = try freshPass(over: points, workers: workers) else {
+    guard let pass = try shorterPass(over: points, workers: workers) else {
       return try denseOutputs(for: points, workers: workers)
     }
     return try pass.outputs()
@@ -134,7 +141,7 @@ public struct Network: Sendable, Equatable {
     let tiles = Tiles(of: points.count, size: 1024)
     for tile in 0..<tiles.count {
       let some = try points[tiles[tile]]
-      let pass = try freshPass(over: some, workers: workers)
+      let pass = try shorterPass(over: some, workers: workers)
       let claimed =
         try pass?.firingSet()
         ?? FiringSet(scanning: weights, points: some, atLeast: threshold.nextUp, workers: workers)
@@ -146,12 +153,22 @@ public struct Network: Sendable, Equatable {
     return total
   }
 
-  private func freshPass(over points: DataPoints, workers: Workers) throws(FireTreeError) -> FreshPass? {
+  /// The way that is shorter than a dense pass; nil when there is none.
+  private func shorterPass(
+    over points: DataPoints, workers: Workers
+  ) throws(FireTreeError) -> (any FreshPoints)? {
     precondition(
       points.dimension == dimension, "points of \(points.dimension) inputs, a network of \(dimension)")
-    return try FreshPass(
-      weights, outputWeights: outputWeights, threshold: threshold, points: points,
-      team: LocalTeam(workers: workers))
+    let team = LocalTeam(workers: workers)
+    if let pass = try FreshPass(
+      weights, outputWeights: outputWeights, threshold: threshold, points: points, team: team)
+    {
+      return pass
+    }
+    let weights = weights
+    return StructuredPass(
+      initial, DensePass(outputWeights: outputWeights, threshold: threshold, points: points), team: team
+    ) { weights.withTile($0, $1) }
   }
 
   /// f(x_i) for every point (n x C), every pair by a product.

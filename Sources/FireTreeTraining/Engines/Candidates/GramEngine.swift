@@ -30,6 +30,7 @@ public struct GramEngine: TrainingEngine {
   public private(set) var iteration: Int
   public private(set) var firingPairs = 0
   public let outputWeights: Matrix
+  public let initialWeights: InitialWeights?
   private var current: Matrix
   package private(set) var store: CandidateStore
   /// One a neuron; empty without momentum.
@@ -58,7 +59,7 @@ public struct GramEngine: TrainingEngine {
     (self.points, self.team, expectedRule, iteration) = (points, team, rule, state.iteration)
     let (form, network) = (state.form, state.takeNetwork())
     let initial = network.weights.initial
-    outputWeights = network.outputWeights
+    (outputWeights, initialWeights) = (network.outputWeights, network.initial)
     let anchoring = try Anchoring(
       points: points, threshold: network.threshold, transformRounding: initial?.rounding ?? 0)
     store = try CandidateStore(
@@ -261,7 +262,8 @@ extension GramEngine {
       withMovement(of: neuron, shard: shard, body)
     }
     return TrainingState(
-      network: Network(weights: taken.weights, outputWeights: outputWeights, threshold: threshold),
+      network: Network(
+        weights: taken.weights, outputWeights: outputWeights, threshold: threshold, initial: initialWeights),
       velocity: taken.velocity.map { .combinations($0) }, iteration: iteration)
   }
 

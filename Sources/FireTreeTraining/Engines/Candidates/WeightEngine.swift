@@ -83,6 +83,7 @@ public struct WeightEngine: TrainingEngine {
 
   public var outputWeights: Matrix { network.outputWeights }
   public var threshold: Float { network.threshold }
+  public var initialWeights: InitialWeights? { network.initial }
   public var transformRounding: Float { store.anchoring.transformRounding }
   public var usesVelocity: Bool { velocities.areUsed }
   public var firingSet: FiringSet { store.firingSet(current: CandidatePlane.current) }

@@ -76,6 +76,7 @@ public struct DenseEngine: TrainingEngine {
 
   public var outputWeights: Matrix { network.outputWeights }
   public var threshold: Float { network.threshold }
+  public var initialWeights: InitialWeights? { network.initial }
   public var usesVelocity: Bool { velocities.areUsed || combinations != nil }
   public func outputs(_ points: PointSelection) -> Matrix { points.rows(of: current) }
 

@@ -84,7 +84,8 @@ extension KineticEngine {
       }
     }
     return TrainingState(
-      network: Network(weights: taken.weights, outputWeights: outputWeights, threshold: threshold),
+      network: Network(
+        weights: taken.weights, outputWeights: outputWeights, threshold: threshold, initial: initialWeights),
       velocity: taken.velocity.map { .combinations($0) }, iteration: iteration)
   }
 

@@ -34,6 +34,7 @@ public struct KineticEngine: TrainingEngine {
   public private(set) var iteration: Int
   public private(set) var firingPairs = 0
   public let outputWeights: Matrix
+  public let initialWeights: InitialWeights?
   private var current: Matrix
   let gram: Matrix
   private let skins: SkinModel
@@ -61,7 +62,7 @@ public struct KineticEngine: TrainingEngine {
     (self.points, self.team, expectedRule, iteration) = (points, team, rule, state.iteration)
     let (form, network) = (state.form, state.takeNetwork())
     let initial = network.weights.initial
-    outputWeights = network.outputWeights
+    (outputWeights, initialWeights) = (network.outputWeights, network.initial)
     let (neuronCount, outputCount) = (network.neuronCount, network.outputCount)
     let anchoring = try Anchoring(
       points: points, threshold: network.threshold, transformRounding: initial?.rounding ?? 0)

@@ -41,6 +41,7 @@ public struct TreeEngine<Detector: FiringDetector>: TrainingEngine {
   public var firingPairs: Int { firingSet.pairCount }
   public var outputWeights: Matrix { network.outputWeights }
   public var threshold: Float { network.threshold }
+  public var initialWeights: InitialWeights? { network.initial }
   public var usesVelocity: Bool { velocities.areUsed }
   public func outputs(_ points: PointSelection) -> Matrix { points.rows(of: current) }
 
