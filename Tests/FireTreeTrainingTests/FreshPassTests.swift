@@ -10,19 +10,24 @@ import Testing
     var network: Network
     var fresh: DataPoints
 
-    /// `neurons` of random combinations of 50 points with coefficients of up to `size`, and 100 fresh points.
+    /// `neurons` of random combinations of `share` of 50 points with coefficients of up to `size`, and 100 fresh points; the
+    /// last of these are at 0 and, along which neurons have moved, some of the 50.
     init(
       neurons: Int, start: InitialWeights.Start, isSparse: Bool, size: Float = 0.2, columns: Int = 70,
-      layout: Network.OutputLayout = .full
+      layout: Network.OutputLayout = .full, share: Double = 0.2, threshold: Float = 0.7
     ) throws {
       var random = SeededGenerator(seed: UInt64(neurons))
-      let (x, y) = (random.unitRows(50, columns: columns), random.unitRows(100, columns: columns))
+      let x = random.unitRows(50, columns: columns)
+      var y = random.unitRows(100, columns: columns)
+      for point in 70..<100 {
+        for column in 0..<columns { y[point, column] = point == 99 ? 0 : x[point - 70, column] }
+      }
       network = try Network(
-        neurons: neurons, dimension: columns, outputs: 3, threshold: 0.7, seed: 9, layout: layout,
+        neurons: neurons, dimension: columns, outputs: 3, threshold: threshold, seed: 9, layout: layout,
         form: .seeded,
         initial: .hadamard, start: start)
       let initial = try #require(network.weights.initial)
-      let combinations = random.combinations(rows: neurons, points: 50, share: 0.2).scaled(by: size)
+      let combinations = random.combinations(rows: neurons, points: 50, share: share).scaled(by: size)
       network.weights = .seeded(
         SeededWeights(
           initial: initial, points: isSparse ? .sparse(x.sparse) : .dense(x), combinations: combinations))
@@ -81,10 +86,13 @@ import Testing
   /// its length is no number.
   @Test(arguments: InitialWeights.Start.allCases, [false, true])
   func storedWeights(start: InitialWeights.Start, isSparse: Bool) throws {
-    for (neurons, columns) in [(1101, 64), (2600, 70), (5001, 70)] {
+    for (neurons, columns, share, threshold) in [
+      (1101, 64, 0.2, 0.7), (2600, 70, 0.02, 2), (5001, 70, 0.02, -0.1),
+    ] as [(Int, Int, Double, Float)] {
       for size in [Float(0), 0.05, 1, 30] {
         var problem = try Problem(
-          neurons: neurons, start: start, isSparse: isSparse, size: size, columns: columns)
+          neurons: neurons, start: start, isSparse: isSparse, size: size, columns: columns, share: share,
+          threshold: threshold)
         problem.network = try problem.network.storing()
         if size == 1 { problem.network.hiddenWeights[neurons - 1, 3] = 1e30 }
         #expect(problem.network.weights.form == .stored && problem.network.initial != nil)
