@@ -26,4 +26,25 @@ package struct CandidateWorkspace {
       }
     }
   }
+
+  /// The places of `count` points, ascending by point, in `positions`.
+  ///
+  /// Complexity: O(count) where they ascend already, O(count^2) for few, O(count log count) else.
+  func sorted(_ points: UnsafePointer<UInt16>, count: Int) -> UnsafePointer<UInt16> {
+    guard count <= 64 else {
+      for place in 0..<count { positions[place] = UInt16(place) }
+      var places = UnsafeMutableBufferPointer(start: positions, count: count)
+      places.sort { points[Int($0)] < points[Int($1)] }
+      return UnsafePointer(positions)
+    }
+    for place in 0..<count {
+      var slot = place
+      while slot > 0, points[Int(positions[slot - 1])] > points[place] {
+        positions[slot] = positions[slot - 1]
+        slot -= 1
+      }
+      positions[slot] = UInt16(place)
+    }
+    return UnsafePointer(positions)
+  }
 }

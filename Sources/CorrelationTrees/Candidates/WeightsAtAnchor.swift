@@ -307,7 +307,7 @@ extension WeightsAtAnchor {
     _ movement: Movement, with old: CandidateLists.List?, _ planes: Planes, _ workspace: CandidateWorkspace
   ) -> Int {
     let (points, alpha, beta) = (movement.points, movement.alpha, movement.beta)
-    let order = (0..<movement.count).sorted { points[$0] < points[$1] }
+    let order = workspace.sorted(points, count: movement.count)
     let (kappa, decay) = (movement.kappa, movement.decay)
     var (count, next) = (0, 0)
     func append(_ point: UInt16, _ alpha: Float, _ beta: Float) {
@@ -317,24 +317,24 @@ extension WeightsAtAnchor {
       count += 1
     }
     func appendNext() {
-      let k = order[next]
+      let k = Int(order[next])
       append(points[k], alpha[k], beta?[k] ?? 0)
       next += 1
     }
     for t in 0..<(old?.count ?? 0) {
       guard let old else { break }
-      while next < order.count, points[order[next]] < old.points[t] { appendNext() }
+      while next < movement.count, points[Int(order[next])] < old.points[t] { appendNext() }
       let oldBeta = planes.beta.map { old.plane($0)[t] } ?? 0
       var (newAlpha, newBeta) = (kappa * oldBeta, decay * oldBeta)
       if let plane = planes.alpha { newAlpha += old.plane(plane)[t] }
-      if next < order.count, points[order[next]] == old.points[t] {
-        newAlpha += alpha[order[next]]
-        newBeta += beta?[order[next]] ?? 0
+      if next < movement.count, points[Int(order[next])] == old.points[t] {
+        newAlpha += alpha[Int(order[next])]
+        newBeta += beta?[Int(order[next])] ?? 0
         next += 1
       }
       append(old.points[t], newAlpha, newBeta)
     }
-    while next < order.count { appendNext() }
+    while next < movement.count { appendNext() }
     return count
   }
 }

@@ -220,27 +220,47 @@ public struct GramEngine: TrainingEngine {
 // MARK: - What the engine knows in other forms
 
 extension GramEngine {
-  /// Calls `body` with what a neuron has moved by since its anchor.
-  private func withMovement(
-    of neuron: Int, shard: Int, _ body: (WeightsAtAnchor.Movement) -> Void
-  ) {
-    let lists = store.lists.shards[shard]
-    lists.readLists {
-      body(
-        .init(
-          $0[neuron - lists.neurons.lowerBound], support: Int(store.certificates[neuron].support),
-          momentum: momenta.isEmpty ? nil : momenta[neuron]))
+  /// What neurons have moved by since their anchors, for many threads: nobody counts references to the engine.
+  private struct Movements {
+    let shards: UnsafePointer<CandidateLists.Shard>
+    let certificates: UnsafePointer<Certificate>
+    /// nil without momentum.
+    let momenta: UnsafePointer<MomentumState>?
+
+    func read(_ shard: Int, _ neuron: Int, _ body: (WeightsAtAnchor.Movement) -> Void) {
+      let first = shards[shard].neurons.lowerBound
+      shards[shard].readLists {
+        body(
+          .init(
+            $0[neuron - first], support: Int(certificates[neuron].support),
+            momentum: momenta.map { $0[neuron] }))
+      }
+    }
+  }
+
+  private func withMovements<Result>(_ body: (Movements) -> Result) -> Result {
+    store.lists.shards.withUnsafeBufferPointer { shards in
+      store.certificates.withUnsafeBufferPointer { certificates in
+        momenta.withUnsafeBufferPointer { momenta in
+          guard let shards = shards.baseAddress, let certificates = certificates.baseAddress else {
+            preconditionFailure("a network has neurons")
+          }
+          return body(
+            Movements(
+              shards: shards, certificates: certificates,
+              momenta: momenta.isEmpty ? nil : momenta.baseAddress))
+        }
+      }
     }
   }
 
   public func withWeights(_ neurons: Range<Int>, _ body: (MatrixView) -> Void) {
-    store.weights?.withRows(
-      neurons, movedBy: { shard, neuron, body in withMovement(of: neuron, shard: shard, body) }, body)
+    withMovements { movements in store.weights?.withRows(neurons, movedBy: movements.read, body) }
   }
 
   public func seededWeights() -> SeededWeights? {
-    store.weights?.seededWeights(workers: team.workers) { shard, neuron, body in
-      withMovement(of: neuron, shard: shard, body)
+    withMovements { movements in
+      store.weights?.seededWeights(workers: team.workers, by: movements.read)
     }
   }
 
@@ -258,8 +278,8 @@ extension GramEngine {
   public mutating func finish() -> TrainingState {
     marked = nil
     guard var weights = store.weights.take() else { preconditionFailure("the state has been taken already") }
-    let taken = weights.take(keepsVelocity: usesVelocity, workers: team.workers) { shard, neuron, body in
-      withMovement(of: neuron, shard: shard, body)
+    let taken = withMovements { movements in
+      weights.take(keepsVelocity: usesVelocity, workers: team.workers, by: movements.read)
     }
     return TrainingState(
       network: Network(

@@ -31,36 +31,45 @@ extension KineticEngine {
   }
 
   public func withWeights(_ neurons: Range<Int>, _ body: (MatrixView) -> Void) {
-    stepping.withStep { step in
-      store.weights?.withRows(
-        neurons, movedBy: { shard, neuron, body in withMovement(of: neuron, shard: shard, step, body) }, body)
+    withMovements { movements in store.weights?.withRows(neurons, movedBy: movements.read, body) }
+  }
+
+  /// What neurons have moved by since their anchors, with their velocities, for many threads: nobody counts references to
+  /// the engine.
+  private struct Movements {
+    let shards: UnsafePointer<CandidateLists.Shard>
+    let neurons: KineticNeurons
+    let step: KineticStep
+
+    func read(_ shard: Int, _ neuron: Int, _ body: (WeightsAtAnchor.Movement) -> Void) {
+      let first = shards[shard].neurons.lowerBound
+      shards[shard].readLists { lists in
+        KineticWorkspace.with(points: step.gram.rows) { workspace in
+          let list = lists[neuron - first]
+          let state = step.current(neurons[neuron], list, neuron: neuron)
+          _ = step.settle(list, neuron: neuron, state, workspace)
+          step.gatherVelocity(list, state, workspace, neuron: neuron)
+          body(
+            .init(
+              points: list.points, alpha: workspace.terms.coefficients,
+              beta: step.usesVelocity ? UnsafePointer(workspace.velocity) : nil, count: Int(state.support)))
+        }
+      }
     }
   }
 
-  /// Calls `body` with what a neuron has moved by since its anchor, and with its velocity.
-  private func withMovement(
-    of neuron: Int, shard: Int, _ step: KineticStep, _ body: (WeightsAtAnchor.Movement) -> Void
-  ) {
-    let shard = store.lists.shards[shard]
-    shard.readLists { lists in
-      KineticWorkspace.with(points: step.gram.rows) { workspace in
-        let list = lists[neuron - shard.neurons.lowerBound]
-        let state = step.current(neurons[neuron], list, neuron: neuron)
-        _ = step.settle(list, neuron: neuron, state, workspace)
-        step.gatherVelocity(list, state, workspace, neuron: neuron)
-        body(
-          .init(
-            points: list.points, alpha: workspace.terms.coefficients,
-            beta: step.usesVelocity ? UnsafePointer(workspace.velocity) : nil, count: Int(state.support)))
+  private func withMovements<Result>(_ body: (Movements) -> Result) -> Result {
+    stepping.withStep { step in
+      store.lists.shards.withUnsafeBufferPointer { shards in
+        guard let shards = shards.baseAddress else { preconditionFailure("a network has neurons") }
+        return body(Movements(shards: shards, neurons: neurons, step: step))
       }
     }
   }
 
   public func seededWeights() -> SeededWeights? {
-    stepping.withStep { step in
-      store.weights?.seededWeights(workers: team.workers) { shard, neuron, body in
-        withMovement(of: neuron, shard: shard, step, body)
-      }
+    withMovements { movements in
+      store.weights?.seededWeights(workers: team.workers, by: movements.read)
     }
   }
 
@@ -78,10 +87,8 @@ extension KineticEngine {
   public mutating func finish() -> TrainingState {
     marked = nil
     guard var weights = takeWeights() else { preconditionFailure("the state has been taken already") }
-    let taken = stepping.withStep { step in
-      weights.take(keepsVelocity: usesVelocity, workers: team.workers) { shard, neuron, body in
-        withMovement(of: neuron, shard: shard, step, body)
-      }
+    let taken = withMovements { movements in
+      weights.take(keepsVelocity: usesVelocity, workers: team.workers, by: movements.read)
     }
     return TrainingState(
       network: Network(
