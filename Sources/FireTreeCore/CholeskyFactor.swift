@@ -25,29 +25,35 @@ public struct CholeskyFactor: Sendable, Equatable {
   /// Complexity: N^3 / 3 flops.
   public init?(_ matrix: Matrix, addingToDiagonal shift: Double, workers: Workers) throws(FireTreeError) {
     precondition(matrix.rows == matrix.columns, "a factor of a matrix that is not square")
-    (order, self.workers) = (matrix.rows, workers)
+    try self.init(order: matrix.rows, workers: workers) { i, result in
+      matrix.withView { matrix in
+        for j in 0..<matrix.columns { result[j] = Double(matrix[i, j]) }
+        result[i] += shift
+      }
+    }
+  }
+
+  /// Factors the symmetric matrix of `order` rows that `row(i, elements)` writes, from many threads. Nil and errors as above.
+  public init?(
+    order: Int, workers: Workers, row: @Sendable (Int, UnsafeMutablePointer<Double>) -> Void
+  ) throws(FireTreeError) {
+    (self.order, self.workers) = (order, workers)
     let size = ByteCount(MemoryLayout<Double>.stride) * order * order
     guard size < ByteCount(.max) else { throw Memory.refusal(of: size) }
     elements = try Array(allocating: order * order, repeating: 0)
     var diagonal = try [Double](allocating: order, repeating: 0)
-    for i in diagonal.indices { diagonal[i] = Double(matrix[i, i]) + shift }
-    self.diagonal = diagonal
-    let (n, tiles) = (order, Tiles(of: order, size: Self.tile))
+    let tiles = Tiles(of: order, size: Self.tile)
     let isDefinite = elements.withUnsafeMutableBufferPointer { buffer in
       guard let base = buffer.baseAddress else { return true }
       // Each shard writes to tiles of its own.
       nonisolated(unsafe) let a = base
-      matrix.withView { matrix in
-        workers.forEachShard(of: tiles.count) { shard in
-          for i in tiles[shard] {
-            let row = matrix.row(i)
-            for j in 0..<n { a[i * n + j] = Double(row[j]) }
-            a[i * n + i] = diagonal[i]
-          }
-        }
+      workers.forEachShard(of: tiles.count) { shard in
+        for i in tiles[shard] { row(i, a + i * order) }
       }
-      return Self.factor(a, order: n, tiles, workers)
+      for i in 0..<order { diagonal[i] = a[i * order + i] }
+      return Self.factor(a, order: order, tiles, workers)
     }
+    self.diagonal = diagonal
     guard isDefinite else { return nil }
   }
 

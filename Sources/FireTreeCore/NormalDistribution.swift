@@ -26,6 +26,13 @@ public enum NormalDistribution {
     norms.reduce(0.0) { $0 + tail(of: Double($1), above: threshold) } / Double(max(norms.count, 1))
   }
 
+  /// The mean over `norms` of norm^2 P[N(0, norm^2) > `threshold`], the mean diagonal of the limit kernel; 0 without norms.
+  /// Complexity: O(n) evaluations of `tail`.
+  public static func meanDiagonal(threshold: Double, norms: [Float]) -> Double {
+    norms.reduce(0.0) { $0 + Double($1) * Double($1) * tail(of: Double($1), above: threshold) }
+      / Double(max(norms.count, 1))
+  }
+
   private static func tail(of norm: Double, above threshold: Double) -> Double {
     norm > 0 ? tail(threshold / norm) : (threshold < 0 ? 1 : 0)
   }
