@@ -42,13 +42,19 @@ extension TrainingSession {
     run.lossFunction = problem.loss.name
     run.finalLoss = record.loss
     run.threshold = problem.threshold
-    run.learningRate = rule.rate
-    run.momentum =
-      switch rule.momentum {
-      case .none: TrainingRun.Momentum(kind: .none, coefficient: 0)
-      case .heavyBall(let mu): TrainingRun.Momentum(kind: .heavyBall, coefficient: mu)
-      case .nesterov(let mu): TrainingRun.Momentum(kind: .nesterov, coefficient: mu)
-      }
+    if let ridge {
+      run.optimizer = TrainingConfiguration.Optimizer.gaussNewton.rawValue
+      run.ridge = ridge
+    } else {
+      run.optimizer = TrainingConfiguration.Optimizer.gradientDescent.rawValue
+      run.learningRate = rule.rate
+      run.momentum =
+        switch rule.momentum {
+        case .none: TrainingRun.Momentum(kind: .none, coefficient: 0)
+        case .heavyBall(let mu): TrainingRun.Momentum(kind: .heavyBall, coefficient: mu)
+        case .nesterov(let mu): TrainingRun.Momentum(kind: .nesterov, coefficient: mu)
+        }
+    }
     run.seed = problem.configuration.seed
     run.initial = problem.initial.rawValue
     run.start = problem.configuration.start.rawValue

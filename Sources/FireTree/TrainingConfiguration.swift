@@ -35,6 +35,16 @@ public struct TrainingConfiguration: Sendable, Equatable {
     case value(InitialWeights.Distribution)
   }
 
+  /// How a network is trained.
+  public enum Optimizer: String, Sendable, CaseIterable {
+    /// Gradient descent.
+    case automatic = "auto"
+    /// Full-batch gradient descent, plain or with momentum (`UpdateRule`).
+    case gradientDescent = "gradient-descent"
+    /// A few damped least-squares steps (`GaussNewton`). The learning rate and the momentum are without meaning then.
+    case gaussNewton = "gauss-newton"
+  }
+
   /// What is trained.
   public enum Predictor: String, Sendable {
     /// A network of so many neurons, by descent.
@@ -44,11 +54,11 @@ public struct TrainingConfiguration: Sendable, Equatable {
     case limitKernel = "limit-kernel"
   }
 
-  /// How the ridge of the limit kernel is chosen.
+  /// How the penalty on the movement of the weights is chosen, for the limit kernel and for Gauss-Newton.
   public enum Ridge: Sendable, Equatable {
-    /// By the leave-one-out error (`KernelRidge.tuned`).
+    /// By the leave-one-out error of the limit kernel (`KernelRidge.tuned`).
     case automatic
-    /// In units of the mean diagonal of the kernel.
+    /// In units of the mean diagonal of the limit kernel; for a network it may be 0.
     case value(Double)
   }
 
@@ -60,6 +70,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
   }
 
   public var predictor: Predictor
+  public var optimizer: Optimizer
   /// m.
   public var neurons: Int
   /// What computes the steps. The model says which engine it was.
@@ -69,6 +80,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var threshold: Threshold
   public var learningRate: LearningRate
   public var momentum: UpdateRule.Momentum
+  /// The most steps; of Gauss-Newton those that are not taken back.
   public var iterations: Int
   /// Training stops early at this loss.
   public var targetLoss: Double?
@@ -87,24 +99,26 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var workers: Workers
 
   public init(
-    predictor: Predictor = .network, neurons: Int = 5000, engine: Engine = .automatic,
+    predictor: Predictor = .network, optimizer: Optimizer = .automatic, neurons: Int = 5000,
+    engine: Engine = .automatic,
     outputs: Network.OutputLayout = .full,
     threshold: Threshold = .automatic,
     learningRate: LearningRate = .automatic, momentum: UpdateRule.Momentum = .nesterov(0.9),
-    iterations: Int = 60, targetLoss: Double? = nil, adapts: Bool? = nil, keepsBest: Bool = true,
+    iterations: Int? = nil, targetLoss: Double? = nil, adapts: Bool? = nil, keepsBest: Bool = true,
     seed: UInt64 = 0,
     initial: Initial = .automatic, start: InitialWeights.Start = .paired, weights: Weights = .automatic,
     ridge: Ridge = .automatic,
     preprocessing: PreprocessingOptions = PreprocessingOptions(), workers: Workers = .all
   ) {
     self.predictor = predictor
+    self.optimizer = optimizer
     self.neurons = neurons
     self.engine = engine
     self.outputs = outputs
     self.threshold = threshold
     self.learningRate = learningRate
     self.momentum = momentum
-    self.iterations = iterations
+    self.iterations = iterations ?? (optimizer == .gaussNewton ? 30 : 60)
     self.targetLoss = targetLoss
     self.adapts = adapts
     self.keepsBest = keepsBest
@@ -118,6 +132,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
   }
 
   package var isAdaptive: Bool { adapts ?? (learningRate == .automatic) }
+  package var usesGaussNewton: Bool { predictor == .network && optimizer == .gaussNewton }
 
   /// Throws a usage error for a value that is out of its range.
   func check() throws(FireTreeError) {
@@ -134,8 +149,10 @@ public struct TrainingConfiguration: Sendable, Equatable {
     if case .firingShare(let share) = threshold, !(share > 0 && share < 1) {
       throw .usage("the firing share must be between 0 and 1, not \(share)")
     }
-    if case .value(let ridge) = ridge, !(ridge > 0 && ridge.isFinite) {
-      throw .usage("the ridge must be a positive number, not \(ridge)")
+    if case .value(let ridge) = ridge {
+      guard ridge > 0 && ridge.isFinite || usesGaussNewton && ridge == 0 else {
+        throw .usage("the ridge must be a positive number, not \(ridge)")
+      }
     }
     let mu = momentum.coefficient
     guard mu >= 0 && mu < 1 else { throw .usage("the momentum must be from 0 to below 1, not \(mu)") }

@@ -29,7 +29,8 @@ extension TrainingProblem {
   ) -> EnginePlan {
     EnginePlan(
       for: shape, iterations: configuration.iterations, machine: machine, availableMemory: available,
-      hasAutomaticRate: configuration.learningRate == .automatic
+      hasAutomaticRate: configuration.learningRate == .automatic && !configuration.usesGaussNewton,
+      remakesEngines: configuration.usesGaussNewton
     ) { kind in
       do throws(FireTreeError) {
         return (try weights(for: kind).form, nil)
@@ -60,7 +61,12 @@ extension TrainingProblem {
     if let limitation = kind.type.limitation(for: shape) {
       throw .usage("the engine \(kind.rawValue) does not fit: \(limitation)")
     }
-    try memory(of: kind).most.requireAvailable(
+    var most = try memory(of: kind).most
+    if configuration.usesGaussNewton {
+      // A step that may be taken back needs the engine twice.
+      most = most * 2 + GaussNewton.requiredMemory(points: points.count, outputs: outputs)
+    }
+    try most.requireAvailable(
       for: "the engine \(kind.rawValue) with \(configuration.neurons) neurons", available: availableMemory)
   }
 

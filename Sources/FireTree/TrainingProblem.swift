@@ -181,6 +181,17 @@ public struct TrainingProblem: Sendable {
   }
 }
 
+extension TrainingProblem {
+  /// The configured ridge of Gauss-Newton or, when that is automatic, the one of the smallest leave-one-out error on the limit kernel,
+  /// with a line that says so. Throws as `KernelRidge.tuned`.
+  func ridge() throws(FireTreeError) -> (value: Double, note: String?) {
+    if case .value(let ridge) = configuration.ridge { return (ridge, nil) }
+    let tuned = try KernelRidge.tuned(
+      points: points, targets: targets, threshold: threshold, workers: configuration.workers)
+    return (tuned.ridge, "ridge: \(tuned.ridge) (the smallest leave-one-out error of the limit kernel)")
+  }
+}
+
 extension DataPoints {
   /// Whether every element is a finite number. Complexity: O(stored elements).
   fileprivate var isFinite: Bool {

@@ -11,6 +11,8 @@ public final class TrainingSession {
   public enum StopReason: String, Sendable {
     case iterations
     case targetLoss = "target loss"
+    /// Gauss-Newton lowers the objective no more.
+    case convergence
     case observer
   }
 
@@ -21,8 +23,8 @@ public final class TrainingSession {
   public var rule: UpdateRule { control.rule }
   /// One line for each choice that was made.
   public private(set) var notes: [String]
-  /// Seconds of what came before the first step: "calibration", "network", "rate" and "engine", of which "kernel" and "first
-  /// pass" are parts.
+  /// Seconds of what came before the first step: "calibration", "network", "rate" or "ridge" and "solver", and "engine", of which
+  /// "kernel" and "first pass" are parts.
   public let preparation: PhaseTimes
   /// Seconds of what came before the first step, each second once.
   public var setUp: PhaseTimes {
@@ -49,6 +51,8 @@ public final class TrainingSession {
   /// `TrainingEngine.preparation` of the first engine.
   private let engineParts: PhaseTimes
   private var control: StepControl
+  /// nil for gradient descent.
+  private var gaussNewton: GaussNewton?
   private let form: HiddenWeights.Form
   private let start: Double
   /// The state of the mark; nil when there is none.
@@ -58,6 +62,8 @@ public final class TrainingSession {
   private let markMemory: ByteCount
   private var isFinished = false
 
+  /// The rate that engines expect where no step is one of theirs: lists of candidates are then as short as can be.
+  private static let noRate: Float = 1e-20
   /// A loss that has grown this many times over its start counts as diverged.
   static let divergenceFactor = 1e3
   /// The lowest loss is marked at most so often, in steps, and not before half as many as the last mark was after: a mark
@@ -98,7 +104,9 @@ public final class TrainingSession {
       try problem.initialNetwork()
     }
     let first: UpdateRule
-    if let rule {
+    if problem.configuration.usesGaussNewton {
+      first = UpdateRule(rate: Self.noRate)
+    } else if let rule {
       first = rule
     } else {
       progress("rate")
@@ -111,17 +119,30 @@ public final class TrainingSession {
     }
     engineParts = running.preparation
     for (phase, seconds) in engineParts.seconds { preparation.add(seconds, to: phase) }
+    if problem.configuration.usesGaussNewton {
+      progress("ridge")
+      let (ridge, note) = try preparation.measure("ridge") { () throws(FireTreeError) in try problem.ridge() }
+      notes += note.map { [$0] } ?? []
+      gaussNewton = try preparation.measure("solver") { () throws(FireTreeError) in
+        try GaussNewton(
+          points: problem.points, truth: problem.truth, threshold: problem.threshold, ridge: ridge,
+          workers: problem.configuration.workers)
+      }
+    }
     (self.problem, self.kind, self.preparation, self.form) = (problem, chosen, preparation, form)
     let memory = try problem.memory(of: chosen)
     markMemory = memory.mark
     let hasRoom = memory.most + memory.mark <= problem.availableMemory
-    keepsBest = problem.configuration.keepsBest && hasRoom
-    if problem.configuration.keepsBest && !hasRoom {
+    // Steps of Gauss-Newton are taken back one by one.
+    let wantsBest = problem.configuration.keepsBest && gaussNewton == nil
+    keepsBest = wantsBest && hasRoom
+    if wantsBest && !hasRoom {
       notes.append("the state of the lowest loss is not kept: that would take \(memory.mark) more")
     }
     self.notes = notes
     start = problem.loss.value(outputs: running.outputs(.all), truth: problem.truth)
-    control = StepControl(rule: first, isAdaptive: problem.configuration.isAdaptive, start: start)
+    control = StepControl(
+      rule: first, isAdaptive: problem.configuration.isAdaptive && gaussNewton == nil, start: start)
     record = TrainingRecord(
       iteration: running.iteration, loss: start, firingPairs: running.firingPairs,
       firingShare: Self.share(of: running))
@@ -159,8 +180,40 @@ public final class TrainingSession {
 
   /// Takes a step along the gradient of the problem's loss; where the loss has risen too far, from the last mark or the start,
   /// with half the rate (`StepControl`).
+  ///
+  /// With Gauss-Newton it takes the next step that lowers the objective; none when training has converged.
   @discardableResult
-  public func step() throws(FireTreeError) -> TrainingRecord { try take(decide()) }
+  public func step() throws(FireTreeError) -> TrainingRecord {
+    gaussNewton == nil ? try take(decide()) : try takeGaussNewtonStep()
+  }
+
+  /// Whether Gauss-Newton lowers the objective no more.
+  public var isConverged: Bool { gaussNewton?.isConverged == true }
+
+  /// The ridge of Gauss-Newton, in units of the mean diagonal of the limit kernel; nil for gradient descent.
+  public var ridge: Double? { gaussNewton?.ridge }
+
+  private func takeGaussNewtonStep() throws(FireTreeError) -> TrainingRecord {
+    precondition(!isFinished, "the session has given its state away")
+    let begin = ContinuousClock.now
+    guard let (engine, report) = try gaussNewton?.step(running) else { return record }
+    running = engine
+    var step = StepReport(firingPairs: running.firingPairs, neuronsMoved: running.neuronCount)
+    step.phases = report.phases
+    step.counts = [.kernelProducts: report.products, .stepsTakenBack: report.takenBack]
+    return note(step, since: begin)
+  }
+
+  /// Looks at the engine after a step.
+  private func note(_ step: StepReport, since begin: ContinuousClock.Instant) -> TrainingRecord {
+    record.loss = problem.loss.value(outputs: running.outputs(.all), truth: problem.truth)
+    record.iteration = running.iteration
+    record.seconds = (ContinuousClock.now - begin).seconds
+    record.step = step
+    record.firingPairs = running.firingPairs
+    record.firingShare = Self.share(of: running)
+    return record
+  }
 
   /// What the next step does: asked once before each.
   func decide() -> StepControl.Decision { control.decide(after: record.loss) }
@@ -187,15 +240,9 @@ public final class TrainingSession {
     _ gradient: Matrix, of points: PointSelection, by rule: UpdateRule
   ) throws(FireTreeError) -> TrainingRecord {
     precondition(!isFinished, "the session has given its state away")
-    let (clock, begin) = (ContinuousClock(), ContinuousClock().now)
-    let report = try running.advance(StepInput(gradient: gradient, points: points, rule: rule))
-    record.loss = problem.loss.value(outputs: running.outputs(.all), truth: problem.truth)
-    record.iteration = running.iteration
-    record.seconds = (clock.now - begin).seconds
-    record.step = report
-    record.firingPairs = running.firingPairs
-    record.firingShare = Self.share(of: running)
-    return record
+    let begin = ContinuousClock.now
+    return note(
+      try running.advance(StepInput(gradient: gradient, points: points, rule: rule)), since: begin)
   }
 
   /// Trains until the configured iterations, the target loss or an observer says stop, and goes back to the lowest loss
@@ -212,8 +259,12 @@ public final class TrainingSession {
       if record.iteration >= configuration.iterations { return try end(.iterations) }
       if let target = configuration.targetLoss, record.loss <= target { return try end(.targetLoss) }
       if observers.contains(where: \.wantsStop) { return try end(.observer) }
+      if isConverged { return try end(.convergence) }
       markIfBest()
+      let before = record.iteration
       try step()
+      // No step lowers the objective, so there is nothing to observe.
+      if isConverged, record.iteration == before { return try end(.convergence) }
     }
   }
 

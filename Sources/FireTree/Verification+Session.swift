@@ -21,7 +21,14 @@ extension Verification {
         session.engine, after: session.record.iteration, expecting: dense.record.loss, truth: problem.truth,
         loss: problem.loss)
       try progress(result)
-      guard session.record.iteration < problem.configuration.iterations else { return result }
+      guard session.record.iteration < problem.configuration.iterations, !session.isConverged else {
+        return result
+      }
+      if problem.configuration.usesGaussNewton {
+        try session.step()
+        try dense.step()
+        continue
+      }
       // Both take the same steps, also where they would differ by rounding.
       let decision = dense.decide()
       try session.take(decision)

@@ -8,6 +8,7 @@ extension EngineKind: ExpressibleByArgument {}
 extension Network.OutputLayout: ExpressibleByArgument {}
 extension InitialWeights.Distribution: ExpressibleByArgument {}
 extension InitialWeights.Start: ExpressibleByArgument {}
+extension TrainingConfiguration.Optimizer: ExpressibleByArgument {}
 
 /// A number, or `auto`.
 enum Automatic<Value: ExpressibleByArgument>: ExpressibleByArgument {
@@ -145,6 +146,14 @@ struct TrainingOptions: ParsableArguments {
     help: ArgumentHelp(
       "Choose the threshold so that this share of all pairs fires at start.", valueName: "share"))
   var firingShare: Double?
+  @Option(help: "How the network is trained; auto is gradient-descent.")
+  var optimizer: TrainingConfiguration.Optimizer = .automatic
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Penalty on the movement of the weights, for gauss-newton and --neurons inf, over the mean diagonal of the limit kernel: a number, or auto, by leave-one-out.",
+      valueName: "rho"))
+  var ridge: Automatic<Double>?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
@@ -172,9 +181,10 @@ struct TrainingOptions: ParsableArguments {
 
   /// What was typed, as what is meant.
   func resolved(
-    engine: TrainingConfiguration.Engine, iterations: Int, momentum: Float, targetLoss: Double? = nil,
-    allowsInfiniteWidth: Bool = false
+    engine: TrainingConfiguration.Engine, iterations: Int?, momentum: Float?, defaultMomentum: Float = 0.9,
+    targetLoss: Double? = nil, allowsInfiniteWidth: Bool = false
   ) throws -> TrainingConfiguration {
+    let mu = try checkedMomentum(momentum) ?? defaultMomentum
     var choice = TrainingConfiguration.Threshold.automatic
     if case .value(let value) = threshold { choice = .value(value) }
     if let firingShare {
@@ -187,9 +197,9 @@ struct TrainingOptions: ParsableArguments {
     if case .value(let value) = learningRate { rate = .value(value) }
     let workers = try Self.workers(threads)
     var configuration = TrainingConfiguration(
-      engine: engine, outputs: outputs, threshold: choice, learningRate: rate,
-      momentum: momentum == 0
-        ? .none : momentumKind == .nesterov ? .nesterov(momentum) : .heavyBall(momentum),
+      optimizer: optimizer, engine: engine, outputs: outputs, threshold: choice, learningRate: rate,
+      momentum: mu == 0 || optimizer == .gaussNewton
+        ? .none : momentumKind == .nesterov ? .nesterov(mu) : .heavyBall(mu),
       iterations: iterations, targetLoss: targetLoss, seed: seed,
       preprocessing: PreprocessingOptions(columns: columns, appendsConstant: constant, unitNorm: unitNorm),
       workers: workers)
@@ -200,10 +210,29 @@ struct TrainingOptions: ParsableArguments {
       throw FireTreeError.usage(
         "an infinite width has no engine and takes no steps: --neurons inf is for train")
     }
+    if case .value(let value) = ridge { configuration.ridge = .value(value) }
+    guard ridge == nil || configuration.predictor == .limitKernel || optimizer == .gaussNewton else {
+      throw FireTreeError.usage(
+        "--ridge is for --optimizer gauss-newton and --neurons inf: descent has no ridge")
+    }
     configuration.weights = weights.configuration
     configuration.start = start
     if case .value(let value) = initial { configuration.initial = .value(value) }
     return configuration
+  }
+
+  /// Throws a usage error for options of descent beside another optimizer.
+  private func checkedMomentum(_ momentum: Float?) throws -> Float? {
+    guard optimizer == .gaussNewton else { return momentum }
+    if case .value = learningRate {
+      throw FireTreeError.usage(
+        "--learning-rate has no meaning with --optimizer gauss-newton, whose steps have none")
+    }
+    guard momentum == nil else {
+      throw FireTreeError.usage(
+        "--momentum has no meaning with --optimizer gauss-newton, whose steps have none")
+    }
+    return nil
   }
 
   static func workers(_ threads: Int?) throws -> Workers {

@@ -18,6 +18,10 @@ public struct Counters: Sendable, Equatable, ExpressibleByDictionaryLiteral {
     case neuronsLookedAt = "neurons_looked_at"
     /// Pairs that came to fire, or ceased to, of neurons that were not anchored.
     case pairsChanged = "pairs_changed"
+    /// Products with the tangent kernel, for a step of Gauss-Newton.
+    case kernelProducts = "kernel_products"
+    /// Steps of Gauss-Newton that did not lower the objective.
+    case stepsTakenBack = "steps_taken_back"
   }
 
   private var values: [Name: Int]

@@ -164,7 +164,7 @@ import Testing
         let kept = weights
         for r in 0..<m { for j in 0..<d { weights[r][j] += delta[r * d + j] } }
         if objective < before {
-          damping /= 4
+          if failed == 0 { damping /= 4 }
           return failed
         }
         weights = kept
@@ -215,5 +215,80 @@ import Testing
       }
     }
     #expect(twin.objective < 0.9 * start)
+  }
+
+  /// Trials that are taken back leave no trace: the engine that was given is as it was, and the step is that of a fresh optimizer.
+  @Test(arguments: EngineKind.allCases) func stepsThatAreTakenBack(kind: EngineKind) throws {
+    // Few neurons with large targets: the pattern changes so much that full steps overshoot.
+    let problem = try Problem(Shape(neurons: 8, outputs: 2, threshold: 0.5, ridge: 0.001))
+    var truth = problem.truth
+    truth.targets.withMutableView { view in
+      for i in 0..<view.rows { for c in 0..<view.columns { view[i, c] *= 30 } }
+    }
+    var optimizer = try GaussNewton(
+      points: problem.points, truth: truth, threshold: 0.5, ridge: 0.001, workers: Workers(threads: 2))
+    var (engine, takenBack, steps) = (problem.engine(kind), 0, 0)
+    while steps < 12, let (next, report) = try optimizer.step(engine) {
+      let before = Trainee(engine).state
+      if report.takenBack > 0 {
+        // The same step again, from an engine made of the same state.
+        let again = kind.make(before, problem.points, UpdateRule(rate: 1e-6)).engine
+        #expect(again.outputs(.all).distance(to: engine.outputs(.all)) < 1e-5)
+        #expect(Trainee(engine).state == before && Trainee(engine).audit().missed == 0)
+      }
+      (engine, takenBack, steps) = (next, takenBack + report.takenBack, steps + 1)
+    }
+    #expect(takenBack > 0 && steps > 3)
+    #expect(Trainee(engine).audit().missed == 0 && Trainee(engine).audit().extra == 0)
+  }
+
+  @Test(arguments: EngineKind.allCases) func threadsDoNotChangeBits(kind: EngineKind) throws {
+    let problem = try Problem(Shape(points: 40, inputs: 6, neurons: 700, outputs: 3, ridge: 0.01))
+    var expected: TrainingState?
+    for threads in 1...3 {
+      var (optimizer, engine) = (
+        try problem.optimizer(0.01, threads: threads), problem.engine(kind, threads: threads)
+      )
+      for _ in 0..<3 { if let (next, _) = try optimizer.step(engine) { engine = next } }
+      let state = Trainee(engine).state
+      #expect(state == expected ?? state && state.iteration == 3)
+      expected = state
+    }
+  }
+
+  /// With landmarks in the place of the whole kernel the same equations are solved, within more products.
+  @Test(arguments: [false, true]) func landmarks(isWeighted: Bool) throws {
+    let problem = try Problem(
+      Shape(points: 60, inputs: 5, neurons: 900, outputs: 2, ridge: 0.01, isWeighted: isWeighted))
+    var results: [Double] = []
+    for whole in [100, 20] {
+      var optimizer = try GaussNewton(
+        points: problem.points, truth: problem.truth, threshold: 0.3, ridge: 0.01,
+        workers: Workers(threads: 2), wholePoints: whole, landmarks: 25)
+      var engine = problem.engine(.gram)
+      for _ in 0..<4 {
+        let (next, report) = try #require(try optimizer.step(engine))
+        #expect(report.products <= 120 && report.products > 2)
+        engine = next
+        results.append(report.objective)
+      }
+    }
+    for step in 0..<4 { #expect(abs(results[step] - results[step + 4]) < 2e-3 * results[step]) }
+  }
+
+  /// Nothing that can be learned, or known.
+  @Test func degenerateProblems() throws {
+    let problem = try Problem(Shape(threshold: 100))
+    var optimizer = try problem.optimizer(0)
+    #expect(try optimizer.step(problem.engine(.dense)) == nil && optimizer.isConverged)
+    let moved = try Problem(Shape(ridge: 0.1))
+    let network = Network(
+      hiddenWeights: moved.network.hiddenWeights, outputWeights: moved.network.outputWeights, threshold: 0.3)
+    let engine = EngineKind.dense.make(network, moved.points, rate: 1).engine
+    var pulled = try moved.optimizer(0.1)
+    let error = #expect(throws: FireTreeError.self) { try pulled.step(engine) }
+    #expect(error?.kind == .usage && error?.reason.contains("initial weights") == true)
+    var free = try moved.optimizer(0)
+    #expect(try free.step(engine)?.report.objective ?? .infinity < 1e3)
   }
 }

@@ -7,8 +7,8 @@ struct BenchmarkCommand: ParsableCommand {
     commandName: "benchmark",
     abstract: "Time the steps of engines on a data file.",
     discussion: """
-      Every engine starts from the same network and takes the same steps of plain gradient descent, one engine after \
-      the other. Preprocessing time is what an engine needs from a network in memory to its first outputs. At the end \
+      Every engine starts from the same network and takes the same steps of plain gradient descent, or of Gauss-Newton, one \
+      engine after the other. Preprocessing time is what an engine needs from a network in memory to its first outputs. At the end \
       it says which engine auto takes for so many steps, and how its time compares with the fastest and with dense.
       """)
 
@@ -21,8 +21,9 @@ struct BenchmarkCommand: ParsableCommand {
   @Option(parsing: .unconditional, help: ArgumentHelp("Steps to time.", valueName: "n"))
   var steps: Int = 10
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Momentum; 0 for plain gradient descent.", valueName: "mu"))
-  var momentum: Float = 0
+    parsing: .unconditional,
+    help: ArgumentHelp("Momentum of gradient descent, by default 0.", valueName: "mu"))
+  var momentum: Float?
   @Flag(help: "Print one JSON line an engine.") var json = false
   @OptionGroup(title: "Data") var dataOptions: DataOptions
   @OptionGroup(title: "Training") var training: TrainingOptions
@@ -31,8 +32,9 @@ struct BenchmarkCommand: ParsableCommand {
     var engine: String
     var auto: Bool
     var points, dimension, neurons, outputs: Int
-    var threshold, learning_rate: Float
-    var momentum: Float
+    var threshold: Float
+    // Those of gradient descent.
+    var learning_rate, momentum: Float?
     var threads: Int
     var preprocess_seconds: Double
     var step_seconds_median: Double
@@ -60,7 +62,8 @@ struct BenchmarkCommand: ParsableCommand {
   func run() throws {
     guard steps >= 1 else { throw FireTreeError.usage("the steps must be at least 1, not \(steps)") }
     guard !engines.isEmpty else { throw FireTreeError.usage("there is no engine to benchmark") }
-    var configuration = try training.resolved(engine: .automatic, iterations: steps, momentum: momentum)
+    var configuration = try training.resolved(
+      engine: .automatic, iterations: steps, momentum: momentum, defaultMomentum: 0)
     configuration.keepsBest = false
     let problem = try TrainingProblem(dataOptions.readTraining(data), configuration: configuration)
     for note in problem.notes { Message.note(note) }
@@ -68,7 +71,9 @@ struct BenchmarkCommand: ParsableCommand {
     let kinds = try chosenKinds(plan)
     for kind in kinds { try problem.requireFit(of: kind) }
     // One rule for all, before any engine is made.
-    let rule = try problem.rule(for: try problem.initialNetwork())
+    let rule =
+      problem.configuration.optimizer == .gaussNewton
+      ? nil : try problem.rule(for: try problem.initialNetwork())
     var times: [(kind: EngineKind, seconds: Double)] = []
     if !json { try StandardOutput.write(Self.header) }
     for kind in kinds {
@@ -124,7 +129,7 @@ struct BenchmarkCommand: ParsableCommand {
 
   /// Runs one engine.
   private static func measure(
-    _ kind: EngineKind, _ problem: TrainingProblem, _ plan: EnginePlan, _ rule: UpdateRule
+    _ kind: EngineKind, _ problem: TrainingProblem, _ plan: EnginePlan, _ rule: UpdateRule?
   ) throws -> Line {
     PeakMemory.reset()
     let session = try TrainingSession(problem, engine: kind, rule: rule)
@@ -134,7 +139,7 @@ struct BenchmarkCommand: ParsableCommand {
     return Line(
       engine: kind.rawValue, auto: kind == plan.choice, points: problem.points.count,
       dimension: problem.points.dimension, neurons: configuration.neurons, outputs: problem.outputs,
-      threshold: problem.threshold, learning_rate: rule.rate, momentum: rule.momentum.coefficient,
+      threshold: problem.threshold, learning_rate: rule?.rate, momentum: rule?.momentum.coefficient,
       threads: configuration.workers.threads, preprocess_seconds: session.preparation["engine"],
       step_seconds_median: history.seconds.median,
       predicted_preprocess_seconds: plan[kind].cost.preprocessing,

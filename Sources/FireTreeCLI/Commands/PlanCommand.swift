@@ -14,11 +14,14 @@ struct PlanCommand: ParsableCommand {
 
   @Argument(help: "Data file with a target.") var data: String
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Steps of full-batch gradient descent.", valueName: "n"))
-  var iterations: Int = 60
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The most steps; by default 60 of gradient descent, 30 of gauss-newton.", valueName: "n"))
+  var iterations: Int?
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Momentum; 0 for plain gradient descent.", valueName: "mu"))
-  var momentum: Float = 0.9
+    parsing: .unconditional,
+    help: ArgumentHelp("Momentum of gradient descent, by default 0.9; 0 for none.", valueName: "mu"))
+  var momentum: Float?
   @Flag(help: "Print one JSON line an engine.") var json = false
   @OptionGroup(title: "Data") var dataOptions: DataOptions
   @OptionGroup(title: "Training") var training: TrainingOptions

@@ -6,10 +6,7 @@ import FireTree
 extension TrainCommand {
   /// Throws a usage error that names an option without meaning for the width, where it is not as by default.
   func checkOptions(for predictor: TrainingConfiguration.Predictor) throws {
-    guard predictor == .limitKernel else {
-      if ridge != nil { throw FireTreeError.usage("--ridge is for --neurons inf: a network has no ridge") }
-      return
-    }
+    guard predictor == .limitKernel else { return }
     let unset = try TrainCommand.parse(["--", "data"])
     if let (name, _) = zip(optionsOfDescent, unset.optionsOfDescent).first(where: { $0 != $1 })?.0 {
       throw FireTreeError.usage(
@@ -20,7 +17,8 @@ extension TrainCommand {
   /// Options of networks alone, with their values as text. The seed is not among them: a script may give one to all trainings.
   private var optionsOfDescent: [(name: String, value: String)] {
     [
-      ("engine", "\(engine)"), ("iterations", "\(iterations)"), ("momentum", "\(momentum)"),
+      ("engine", "\(engine)"), ("optimizer", "\(training.optimizer)"),
+      ("iterations", "\(iterations as Int?)"), ("momentum", "\(momentum as Float?)"),
       ("momentum-kind", "\(training.momentumKind)"), ("learning-rate", "\(training.learningRate)"),
       ("target-loss", "\(targetLoss as Double?)"), ("adaptive", "\(adaptive as Bool?)"),
       ("no-keep-best", "\(keepBest)"), ("outputs", "\(training.outputs)"), ("initial", "\(training.initial)"),

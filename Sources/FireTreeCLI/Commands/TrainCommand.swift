@@ -11,11 +11,14 @@ struct TrainCommand: ParsableCommand {
   @Option(help: "What computes the steps; all give the same answer. auto takes the fastest that fits.")
   var engine: Automatic<EngineKind> = .automatic
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Steps of full-batch gradient descent.", valueName: "n"))
-  var iterations: Int = 60
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The most steps; by default 60 of gradient descent, 30 of gauss-newton.", valueName: "n"))
+  var iterations: Int?
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Momentum; 0 for plain gradient descent.", valueName: "mu"))
-  var momentum: Float = 0.9
+    parsing: .unconditional,
+    help: ArgumentHelp("Momentum of gradient descent, by default 0.9; 0 for none.", valueName: "mu"))
+  var momentum: Float?
   @Option(parsing: .unconditional, help: ArgumentHelp("Stop early at this loss.", valueName: "loss"))
   var targetLoss: Double?
   @Option(help: ArgumentHelp("Write one JSON line a step to this file.", valueName: "file"))
@@ -35,12 +38,6 @@ struct TrainCommand: ParsableCommand {
     help:
       "Drop the momentum when the loss rises, halve the rate when it rises far; by default with the automatic rate."
   ) var adaptive: Bool?
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Penalty of --neurons inf, over the mean diagonal of its kernel: a number, or auto, by leave-one-out.",
-      valueName: "rho"))
-  var ridge: Automatic<Double>?
   @OptionGroup(title: "Data") var dataOptions: DataOptions
   @OptionGroup(title: "Training") var training: TrainingOptions
 
@@ -49,15 +46,18 @@ struct TrainCommand: ParsableCommand {
       engine: engine.choice, iterations: iterations, momentum: momentum, targetLoss: targetLoss,
       allowsInfiniteWidth: true)
     try checkOptions(for: configuration.predictor)
-    if case .value(let value) = ridge { configuration.ridge = .value(value) }
     configuration.keepsBest = keepBest
     configuration.adapts = adaptive
+    if adaptive != nil, configuration.optimizer == .gaussNewton {
+      throw FireTreeError.usage(
+        "--adaptive has no meaning with --optimizer gauss-newton, whose steps have no rate")
+    }
     let auditor = try audit.map { try Self.auditor(every: $0) }
     try OutputPaths.check(outputs: [out, log], inputs: [data, dataOptions.labels])
     try AtomicFile.requireWritable(out)
     guard configuration.predictor == .network else { return try trainLimit(configuration) }
     let stepLog = try log.map { try StepLog(path: $0) }
-    let progress = ProgressLine(iterations: iterations)
+    let progress = ProgressLine(iterations: configuration.iterations)
     var setUp = PhaseTimes()
     let problem = try progress.during("reading") {
       try setUp.measure("reading") {
@@ -72,7 +72,7 @@ struct TrainCommand: ParsableCommand {
     stepLog?.setUp = setUp
     Message.note(
       "training \(problem.configuration.neurons) neurons on \(problem.points.count) points of "
-        + "\(problem.points.dimension) inputs, engine \(session.kind.rawValue), learning rate \(session.rule.rate)"
+        + "\(problem.points.dimension) inputs, engine \(session.kind.rawValue), \(Self.method(of: session))"
     )
     if session.record.firingPairs == 0 {
       Message.note("no neuron fires on any point, so nothing can be learned: lower the threshold")
@@ -111,6 +111,12 @@ struct TrainCommand: ParsableCommand {
       throw ExitCode(Interrupt.exitCode)
     }
     if stepLog?.hasFailed == true { throw ExitCode(ExitCodes.failure) }
+  }
+
+  /// `learning rate 2.5`, or `gauss-newton`.
+  private static func method(of session: TrainingSession) -> String {
+    session.problem.configuration.optimizer == .gaussNewton
+      ? "gauss-newton" : "learning rate \(session.rule.rate)"
   }
 
   private static func auditor(every interval: Int) throws -> AuditObserver {

@@ -18,11 +18,14 @@ struct VerifyCommand: ParsableCommand {
   @Argument(help: "Data file with a target.") var data: String
   @Option(help: "The engine to verify; by default every engine but dense.") var engine: EngineKind?
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Steps of full-batch gradient descent.", valueName: "n"))
-  var iterations: Int = 50
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The most steps; by default 50 of gradient descent, 30 of gauss-newton.", valueName: "n"))
+  var iterations: Int?
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Momentum; 0 for plain gradient descent.", valueName: "mu"))
-  var momentum: Float = 0.9
+    parsing: .unconditional,
+    help: ArgumentHelp("Momentum of gradient descent, by default 0.9; 0 for none.", valueName: "mu"))
+  var momentum: Float?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp("Largest relative error of the loss that passes.", valueName: "x"))
@@ -35,7 +38,8 @@ struct VerifyCommand: ParsableCommand {
       throw FireTreeError.usage("the tolerance must be at least 0, not \(tolerance)")
     }
     let configuration = try training.resolved(
-      engine: .value(.dense), iterations: iterations, momentum: momentum)
+      engine: .value(.dense), iterations: iterations ?? (training.optimizer == .gaussNewton ? 30 : 50),
+      momentum: momentum)
     let problem = try TrainingProblem(dataOptions.readTraining(data), configuration: configuration)
     Interrupt.catchOnce()
     for note in problem.notes { Message.note(note) }
@@ -54,7 +58,7 @@ struct VerifyCommand: ParsableCommand {
 
   /// Prints the row of one engine, the first below a head; true when it passed.
   private func verify(_ kind: EngineKind, _ problem: TrainingProblem, isFirst: Bool) throws -> Bool {
-    let progress = VerificationProgress(kind, iterations: iterations)
+    let progress = VerificationProgress(kind, iterations: problem.configuration.iterations)
     let result = try Verification.run(problem, engine: kind) { try progress.show($0) }
     progress.clear()
     let (audit, passed) = (result.audit, result.passes(tolerance: tolerance))

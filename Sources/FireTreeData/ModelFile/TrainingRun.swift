@@ -22,6 +22,8 @@ public struct TrainingRun: Codable, Equatable, Sendable {
 
   /// The name of the engine.
   public var engine: String?
+  /// How the network was trained: `gradient-descent`, `gauss-newton`; a file without it was trained by descent.
+  public var optimizer: String?
   /// The name of the loss function, and its value at the end.
   public var lossFunction: String?
   public var finalLoss: Double?
@@ -37,14 +39,15 @@ public struct TrainingRun: Codable, Equatable, Sendable {
   public var start: String?
   /// Steps taken.
   public var iterations: Int?
-  /// The penalty of a ridge regression, in units of the mean diagonal of its kernel, and its mean squared leave-one-out error.
+  /// The penalty of a ridge regression, or of Gauss-Newton, in units of the mean diagonal of the limit kernel; and the mean squared
+  /// leave-one-out error of the former.
   public var ridge: Double?
   public var leaveOneOutError: Double?
   /// Training points, n.
   public var points: Int?
   /// The version of FireTree that trained.
   public var version: String?
-  /// What ended the training: `iterations`, `target loss`, `observer`.
+  /// What ended the training: `iterations`, `target loss`, `convergence`, `observer`.
   public var stop: String?
   /// Facts that this version does not know, or not in this form, as a model file has them, by name. They are written
   /// as they were read.
@@ -57,7 +60,8 @@ extension TrainingRun {
   /// Every fact as text by its name in model files, as `training.` and the name.
   public var facts: [String: String] {
     let known: [String: String?] = [
-      "engine": engine, "loss_function": lossFunction, "loss": finalLoss.map { "\($0)" },
+      "engine": engine, "optimizer": optimizer, "loss_function": lossFunction,
+      "loss": finalLoss.map { "\($0)" },
       "threshold": threshold.map { "\($0)" }, "learning_rate": learningRate.map { "\($0)" },
       "momentum": momentum.map { "\($0.coefficient)" }, "momentum_kind": momentum?.kind.rawValue,
       "seed": seed.map(String.init), "initial": initial, "start": start,
@@ -72,6 +76,7 @@ extension TrainingRun {
   init(facts: [String: String]) {
     others = facts
     engine = take("engine") { $0 }
+    optimizer = take("optimizer") { $0 }
     lossFunction = take("loss_function") { $0 }
     finalLoss = take("loss", Double.init)
     threshold = take("threshold", Float.init)

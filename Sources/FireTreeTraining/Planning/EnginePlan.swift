@@ -44,20 +44,28 @@ public struct EnginePlan: Sendable, Equatable {
   /// The share of all pairs that fires in the initial network.
   public let firingShare: Double
 
-  /// Plans a training of `iterations` steps, with an automatic rate unless that is denied. `weights` says in which form an engine would hold them, and why it cannot.
+  /// Plans a training of `iterations` steps, with an automatic rate unless that is denied. `weights` says in which form an engine would hold them, and why it cannot. Where
+  /// each step makes the engine anew (`GaussNewton`), a step is its preprocessing and the solution of the equations.
   ///
   /// The choice is the engine that fits with the least predicted time of everything together, or `dense`
   /// when that engine does not beat it clearly (`largestShareOfDense`).
   public init(
     for shape: ProblemShape, iterations: Int, machine: MachineProfile,
     availableMemory: ByteCount = ByteCount.available, hasAutomaticRate: Bool = true,
+    remakesEngines: Bool = false,
     weights: (EngineKind) -> (form: HiddenWeights.Form, limitation: String?) = { _ in (.stored, nil) }
   ) {
     candidates = EngineKind.allCases.map { kind in
       let (form, weightsLimitation) = weights(kind)
       var shape = shape
       shape.isSeeded = form == .seeded
-      let memory = kind.type.memory(for: shape).most
+      var (memory, cost) = (
+        kind.type.memory(for: shape).most, kind.type.predictedCost(for: shape, machine: machine)
+      )
+      if remakesEngines {
+        memory = memory * 2 + GaussNewton.requiredMemory(points: shape.points, outputs: shape.outputs)
+        cost = GaussNewton.predictedCost(for: shape, machine: machine, preprocessing: cost.preprocessing)
+      }
       let verdict: Verdict =
         if let limitation = weightsLimitation ?? kind.type.limitation(for: shape) {
           .limited(limitation)
@@ -65,7 +73,7 @@ public struct EnginePlan: Sendable, Equatable {
           memory <= availableMemory ? .fits : .needsMoreMemory
         }
       return Candidate(
-        kind: kind, memory: memory, cost: kind.type.predictedCost(for: shape, machine: machine),
+        kind: kind, memory: memory, cost: cost,
         setUp: SetUpCost(for: shape, machine: machine, hasAutomaticRate: hasAutomaticRate), verdict: verdict)
     }
     choice = Self.choice(among: candidates, iterations: iterations)

@@ -11,7 +11,7 @@ import FireTreeCore
 ///
 /// (arXiv 2208.04508, with ridge and damping; Nocedal, Wright: Numerical Optimization, section 10.3.) Only vectors of n x C are
 /// solved for, by conjugate gradients in double precision; nothing of size n C x n C or m d is made. A step that does not lower the
-/// objective is taken back, and tried with four times the damping; after one that does, the damping is a fourth.
+/// objective is taken back, and tried with four times the damping; after one that does at once, the damping is a fourth.
 ///
 /// The engine decides how the firing pattern is found: it is made anew from the state after each step, since every neuron moves
 /// far. All engines take the same steps within rounding.
@@ -37,10 +37,12 @@ public struct GaussNewton: Sendable {
 
   /// lambda at the start.
   public static let initialDamping = 0.3
-  /// What it is divided by after a step and multiplied by after one that was taken back.
+  /// What it is divided by after a step that needed no other trial, and multiplied by after one that was taken back.
   public static let dampingFactor = 4.0
   /// Training has converged when a step lowers the objective by less than this share.
   public static let smallestFall = 1e-3
+  /// An objective below this share of the first is made of rounding.
+  public static let negligible = 1e-10
   /// Steps that are tried in a row.
   static let mostTrials = 12
   /// Equations are solved until this share of the right side is left, by at most so many products.
@@ -55,6 +57,8 @@ public struct GaussNewton: Sendable {
   /// G, where products in Gram space are possible.
   private let gram: Matrix?
   private var preconditioner: KernelPreconditioner
+  /// The objective before the first step.
+  private var start: Double?
   /// V, as far as the outputs see it; nil without a ridge or before it is known.
   private var movement: StartMovement?
 
@@ -74,12 +78,23 @@ public struct GaussNewton: Sendable {
   public init(
     points: DataPoints, truth: Supervision, threshold: Float, ridge: Double, workers: Workers
   ) throws(FireTreeError) {
+    try self.init(
+      points: points, truth: truth, threshold: threshold, ridge: ridge, workers: workers,
+      wholePoints: KernelPreconditioner.wholePoints, landmarks: KernelPreconditioner.landmarks)
+  }
+
+  /// With other numbers of points. For tests.
+  package init(
+    points: DataPoints, truth: Supervision, threshold: Float, ridge: Double, workers: Workers,
+    wholePoints: Int, landmarks: Int
+  ) throws(FireTreeError) {
     precondition(ridge >= 0 && ridge.isFinite, "a ridge of \(ridge)")
     (self.ridge, damping, self.truth) = (ridge, Self.initialDamping, truth)
     roots = truth.weights.map { $0.map { $0.squareRoot() } }
     preconditioner = try KernelPreconditioner(
-      points: points, threshold: threshold, roots: roots, workers: workers)
-    gram = points.count <= KernelPreconditioner.wholePoints ? try points.gramMatrix(workers: workers) : nil
+      points: points, threshold: threshold, roots: roots, workers: workers, wholePoints: wholePoints,
+      landmarks: landmarks)
+    gram = points.count <= wholePoints ? try points.gramMatrix(workers: workers) : nil
     let diagonal = NormalDistribution.meanDiagonal(threshold: Double(threshold), norms: points.norms())
     unit = diagonal > 0 ? diagonal : 1
   }
@@ -108,6 +123,8 @@ public struct GaussNewton: Sendable {
       }
     }
     let before = objective(engine.outputs(.all), movementSquare: movement?.square ?? 0)
+    let first = start ?? before
+    start = first
     for _ in 0..<Self.mostTrials {
       let q = (ridge + damping) * unit
       let solved = try report.phases.measure("solve") { () throws(FireTreeError) in
@@ -127,8 +144,9 @@ public struct GaussNewton: Sendable {
         continue
       }
       (report.damping, report.objective) = (damping, after)
-      damping /= Self.dampingFactor
-      isConverged = before - after < Self.smallestFall * before
+      // The damping that had to grow for this step would have to grow again.
+      if report.takenBack == 0 { damping /= Self.dampingFactor }
+      isConverged = before - after < Self.smallestFall * before || after <= Self.negligible * first
       movement = nil
       return (next, report)
     }

@@ -38,15 +38,9 @@ struct KernelPreconditioner: Sendable {
       : .matrix(rows: points, columns: landmarks) + ByteCount(16) * landmarks * landmarks
   }
 
-  /// `roots` are the square roots of the points' weights; all are 1 when it is nil. Throws a usage error when there is no memory
-  /// for it. Complexity: O(n^2) and n nnz, or n landmarks in place of n^2.
-  init(points: DataPoints, threshold: Float, roots: [Float]?, workers: Workers) throws(FireTreeError) {
-    try self.init(
-      points: points, threshold: threshold, roots: roots, workers: workers, wholePoints: Self.wholePoints,
-      landmarks: Self.landmarks)
-  }
-
-  /// With other numbers of points. For tests.
+  /// `roots` are the square roots of the points' weights; all are 1 when it is nil. Of more than `wholePoints` points `landmarks`
+  /// stand for all. Throws a usage error when there is no memory for it. Complexity: O(n^2) and n nnz, or n landmarks in place of
+  /// n^2.
   init(
     points: DataPoints, threshold: Float, roots: [Float]?, workers: Workers, wholePoints: Int,
     landmarks: Int
