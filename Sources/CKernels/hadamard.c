@@ -134,7 +134,7 @@ CLONES size_t firetree_select_lanes(const float *values, size_t size, float scal
 }
 
 CLONES size_t firetree_fire_lanes(const float *values, size_t neurons, size_t copies, float scale,
-                                  const float *reaches, const float *norms, float threshold,
+                                  const float *reaches, const float *slacks, const float *norms, float threshold,
                                   const int64_t *offsets, const uint16_t *points, const float *coefficients,
                                   const float *products, firetree_hit *hits) {
 #pragma clang fp contract(off)
@@ -153,7 +153,7 @@ CLONES size_t firetree_fire_lanes(const float *values, size_t neurons, size_t co
       if (offsets) {
         for (int64_t t = offsets[neuron]; t < offsets[neuron + 1]; t++) s += coefficients[t] * moved[points[t]];
       }
-      reached = __builtin_convertvector(s > threshold, Truths16);
+      reached = __builtin_convertvector((slacks ? s + x * slacks[neuron] : s) > threshold, Truths16);
       uint16_t firing;
       memcpy(&firing, &reached, 2);
       firing &= bits;

@@ -169,22 +169,24 @@ public enum Kernels {
   ///
   ///     scale tile[r, lane] + sum_t coefficients[t] products[points[t], lane] > threshold,    t the entries of the neuron,
   ///
-  /// each product and each sum rounded, as far as `scale tile[r, lane] + reaches[neuron] norms[lane] > threshold`; returns
-  /// how many. A hit's row is the number of its neuron, its point that of its lane.
+  /// each product and each sum rounded, as far as `scale tile[r, lane] + reaches[neuron] norms[lane] > threshold`; with
+  /// `slacks`, those that exceed the threshold by adding `slacks[neuron] norms[lane]`. Returns how many. A hit's row is the number of its neuron, its point that of its lane.
   ///
   /// Shapes: `tile` has a row of 16 for each base row and `products` is n x 16, both without padding and on 64-byte boundaries; `norms` 16,
-  /// `reaches` `neurons`, `offsets` one more or nil without entries; `hits` has room for all. Complexity: a comparison a
+  /// `reaches` and `slacks` `neurons`, `offsets` one more or nil without entries; `hits` has room for all. Complexity: a comparison a
   /// pair, and two flops an entry where a lane may fire, sixteen at a time.
   public static func fireLanes(
     _ tile: UnsafePointer<Float>, neurons: Int, copies: Int, scale: Float, reaches: UnsafePointer<Float>,
-    norms: UnsafePointer<Float>, threshold: Float, offsets: UnsafePointer<Int>?,
+    slacks: UnsafePointer<Float>?, norms: UnsafePointer<Float>, threshold: Float,
+    offsets: UnsafePointer<Int>?,
     points: UnsafePointer<UInt16>?,
     coefficients: UnsafePointer<Float>?, products: UnsafePointer<Float>, into hits: UnsafeMutablePointer<Hit>
   ) -> Int {
     // Both are 64 bits wide.
     let offsets = UnsafeRawPointer(offsets)?.assumingMemoryBound(to: Int64.self)
     return firetree_fire_lanes(
-      tile, neurons, copies, scale, reaches, norms, threshold, offsets, points, coefficients, products, hits)
+      tile, neurons, copies, scale, reaches, slacks, norms, threshold, offsets, points, coefficients,
+      products, hits)
   }
 
   /// `vector += sum_t coefficients[t] matrix[rows[t]]`; `vector` is a row of a `Matrix` too.

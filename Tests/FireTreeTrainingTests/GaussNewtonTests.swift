@@ -15,6 +15,7 @@ import Testing
     var ridge = 0.0
     var isWeighted = false
     var layout = Network.OutputLayout.full
+    var initial = InitialWeights.Distribution.gaussian
     var start = InitialWeights.Start.paired
     var hasDuplicates = false
     var isSparse = false
@@ -22,7 +23,8 @@ import Testing
     var testDescription: String {
       let marks = [(isWeighted, "weighted"), (hasDuplicates, "duplicates"), (isSparse, "sparse")]
       let words = marks.filter(\.0).map(\.1).joined(separator: " ")
-      return "n=\(points) m=\(neurons) C=\(outputs) b=\(threshold) ridge \(ridge) \(layout) \(start) \(words)"
+      return
+        "n=\(points) m=\(neurons) C=\(outputs) b=\(threshold) ridge \(ridge) \(layout) \(initial) \(start) \(words)"
     }
   }
 
@@ -31,6 +33,8 @@ import Testing
     Shape(points: 5, outputs: 40, ridge: 0.1), Shape(ridge: 0.1, isWeighted: true), Shape(isWeighted: true),
     Shape(neurons: 31, outputs: 3, ridge: 0.1, layout: .grouped), Shape(ridge: 0.1, start: .independent),
     Shape(ridge: 0.01, hasDuplicates: true), Shape(ridge: 0.1, isSparse: true),
+    Shape(inputs: 7, initial: .hadamard), Shape(ridge: 0.1, initial: .hadamard, isSparse: true),
+    Shape(inputs: 8, neurons: 33, ridge: 0.1, initial: .hadamard, start: .independent),
     Shape(threshold: 0, ridge: 0.1), Shape(threshold: -0.5, ridge: 0.1),
   ]
 
@@ -54,7 +58,7 @@ import Testing
         targets: random.matrix(rows: shape.points, columns: shape.outputs), weights: weights)
       network = try Network(
         neurons: shape.neurons, dimension: shape.inputs, outputs: shape.outputs, threshold: shape.threshold,
-        seed: 7, layout: shape.layout, form: .seeded, start: shape.start)
+        seed: 7, layout: shape.layout, form: .seeded, initial: shape.initial, start: shape.start)
     }
 
     func engine(_ kind: EngineKind, form: HiddenWeights.Form? = nil, threads: Int = 2) -> any TrainingEngine {

@@ -53,6 +53,39 @@ import Testing
     #expect(audit.firing > 1000 && audit.missed == 0 && audit.extra == 0)
   }
 
+  /// Engines that are made of structured weights which training has moved find what fires without a row.
+  @Test(arguments: EngineKind.allCases, InitialWeights.Start.allCases)
+  func enginesTakeMovedStructuredNetworks(kind: EngineKind, start: InitialWeights.Start) throws {
+    for (neurons, isSparse, share) in [
+      (1, false, 0.2), (2, true, 0.2), (129, false, 0.05), (5001, true, 0.1),
+    ] {
+      for size in [Float(0.02), 1, 20] {
+        var random = SeededGenerator(seed: UInt64(neurons))
+        let x = random.unitRows(70, columns: 40)
+        let points: DataPoints = isSparse ? .sparse(x.sparse) : .dense(x)
+        let combinations = random.combinations(rows: neurons, points: 70, share: share)
+        let scaled = PointCombinations(
+          rows: neurons,
+          shards: combinations.shards.map {
+            .init(
+              rows: $0.rows, offsets: $0.offsets, points: $0.points,
+              coefficients: $0.coefficients.map { $0 * size })
+          })
+        let initial = InitialWeights(
+          seed: 5, rows: neurons, columns: 40, distribution: .hadamard, start: start)
+        let network = Network(
+          weights: .seeded(SeededWeights(initial: initial, points: points, combinations: scaled)),
+          outputWeights: random.matrix(rows: neurons, columns: 2), threshold: 0.7)
+        let dense = EngineKind.dense.make(try network.storing(), points, rate: 1e-6)
+        let engine = kind.make(network, points, rate: 1e-6)
+        let audit = engine.audit()
+        #expect(audit.missed == 0 && audit.extra == 0 && abs(audit.firing - dense.firingPairs) <= 3)
+        #expect(engine.outputs.distance(to: dense.outputs) <= 2e-5 * max(size, 1), "\(neurons), \(size)")
+        #expect(neurons < 100 || audit.firing > 500)
+      }
+    }
+  }
+
   /// Audits read seeded weights as they are.
   @Test func auditsOfASeededNetwork() {
     let (seeded, stored, points) = Self.problem(600, isSparse: false)

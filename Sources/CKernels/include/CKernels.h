@@ -201,8 +201,9 @@ void firetree_correlate_pairs(firetree_hit *hits, size_t count, const float *wei
 size_t firetree_select_lanes(const float *values, size_t size, float scale, const float *reaches, const float *norms,
                              float threshold, uint16_t first, firetree_hit *hits);
 size_t firetree_fire_lanes(const float *values, size_t neurons, size_t copies, float scale, const float *reaches,
-                           const float *norms, float threshold, const int64_t *offsets, const uint16_t *points,
-                           const float *coefficients, const float *products, firetree_hit *hits);
+                           const float *slacks, const float *norms, float threshold, const int64_t *offsets,
+                           const uint16_t *points, const float *coefficients, const float *products,
+                           firetree_hit *hits);
 
 /// Cells of a table of Owen's function (OwenTables.swift), and the cubic of one cell in the place within it, from 0 to 1.
 #define FIRETREE_OWEN_CELLS 64

@@ -102,16 +102,26 @@ package struct CandidateStore: Sendable {
     }
   }
 
-  /// What looks at all neurons for the first time without making all weights, when these are still `initial`; nil where that
-  /// spares nothing. Throws a usage error when there is no memory for it.
+  /// What looks at all neurons for the first time without making all weights, when these are still those of a seed or, with the
+  /// Gram matrix of the points, structured ones that these points have moved; nil where that spares nothing.
+  ///
+  /// Throws a usage error when there is no memory for it.
   package func firstPass(
-    over initial: InitialWeights?, points: DataPoints, skin: Float
+    over weights: HiddenWeights, points: DataPoints, gram: Matrix? = nil, skin: Float
   ) throws(FireTreeError) -> FirstPass? {
-    guard let initial, initial.start == .paired || initial.distribution == .hadamard,
-      initial.structured?.transformsFit(norm: anchoring.largestNorm) ?? true
+    guard case .seeded(let weights) = weights,
+      weights.initial.start == .paired || weights.initial.distribution == .hadamard,
+      weights.initial.structured?.transformsFit(norm: anchoring.largestNorm) ?? true
     else { return nil }
+    var moved: MovedWeights?
+    if !weights.isInitial {
+      guard let gram, weights.initial.distribution == .hadamard, blocks.count == 1, weights.points == points
+      else { return nil }
+      moved = try MovedWeights(weights, gram: gram, workers: workers)
+    }
     return try FirstPass(
-      initial, anchoring: anchoring, points: points, blocks: blocks, skin: skin, workers: workers)
+      weights.initial, anchoring: anchoring, points: points, blocks: blocks, skin: skin, moved: moved,
+      workers: workers)
   }
 
   /// Anchors every neuron for the first time: by `pass` or, without one, as `anchor` does.

@@ -1,7 +1,7 @@
 import FireTreeCore
 
 /// The first look at all neurons, when their weights are still those of a seed: a base row is looked at once for all neurons
-/// that have it, and structured weights by transforms, without a row.
+/// that have it, and structured weights by transforms, without a row, also where training has moved them (`MovedWeights`).
 ///
 /// Complexity: 2 n d flops a base row; of structured weights 3 log2 D flops a pair, and O(1) for each candidate.
 package struct FirstPass {
@@ -14,12 +14,16 @@ package struct FirstPass {
   /// The points of each block side by side, for structured weights.
   private let lanes: [LanePoints]
   fileprivate let laneNorms: [[Float]]
+  /// nil while nothing has been added to the initial weights.
+  private let moved: MovedWeights?
 
-  /// Throws a usage error when there is no memory for another copy of the points.
+  /// Throws a usage error when there is no memory for another copy of the points. Precondition: one block with `moved`.
   init(
     _ initial: InitialWeights, anchoring: Anchoring, points: DataPoints, blocks: Tiles, skin: Float,
-    workers: Workers
+    moved: MovedWeights? = nil, workers: Workers
   ) throws(FireTreeError) {
+    precondition(moved == nil || blocks.count == 1, "weights that have moved are looked at with all points")
+    self.moved = moved
     (self.initial, self.anchoring, self.points, self.blocks) = (initial, anchoring, points, blocks)
     (self.skin, self.workers) = (skin, workers)
     var lanes: [LanePoints] = []
@@ -42,6 +46,16 @@ package struct FirstPass {
     let base = first..<(neurons.upperBound + initial.copies - 1) / initial.copies
     guard let structured = initial.structured else { return products(neurons, base) }
     let tiles = Tiles(of: base.count, size: structured.blockSize)
+    if let moved {
+      let lists = workers.map(shards: tiles.count) { tile in
+        moved.candidates(
+          ofBlock: first / structured.blockSize + tile, structured, lanes[0], norms: laneNorms[0], anchoring,
+          skin: skin)
+      }
+      return AnchoredTiles(
+        neurons, copies: 1, skin: skin,
+        tiles: Tiles(of: neurons.count, size: structured.blockSize * initial.copies), lists: lists)
+    }
     let lists = workers.map(shards: tiles.count) { tile in
       AnchoredLists(of: structured, block: first / structured.blockSize + tile, lanes, self)
     }
@@ -120,7 +134,7 @@ extension HadamardWeights {
 
 extension AnchoredLists.Block {
   /// Sorts pairs by rows; in a row the points ascend, as they do in `hits`. Complexity: O(pairs + rows).
-  fileprivate init(_ hits: [Kernels.Hit], rows: Int) {
+  init(_ hits: [Kernels.Hit], rows: Int) {
     offsets = .fixed(rows + 1, repeating: 0)
     for hit in hits { offsets[Int(hit.row) + 1] += 1 }
     for row in 0..<rows { offsets[row + 1] += offsets[row] }

@@ -37,7 +37,10 @@ struct FreshPass: FreshPoints {
     (self.threshold, self.points, self.team) = (threshold, points, team)
     norms = points.norms()
     try Memory.ask(for: weights.rows, of: Float.self)
-    reaches = weights.reaches(measured: points.count >= Self.pointsWorthMeasuring, workers: team.workers)
+    let bounds = weights.bounds(measured: points.count >= Self.pointsWorthMeasuring, workers: team.workers)
+    var reaches = bounds.movements
+    for neuron in reaches.indices { reaches[neuron] += bounds.errors[neuron] }
+    self.reaches = reaches
   }
 
   /// From so many points on it pays to measure how far each neuron has moved; below, the sum of |alpha_i| |x_i| is a bound.
@@ -107,7 +110,7 @@ struct FreshPass: FreshPoints {
           guard let hits = hits.baseAddress else { return }
           for block in shards[shard] {
             structured.drawSigns(of: block, workspace)
-            let parts = pass.parts(of: block)
+            let parts = pass.weights.parts(ofBlock: block)
             for group in 0..<lanes.groups.count {
               structured.transform(lanes, group: group, workspace)
               for part in parts {
@@ -120,7 +123,7 @@ struct FreshPass: FreshPoints {
     }
 
     private func forEachHit(
-      of part: Part, block: Int, group: Int, _ workspace: HadamardWeights.Workspace,
+      of part: SeededWeights.Part, block: Int, group: Int, _ workspace: HadamardWeights.Workspace,
       _ hits: UnsafeMutablePointer<Kernels.Hit>, _ body: (Int, Int, Float) -> Void
     ) {
       let (initial, structured) = (pass.weights.initial, pass.structured)
@@ -133,7 +136,8 @@ struct FreshPass: FreshPoints {
             guard let reaches = reaches.baseAddress, let norms = norms.baseAddress else { return 0 }
             return Kernels.fireLanes(
               tile, neurons: part.neurons.count, copies: initial.copies, scale: structured.scale,
-              reaches: reaches + part.neurons.lowerBound, norms: norms + first, threshold: pass.threshold,
+              reaches: reaches + part.neurons.lowerBound, slacks: nil, norms: norms + first,
+              threshold: pass.threshold,
               offsets: offsets, points: points, coefficients: coefficients,
               products: products.base + group * size,
               into: hits)
@@ -144,108 +148,6 @@ struct FreshPass: FreshPoints {
         body(part.neurons.lowerBound + Int(hits[k].row), first + Int(hits[k].point), hits[k].value)
       }
     }
-  }
-
-  /// Neurons of a block whose combinations lie in one piece.
-  private struct Part {
-    let neurons: Range<Int>
-    let shard: PointCombinations.Shard
-    let offset: Int
-
-    func withEntries<Result>(
-      _ body: (UnsafePointer<Int>?, UnsafePointer<UInt16>?, UnsafePointer<Float>?) -> Result
-    ) -> Result {
-      shard.offsets.withUnsafeBufferPointer { offsets in
-        shard.points.withUnsafeBufferPointer { points in
-          shard.coefficients.withUnsafeBufferPointer { coefficients in
-            body(
-              offsets.isEmpty ? nil : offsets.baseAddress.map { $0 + offset }, points.baseAddress,
-              coefficients.baseAddress)
-          }
-        }
-      }
-    }
-  }
-
-  private func parts(of block: Int) -> [Part] {
-    let (blocks, copies) = (structured.blocks[block], weights.initial.copies)
-    var next = blocks.lowerBound * copies
-    let end = min(blocks.upperBound * copies, weights.rows)
-    let size = Tiles.neuronShards(of: weights.rows).size
-    var parts: [Part] = []
-    while next < end {
-      let shard = next / size
-      let range = next..<min(end, (shard + 1) * size)
-      parts.append(
-        Part(neurons: range, shard: weights.combinations.shards[shard], offset: next - shard * size))
-      next = range.upperBound
-    }
-    return parts
-  }
-}
-
-extension SeededWeights {
-  /// By how much <w_r, x> exceeds what transforms give of <w_r(0), x> at most, for each unit of |x|, for every neuron (m).
-  ///
-  /// With k entries: |sum_i alpha_i x_i|, `measured` or bounded by A = sum_i |alpha_i| |x_i|; what rounding may have of it,
-  /// gamma_(d + k) A (Higham 2002, section 3.1), twice, for what is measured and for what is added up, and gamma_(d + k) |w_r(0)|
-  /// for adding that to the first; and that of transforms.
-  fileprivate func reaches(measured: Bool, workers: Workers) -> [Float] {
-    let (norms, transforms, terms) = (points.norms(), initial.rounding, points.dimension)
-    let own = Float(HadamardWeights.blockSize(columns: columns)).squareRoot()
-    let shards = Tiles.neuronShards(of: rows)
-    return points.withView { points in
-      workers.array(over: shards) { range, reaches in
-        let shard = combinations.shards[range.lowerBound / shards.size]
-        Scratch.withMatrix(rows: 2, columns: columns) { scratch in
-          for local in 0..<range.count {
-            let entries = shard.entries(of: local)
-            var sum: Float = 0
-            for t in entries { sum += abs(shard.coefficients[t]) * norms[Int(shard.points[t])] }
-            let rounding = Self.rounding(terms: terms + entries.count)
-            var movement = sum
-            if measured, !entries.isEmpty {
-              movement =
-                shard.length(of: entries, points, in: scratch.row(0), columns: columns) * (1 + rounding)
-            }
-            let added = entries.isEmpty ? 0 : rounding * own
-            reaches[local] = min(movement, sum) + 2 * rounding * sum + added + transforms * (1 + rounding)
-          }
-        }
-      }
-    }
-  }
-}
-
-extension SeededWeights {
-  /// 2 gamma for so many terms.
-  private static func rounding(terms: Int) -> Float {
-    let u = Float(terms + 8) * 0x1p-24
-    return 2 * u / max(1 - u, 0.5)
-  }
-
-  /// The largest part of `reaches` that is rounding. Complexity: O(entries).
-  fileprivate var largestRounding: Float {
-    let norms = points.norms()
-    var (largest, terms): (Float, Int) = (0, 0)
-    for row in 0..<rows {
-      let entries = combinations.row(row)
-      largest = max(largest, entries.reduce(0) { $0 + abs($1.coefficient) * norms[$1.point] })
-      terms = max(terms, entries.count)
-    }
-    let own = Float(HadamardWeights.blockSize(columns: columns)).squareRoot()
-    return initial.rounding + Self.rounding(terms: points.dimension + terms) * (2 * largest + own)
-  }
-}
-
-extension PointCombinations.Shard {
-  /// |sum_t alpha_t x_t|. Complexity: 2 nnz(x) flops an entry.
-  fileprivate func length(
-    of entries: Range<Int>, _ points: DataPointsView, in row: UnsafeMutablePointer<Float>, columns: Int
-  ) -> Float {
-    row.update(repeating: 0, count: columns)
-    add(entries, of: points, to: row)
-    return LinearAlgebra.dot(row, row, count: columns).squareRoot()
   }
 }
 

@@ -58,10 +58,10 @@ public struct GramEngine: TrainingEngine {
     let usesVelocity = rule.usesVelocity || velocity != nil
     (self.points, self.team, expectedRule, iteration) = (points, team, rule, state.iteration)
     let (form, network) = (state.form, state.takeNetwork())
-    let initial = network.weights.initial
+    let initial = network.weights
     (outputWeights, initialWeights) = (network.outputWeights, network.initial)
     let anchoring = try Anchoring(
-      points: points, threshold: network.threshold, transformRounding: initial?.rounding ?? 0)
+      points: points, threshold: network.threshold, transformRounding: initial.transformRounding)
     store = try CandidateStore(
       neurons: network.neuronCount, planes: GramPlane.count(usesVelocity: usesVelocity),
       weights: try WeightsAtAnchor(
@@ -81,7 +81,7 @@ public struct GramEngine: TrainingEngine {
     current = try Matrix(allocating: points.count, by: outputWeights.columns)
     var sums = try OutputSums(outputs: outputWeights.columns, units: units, workers: team.workers)
     let skin = skins.initial(outputWeights: outputWeights, rule: rule)
-    let pass = try store.firstPass(over: initial, points: points, skin: skin)
+    let pass = try store.firstPass(over: initial, points: points, gram: gram, skin: skin)
     let begin = ContinuousClock.now
     let parts = withStart(rule: rule) { store, start in
       store.anchorAll(

@@ -41,11 +41,11 @@ public struct WeightEngine: TrainingEngine {
     pointsPerBlock: Int
   ) throws(FireTreeError) {
     velocities = try Velocities(&state, points: points, isUsed: rule.usesVelocity)
-    let initial = state.network.weights.initial
+    let initial = state.network.weights
     network = try state.takeNetwork().storing(workers: team.workers)
     (self.points, self.team, expectedRule, iteration) = (points, team, rule, state.iteration)
     let anchoring = try Anchoring(
-      points: points, threshold: network.threshold, transformRounding: initial?.rounding ?? 0)
+      points: points, threshold: network.threshold, transformRounding: initial.initial?.rounding ?? 0)
     store = try CandidateStore(
       neurons: network.neuronCount, planes: Self.planes, weights: nil, anchoring: anchoring,
       pointsPerBlock: pointsPerBlock, workers: team.workers)

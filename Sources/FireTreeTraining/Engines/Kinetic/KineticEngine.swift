@@ -61,11 +61,11 @@ public struct KineticEngine: TrainingEngine {
     let usesVelocity = rule.usesVelocity || velocity != nil
     (self.points, self.team, expectedRule, iteration) = (points, team, rule, state.iteration)
     let (form, network) = (state.form, state.takeNetwork())
-    let initial = network.weights.initial
+    let initial = network.weights
     (outputWeights, initialWeights) = (network.outputWeights, network.initial)
     let (neuronCount, outputCount) = (network.neuronCount, network.outputCount)
     let anchoring = try Anchoring(
-      points: points, threshold: network.threshold, transformRounding: initial?.rounding ?? 0)
+      points: points, threshold: network.threshold, transformRounding: initial.transformRounding)
     gram = try preparation.measure("kernel") { () throws(FireTreeError) in
       try points.gramMatrix(workers: team.workers)
     }
@@ -282,7 +282,7 @@ public struct KineticEngine: TrainingEngine {
 
   /// Anchors every neuron and computes outputs and tensor from nothing. `velocity` are the neurons' velocities.
   private mutating func anchorAll(
-    skin: Float, initial: InitialWeights?, velocity: PointCombinations?
+    skin: Float, initial: HiddenWeights, velocity: PointCombinations?
   ) throws(FireTreeError) {
     var parts = store.lists.shards.map { _ in Part() }
     if let velocity {
@@ -293,7 +293,7 @@ public struct KineticEngine: TrainingEngine {
       }
     }
     let stepping = stepping
-    let pass = try store.firstPass(over: initial, points: points, skin: skin)
+    let pass = try store.firstPass(over: initial, points: points, gram: gram, skin: skin)
     store.anchorAll(by: pass, skin: skin) { store, found in
       Self.place(found, into: &store, &neurons, &parts, stepping)
     }
@@ -304,7 +304,7 @@ public struct KineticEngine: TrainingEngine {
         scale: Double(Network.outputScale(neurons: neuronCount)))
     }
     // Opposite effects of pairs cancel: the outputs are 0, and the tensor has a pair twice.
-    let arePairs = initial?.start == .paired && velocity == nil
+    let arePairs = initial.initial?.start == .paired && velocity == nil
     if !arePairs { refreshOutputs(try freshSums()) }
     fill(copies: arePairs ? 2 : 1)
     setOutputs()
