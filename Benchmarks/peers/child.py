@@ -5,6 +5,7 @@ towards the peak memory of that one.
 """
 
 import os
+import select
 import subprocess
 import tempfile
 import time
@@ -24,8 +25,10 @@ class Finished:
     peak_bytes: int
 
 
-def run(command: list[str], environment: dict[str, str] | None = None) -> Finished:
-    """Runs a command to its end, by default in the environment of this process.
+def run(
+    command: list[str], environment: dict[str, str] | None = None, limit: float | None = None
+) -> Finished:
+    """Runs a command to its end, by default in the environment of this process; with a limit in seconds.
 
     Raises `Failure` with its last line of standard error if that was not a success.
     """
@@ -38,6 +41,8 @@ def run(command: list[str], environment: dict[str, str] | None = None) -> Finish
             raise Failure(f"{command[0]}: {error.strerror}") from error
         try:
             _yield_memory(process.pid)
+            if limit is not None:
+                _await(process.pid, limit)
             _, status, usage = os.wait4(process.pid, 0)
         except BaseException:
             process.kill()
@@ -50,6 +55,18 @@ def run(command: list[str], environment: dict[str, str] | None = None) -> Finish
         if process.returncode != 0:
             raise Failure(_reason(process.returncode, errors.read()))
         return Finished(output.read(), seconds, usage.ru_maxrss * 1024)
+
+
+def _await(pid: int, limit: float) -> None:
+    """Raises `Failure` when the child has not ended after that many seconds."""
+    descriptor = os.pidfd_open(pid)
+    try:
+        end = select.poll()
+        end.register(descriptor, select.POLLIN)
+        if not end.poll(limit * 1000):
+            raise Failure(f"took longer than the limit of {limit:g} s")
+    finally:
+        os.close(descriptor)
 
 
 def _yield_memory(pid: int) -> None:

@@ -102,7 +102,7 @@ class Results:
         (self.folder / name).write_text(text)
 
 
-def machine(firetree: str) -> dict:
+def machine(firetree: str, packages: list[str] = PACKAGES) -> dict:
     """The machine and the versions of what runs on it; None for what is not there or does not tell."""
     return {
         "processor": _value("/proc/cpuinfo", "model name"),
@@ -116,7 +116,7 @@ def machine(firetree: str) -> dict:
             "swift": _printed("swift", "--version"),
             "openblas": _printed("pkg-config", "--modversion", "openblas"),
             "python": platform.python_version(),
-            **{package: _version(package) for package in PACKAGES},
+            **{package: _version(package) for package in packages},
             "openblas of numpy": _printed(sys.executable, "-c", NUMPY_BLAS),
         },
     }

@@ -139,7 +139,7 @@ def measure(options: argparse.Namespace) -> None:
     """Measures the rows; exits with 1 if one has no number."""
     ours = blas.choose("firetree", blas.library_of(options.firetree), options.keep_core)
     theirs = blas.choose("NumPy", "numpy", options.keep_core)
-    path = options.into or Folder.new(options.results)
+    path = options.into or Folder.new(options.results, "reach")
     folder = Folder(
         path, options.firetree, {"blas": {"firetree": ours.facts(), "numpy": theirs.facts()}}, heading(options))
     firetree = FireTree(options.firetree, environment=ours.environment)
