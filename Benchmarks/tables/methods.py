@@ -49,7 +49,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Methods:
-    """All methods, by their names, and how they are run."""
+    """How methods are called and run."""
 
     firetree: str
     options: dict[str, str]
@@ -58,9 +58,6 @@ class Methods:
     environment: dict[str, str]
     limit: float
     """Seconds that a process may take."""
-
-    def names(self) -> list[str]:
-        return [*self.options, *estimators.ESTIMATORS]
 
     def program(self, method: str, task: str) -> str:
         """What a method is called in a table."""

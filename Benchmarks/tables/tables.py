@@ -72,8 +72,10 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--tasks", type=several(sets.TASKS), default=sets.TASKS, help="comma-separated (both)")
     parser.add_argument("--tables", type=names, help="comma-separated (all of the tasks)")
     parser.add_argument("--methods", type=names, help="comma-separated (all)")
-    parser.add_argument("--also", type=option_set, action="append", default=[], metavar="NAME=OPTIONS")
-    parser.add_argument("--splits", type=count, help=f"({SPLITS})")
+    parser.add_argument(
+        "--also", type=option_set, action="append", default=[], metavar="NAME=OPTIONS",
+        help="one more set of FireTree's options, for this run")
+    parser.add_argument("--splits", type=count, help=f"cuts of each table ({SPLITS})")
     parser.add_argument("--rows", type=count, default=ROWS, help="of a table, at most (%(default)s)")
     parser.add_argument("--limit", type=float, default=60 * MINUTES, help="seconds for a process (%(default)s)")
     parser.add_argument("--results", type=Path, default="Benchmarks/results", help="parent of the folder (%(default)s)")
