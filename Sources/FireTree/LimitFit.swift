@@ -12,35 +12,30 @@ public struct LimitFit: Sendable {
   /// One line for each choice that was made.
   public let notes: [String]
 
-  /// Fits the coefficients, with the configured ridge or the one of the smallest leave-one-out error.
+  /// Fits the coefficients. A ridge that was chosen on some of the points is raised, by factors of ten, where it is too small for
+  /// the rounding of the kernel of all.
   ///
-  /// Throws a usage error with the bytes needed where they do not fit this machine, before anything is allocated, and for a ridge
-  /// that is too small; a data error for points whose squares overflow; a failure when OpenBLAS computes wrongly on this
-  /// processor. Precondition: all points weigh the same.
+  /// Throws a usage error with the bytes needed where they do not fit this machine, before anything is allocated, and for a given
+  /// ridge that is too small; a data error for points whose squares overflow; a failure when OpenBLAS computes wrongly on this
+  /// processor. Precondition: the problem is one of the limit kernel, and all points weigh the same.
   /// Complexity: that of `KernelRidge`.
   public init(_ problem: TrainingProblem) throws(FireTreeError) {
     precondition(problem.truth.weights == nil, "the limit kernel takes points of equal weight")
-    try LinearAlgebra.check()
+    guard case .value(let ridge) = problem.configuration.ridge else {
+      preconditionFailure("the ridge of a problem that is not one of the limit kernel")
+    }
+    try LinearAlgebra.checkFactors()
     let (configuration, n) = (problem.configuration, problem.points.count)
     try KernelRidge.requiredMemory(points: n, outputs: problem.outputs, workers: configuration.workers)
       .requireAvailable(
         for: "the limit kernel of \(n) points", available: problem.availableMemory)
-    guard problem.points.norms().allSatisfy({ ($0 * $0).isFinite }) else {
-      throw FireTreeError(
-        .data, "the squared norms of the points are beyond 32-bit numbers: scale the columns")
-    }
-    switch configuration.ridge {
-    case .value(let ridge):
-      regression = try KernelRidge(
-        points: problem.points, targets: problem.targets, threshold: problem.threshold, ridge: ridge,
-        workers: configuration.workers)
-      notes = []
-    case .automatic:
-      regression = try KernelRidge.tuned(
-        points: problem.points, targets: problem.targets, threshold: problem.threshold,
-        workers: configuration.workers)
-      notes = ["ridge: \(regression.ridge) (the smallest leave-one-out error)"]
-    }
+    try problem.points.requireSquares()
+    regression = try KernelRidge(
+      points: problem.points, targets: problem.targets, threshold: problem.threshold, ridge: ridge,
+      mayRaise: problem.tuning?.isRidgeChosen ?? false, workers: configuration.workers)
+    notes =
+      regression.ridge == ridge
+      ? [] : ["ridge: \(regression.ridge), as \(ridge) is below the rounding of the kernel of all points"]
     self.problem = problem
   }
 
@@ -59,7 +54,8 @@ public struct LimitFit: Sendable {
     run.finalLoss = regression.loss
     run.threshold = problem.threshold
     run.ridge = regression.ridge
-    run.leaveOneOutError = regression.leaveOneOutError
+    run.leaveOneOutError = regression.leaveOneOut.mean
+    if let tuning = problem.tuning { tuning.record(in: &run, seed: problem.configuration.seed) }
     run.points = problem.points.count
     run.version = TrainingRun.libraryVersion
     return Model(
@@ -78,7 +74,12 @@ public struct LimitFit: Sendable {
   }
 }
 
-extension TrainingProblem {
-  /// The threshold of the limit kernel when none is given.
-  public static let limitThreshold: Float = 1
+extension DataPoints {
+  /// Throws a data error when the squares of their norms are beyond 32-bit numbers.
+  func requireSquares() throws(FireTreeError) {
+    guard norms().allSatisfy({ ($0 * $0).isFinite }) else {
+      throw FireTreeError(
+        .data, "the squared norms of the points are beyond 32-bit numbers: scale the columns")
+    }
+  }
 }

@@ -14,8 +14,10 @@ public struct TrainingConfiguration: Sendable, Equatable {
 
   /// How the threshold b of the neurons is chosen.
   public enum Threshold: Sendable, Equatable {
-    /// sqrt(0.4 ln m), that of the source paper; for the limit kernel `TrainingProblem.limitThreshold`.
+    /// For a network that of the source paper; for the limit kernel by `LimitTuning`.
     case automatic
+    /// sqrt(0.4 ln m), that of the source paper, for a network of m neurons.
+    case paper
     case value(Float)
     /// The threshold at which the initial network fires on this share of all pairs, in (0, 1).
     case firingShare(Double)
@@ -49,14 +51,14 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public enum Predictor: String, Sendable {
     /// A network of so many neurons, by descent.
     case network
-    /// The network of infinite width: ridge regression on the limit kernel (`KernelRidge`). Neurons, engine, steps, seed and
-    /// weights are without meaning then.
+    /// The network of infinite width: ridge regression on the limit kernel (`KernelRidge`). Neurons, engine, steps and weights
+    /// are without meaning then; the seed decides on which points it is tuned.
     case limitKernel = "limit-kernel"
   }
 
   /// How the penalty on the movement of the weights is chosen, for the limit kernel and for Gauss-Newton.
   public enum Ridge: Sendable, Equatable {
-    /// By the leave-one-out error of the limit kernel (`KernelRidge.tuned`).
+    /// By `LimitTuning`.
     case automatic
     /// In units of the mean diagonal of the limit kernel; for a network it may be 0.
     case value(Double)
@@ -95,6 +97,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var start: InitialWeights.Start
   public var weights: Weights
   public var ridge: Ridge
+  /// By which error threshold, constant coordinate and ridge of the limit kernel are chosen, so far as they are left open.
+  public var tuning: LimitTuning.Method
   public var preprocessing: PreprocessingOptions
   public var workers: Workers
 
@@ -107,7 +111,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
     iterations: Int? = nil, targetLoss: Double? = nil, adapts: Bool? = nil, keepsBest: Bool = true,
     seed: UInt64 = 0,
     initial: Initial = .automatic, start: InitialWeights.Start = .paired, weights: Weights = .automatic,
-    ridge: Ridge = .automatic,
+    ridge: Ridge = .automatic, tuning: LimitTuning.Method = .leaveOneOut,
     preprocessing: PreprocessingOptions = PreprocessingOptions(), workers: Workers = .all
   ) {
     self.predictor = predictor
@@ -127,6 +131,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
     self.start = start
     self.weights = weights
     self.ridge = ridge
+    self.tuning = tuning
     self.preprocessing = preprocessing
     self.workers = workers
   }
@@ -145,6 +150,10 @@ public struct TrainingConfiguration: Sendable, Equatable {
     }
     if case .value(let threshold) = threshold, !threshold.isFinite {
       throw .usage("the threshold must be a finite number, not \(threshold)")
+    }
+    if threshold == .paper && predictor == .limitKernel {
+      throw .usage(
+        "the paper's threshold, sqrt(0.4 ln m), needs a number of neurons, and an infinite width has none")
     }
     if case .firingShare(let share) = threshold, !(share > 0 && share < 1) {
       throw .usage("the firing share must be between 0 and 1, not \(share)")

@@ -10,7 +10,10 @@ public struct TrainingProblem: Sendable {
     public let kind: Dataset.Kind
   }
 
+  /// What was given, with what tuning has chosen in the place of what was left to it.
   public let configuration: TrainingConfiguration
+  /// How that was chosen; nil when there was nothing to choose, as for networks.
+  public let tuning: LimitTuning?
   /// The points that the network sees (n x d').
   public let points: DataPoints
   /// The outputs that it should give (n x C), and how much each point counts.
@@ -29,23 +32,34 @@ public struct TrainingProblem: Sendable {
   /// One line for each choice that a default made.
   public private(set) var notes: [String]
 
-  /// Fits the preprocessing and the encoding to `dataset`, which must have a target.
+  /// Fits the preprocessing and the encoding to `dataset`, which must have a target, and tunes what the limit kernel needs.
+  ///
+  /// `progress` is told how many candidates of the tuning have been begun, and of how many; from any thread, one call at a time.
   ///
   /// Throws a usage error for a configuration out of range, a data error for points or targets that cannot be
-  /// scaled. Complexity: O(n d).
-  public init(_ dataset: Dataset, configuration: TrainingConfiguration) throws(FireTreeError) {
+  /// scaled, and what `LimitTuning` throws. Complexity: O(n d), and that of the tuning.
+  public init(
+    _ dataset: Dataset, configuration: TrainingConfiguration,
+    progress: (_ candidate: Int, _ count: Int) -> Void = { _, _ in }
+  ) throws(FireTreeError) {
     try configuration.check()
     guard let target = dataset.target else {
       throw .data(file: dataset.source, "training needs a target")
     }
-    let (preprocessing, note) = try Preprocessing.fit(to: dataset, options: configuration.preprocessing)
+    let fit = try PreprocessingFit(to: dataset, options: configuration.preprocessing)
     let encoding = try TargetEncoding.fit(to: target)
+    let targets = try encoding.encode(target)
+    let tuning = try LimitTuning(
+      dataset, target: target, targets: targets, fit: fit, configuration: configuration, progress: progress)
+    let configuration = tuning?.applied(to: configuration) ?? configuration
+    let preprocessing = try fit.preprocessing(
+      constant: configuration.preprocessing.constant ?? fit.usualConstant)
     try self.init(
-      points: try preprocessing.apply(to: dataset.features),
-      truth: Supervision(targets: try encoding.encode(target)), configuration: configuration,
+      points: try preprocessing.apply(to: dataset.features), truth: Supervision(targets: targets),
+      configuration: configuration, tuning: tuning,
       reading: Reading(
         preprocessing: preprocessing, encoding: encoding, schema: dataset.schema, kind: dataset.kind),
-      notes: dataset.notes + [note])
+      notes: dataset.notes + [fit.note(of: preprocessing)])
     if case .classification(let names) = encoding, names.count > 20, 2 * names.count > points.count {
       notes.append(
         "there are \(names.count) classes for \(points.count) points: is the target the right column?")
@@ -64,7 +78,10 @@ public struct TrainingProblem: Sendable {
     guard points.isFinite && truth.targets.isFinite else {
       throw FireTreeError(.data, "points and targets must be finite numbers")
     }
-    try self.init(points: points, truth: truth, configuration: configuration, reading: nil, notes: [])
+    let tuning = try LimitTuning(points: points, targets: truth.targets, configuration: configuration)
+    try self.init(
+      points: points, truth: truth, configuration: tuning?.applied(to: configuration) ?? configuration,
+      tuning: tuning, reading: nil, notes: [])
     try requireReach()
   }
 
@@ -86,17 +103,14 @@ public struct TrainingProblem: Sendable {
   }
 
   private init(
-    points: DataPoints, truth: Supervision, configuration: TrainingConfiguration, reading: Reading?,
-    notes: [String]
+    points: DataPoints, truth: Supervision, configuration: TrainingConfiguration, tuning: LimitTuning?,
+    reading: Reading?, notes: [String]
   ) throws(FireTreeError) {
     (self.points, self.truth, self.configuration, self.reading) = (points, truth, configuration, reading)
-    (self.notes, loss) = (notes, SquaredLoss())
+    (self.notes, self.tuning, loss) = (notes + (tuning?.notes ?? []), tuning, SquaredLoss())
     let norms = points.norms()
     switch configuration.threshold {
-    case .automatic where configuration.predictor == .limitKernel:
-      threshold = Self.limitThreshold
-      self.notes.append("threshold: \(threshold)")
-    case .automatic:
+    case .automatic, .paper:
       threshold = Network.paperThreshold(neurons: configuration.neurons)
       self.notes.append("threshold: \(threshold) (sqrt(0.4 ln \(configuration.neurons)))")
     case .value(let value): threshold = value

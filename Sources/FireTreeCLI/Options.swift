@@ -9,6 +9,7 @@ extension Network.OutputLayout: ExpressibleByArgument {}
 extension InitialWeights.Distribution: ExpressibleByArgument {}
 extension InitialWeights.Start: ExpressibleByArgument {}
 extension TrainingConfiguration.Optimizer: ExpressibleByArgument {}
+extension LimitTuning.Method: ExpressibleByArgument {}
 
 /// A number, or `auto`.
 enum Automatic<Value: ExpressibleByArgument>: ExpressibleByArgument {
@@ -43,6 +44,39 @@ extension Automatic<EngineKind> {
     switch self {
     case .automatic: .automatic
     case .value(let kind): .value(kind)
+    }
+  }
+}
+
+/// A threshold: a number, `auto`, or `paper`.
+enum ThresholdChoice: ExpressibleByArgument {
+  case automatic, paper
+  case value(Float)
+
+  init?(argument: String) {
+    switch argument {
+    case "auto": self = .automatic
+    case "paper": self = .paper
+    default:
+      guard let value = Float(argument: argument) else { return nil }
+      self = .value(value)
+    }
+  }
+
+  var defaultValueDescription: String {
+    switch self {
+    case .automatic: "auto"
+    case .paper: "paper"
+    case .value(let value): "\(value)"
+    }
+  }
+
+  /// What was typed, as what is meant.
+  var configuration: TrainingConfiguration.Threshold {
+    switch self {
+    case .automatic: .automatic
+    case .paper: .paper
+    case .value(let value): .value(value)
     }
   }
 }
@@ -139,8 +173,10 @@ struct TrainingOptions: ParsableArguments {
   var neurons: NetworkWidth = .neurons(5000)
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Threshold b of the neurons: a number, or auto, sqrt(0.4 ln m).", valueName: "b"))
-  var threshold: Automatic<Float> = .automatic
+    help: ArgumentHelp(
+      "Threshold b of the neurons: a number, paper, sqrt(0.4 ln m), or auto, the same, and for --neurons inf tuned.",
+      valueName: "b"))
+  var threshold: ThresholdChoice = .automatic
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
@@ -160,7 +196,9 @@ struct TrainingOptions: ParsableArguments {
       "Step size: a number, or auto, 1 / the largest eigenvalue of the tangent kernel.", valueName: "eta"))
   var learningRate: Automatic<Float> = .automatic
   @Option(help: "Kind of momentum.") var momentumKind: MomentumKind = .nesterov
-  @Option(parsing: .unconditional, help: ArgumentHelp("Seed of the initial weights.", valueName: "seed"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Seed of the initial weights, and of the points to tune on.", valueName: "seed"))
   var seed: UInt64 = 0
   @Option(
     help: "Initial weights: normal, structured, or auto, structured for dense points of 256 to 4096 inputs.")
@@ -174,9 +212,13 @@ struct TrainingOptions: ParsableArguments {
   @Option(parsing: .unconditional, help: ArgumentHelp("Threads; by default one a processor.", valueName: "n"))
   var threads: Int?
   @Option(help: "What is done to the columns; by default by the kind of data.") var columns: ColumnScaling?
-  @Flag(
-    inversion: .prefixedNo,
-    help: "Append a constant coordinate; by default for tables and sparse data.") var constant: Bool?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Constant coordinate that is appended, over the rms norm of the points: a number, 0 for none, or auto, 1 for tables and sparse data, and for --neurons inf tuned.",
+      valueName: "c"))
+  var constant: Automatic<Float> = .automatic
+  @Flag(help: "Append no constant coordinate.") var noConstant = false
   @Flag(inversion: .prefixedNo, help: "Scale every point to norm 1; by default always.") var unitNorm: Bool?
 
   /// What was typed, as what is meant.
@@ -185,8 +227,7 @@ struct TrainingOptions: ParsableArguments {
     targetLoss: Double? = nil, allowsInfiniteWidth: Bool = false
   ) throws -> TrainingConfiguration {
     let mu = try checkedMomentum(momentum) ?? defaultMomentum
-    var choice = TrainingConfiguration.Threshold.automatic
-    if case .value(let value) = threshold { choice = .value(value) }
+    var choice = threshold.configuration
     if let firingShare {
       guard case .automatic = threshold else {
         throw FireTreeError.usage("give a threshold or a firing share, not both")
@@ -201,7 +242,7 @@ struct TrainingOptions: ParsableArguments {
       momentum: mu == 0 || optimizer == .gaussNewton
         ? .none : momentumKind == .nesterov ? .nesterov(mu) : .heavyBall(mu),
       iterations: iterations, targetLoss: targetLoss, seed: seed,
-      preprocessing: PreprocessingOptions(columns: columns, appendsConstant: constant, unitNorm: unitNorm),
+      preprocessing: PreprocessingOptions(columns: columns, constant: try coordinate(), unitNorm: unitNorm),
       workers: workers)
     switch neurons {
     case .neurons(let neurons): configuration.neurons = neurons
@@ -233,6 +274,15 @@ struct TrainingOptions: ParsableArguments {
         "--momentum has no meaning with --optimizer gauss-newton, whose steps have none")
     }
     return nil
+  }
+
+  /// The constant coordinate that was typed; nil for the usual or the tuned one.
+  private func coordinate() throws -> Float? {
+    switch (constant, noConstant) {
+    case (.automatic, let isLeftOut): return isLeftOut ? 0 : nil
+    case (.value(let value), false): return value
+    case (.value, true): throw FireTreeError.usage("give --constant or --no-constant, not both")
+    }
   }
 
   static func workers(_ threads: Int?) throws -> Workers {

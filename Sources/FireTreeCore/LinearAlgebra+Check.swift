@@ -11,6 +11,13 @@ extension LinearAlgebra {
     package var dot: (UnsafePointer<Float>, UnsafePointer<Float>, Int) -> Float = {
       LinearAlgebra.dot($0, $1, count: $2)
     }
+    /// What a Cholesky factor is for: the diagonal of A^-1, and A^-1 b; nil when it takes A for not positive definite.
+    package var invert: (_ matrix: Matrix, _ right: [Double]) -> (diagonal: [Double], solution: [Double])? = {
+      guard let factor = try? CholeskyFactor($0, addingToDiagonal: 0, workers: Workers(threads: 1)),
+        let solution = try? factor.solve($1, columns: 1)
+      else { return nil }
+      return (factor.inverseDiagonal(), solution)
+    }
 
     package init() {}
   }
@@ -24,11 +31,25 @@ extension LinearAlgebra {
     if let verdict { throw verdict }
   }
 
+  /// The same, and for Cholesky factors, which are in double precision (`CholeskyFactor`): some milliseconds the first time.
+  public static func checkFactors() throws(FireTreeError) {
+    try check()
+    if let verdictOnFactors { throw verdictOnFactors }
+  }
+
   private static let verdict = refusal(of: Routines())
+  private static let verdictOnFactors = refusalOfFactors(by: Routines())
 
   package static func refusal(of routines: Routines) -> FireTreeError? {
-    guard let mistake = routines.firstMistake() else { return nil }
-    return .failure(
+    routines.firstMistake().map(refusal(for:))
+  }
+
+  package static func refusalOfFactors(by routines: Routines) -> FireTreeError? {
+    routines.firstMistakeOfFactors().map(refusal(for:))
+  }
+
+  private static func refusal(for mistake: String) -> FireTreeError {
+    .failure(
       "\(description) computes \(mistake) wrongly on this processor: set OPENBLAS_CORETYPE=Haswell, or install "
         + "another version")
   }
@@ -63,6 +84,51 @@ extension LinearAlgebra.Routines {
       }
     }
     return nil
+  }
+
+  /// What is computed wrongly of L L^T, where L is a triangle of three blocks a side, ones on the diagonal: its inverse has whole
+  /// numbers, too, so that every step of the factor and of what is solved with it is exact in any order.
+  ///
+  ///         I                                I
+  ///     L = B1  I              L^-1 =      -B1   I
+  ///         B2  B3  I                 B3 B1-B2  -B3  I
+  fileprivate func firstMistakeOfFactors() -> String? {
+    // The factor's tiles have 256 rows: two whole ones and a part, and blocks whose borders are not theirs.
+    let size = 181, order = 3 * size
+    let (b1, b2, b3) = (Self.matrix(size, size), Self.matrix(size, size + 1), Self.matrix(size + 1, size))
+    var (triangle, inverse) = (Matrix(rows: order, columns: order), Matrix(rows: size, columns: size))
+    Matrix.withViews(b3, b1) { b3, b1 in
+      inverse.withMutableView { LinearAlgebra.multiply(b3.rows(0..<size), b1, into: $0) }
+    }
+    for i in 0..<size {
+      for j in 0..<size {
+        triangle[size + i, j] = b1[i, j]
+        triangle[2 * size + i, j] = b2[i, j]
+        triangle[2 * size + i, size + j] = b3[i, j]
+      }
+    }
+    for i in 0..<order { triangle[i, i] = 1 }
+    var product = Matrix(rows: order, columns: order)
+    triangle.withView { l in
+      product.withMutableView { LinearAlgebra.multiply(l, l, transposing: .right, into: $0) }
+    }
+    // Columns of L^-1, squared; and A x for an x that is known.
+    var diagonal = [Double](repeating: 1, count: order)
+    for i in 0..<size {
+      for j in 0..<size {
+        let last = Double(inverse[i, j] - b2[i, j])
+        diagonal[j] += Double(b1[i, j]) * Double(b1[i, j]) + last * last
+        diagonal[size + j] += Double(b3[i, j]) * Double(b3[i, j])
+      }
+    }
+    let solution = (0..<order).map { Double($0 % 13 - 6) }
+    let right = (0..<order).map { row in
+      (0..<order).reduce(0.0) { $0 + Double(product[row, $1]) * solution[$1] }
+    }
+    guard let found = invert(product, right), found.solution == solution else {
+      return "the solution of \(order) linear equations"
+    }
+    return found.diagonal == diagonal ? nil : "the inverse of \(order) x \(order) elements"
   }
 
   /// Whether `multiply` is right: C v = A (B v) in every row, for a vector v without zeros (Freivalds: "Probabilistic

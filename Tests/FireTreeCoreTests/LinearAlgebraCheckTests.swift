@@ -53,4 +53,28 @@ import Testing
       routines.add = { scale, x, y, count in right(scale, x, y, count == 257 ? 256 : count) }
     }
   }
+
+  /// Factors in double precision have a check of their own.
+  @Test func wrongFactors() throws {
+    try LinearAlgebra.checkFactors()
+    #expect(LinearAlgebra.refusalOfFactors(by: Routines()) == nil)
+    func refusal(_ change: @escaping (inout [Double], inout [Double]) -> Void) -> String? {
+      var routines = Routines()
+      let right = routines.invert
+      routines.invert = {
+        guard var (diagonal, solution) = right($0, $1) else { return nil }
+        change(&diagonal, &solution)
+        return (diagonal, solution)
+      }
+      return LinearAlgebra.refusalOfFactors(by: routines)?.reason
+    }
+    #expect(refusal { _, _ in } == nil)
+    for index in [0, 255, 256, 542] {
+      #expect(refusal { diagonal, _ in diagonal[index] += 1 }?.contains("the inverse of 543 x 543 elements") == true)
+      #expect(refusal { _, x in x[index] = .nan }?.contains("the solution of 543 linear equations") == true)
+    }
+    var routines = Routines()
+    routines.invert = { _, _ in nil }
+    #expect(LinearAlgebra.refusalOfFactors(by: routines)?.kind == .failure)
+  }
 }

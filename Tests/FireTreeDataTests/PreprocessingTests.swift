@@ -59,8 +59,8 @@ import Testing
   @Test(arguments: [Float.nan, .infinity, -.infinity]) func notFinite(value: Float) throws {
     let sound = table([[1, 5, 2], [3, 6, 1], [5, 4, 0], [2, 2, 2]])
     let fits = try ColumnScaling.allCases.flatMap { columns in
-      try [(true, true), (true, false), (false, true), (false, false)].map { constant, unitNorm in
-        let options = PreprocessingOptions(columns: columns, appendsConstant: constant, unitNorm: unitNorm)
+      try [(1, true), (0.5, false), (0, true), (0, false)].map { constant, unitNorm in
+        let options = PreprocessingOptions(columns: columns, constant: constant, unitNorm: unitNorm)
         return (options, try Preprocessing.fit(to: sound, options: options).0)
       }
     }
@@ -112,9 +112,9 @@ import Testing
   @Test func sparseAndDenseGiveTheSame() throws {
     guard case .sparse(let rows) = sparse.features.storage else { return }
     let dense = Dataset(source: "", kind: .sparse, features: .dense(try rows.dense()), target: nil)
-    for appendsConstant in [false, true] {
+    for constant in [0, 0.5, 1] as [Float] {
       for unitNorm in [false, true] {
-        let options = PreprocessingOptions(appendsConstant: appendsConstant, unitNorm: unitNorm)
+        let options = PreprocessingOptions(constant: constant, unitNorm: unitNorm)
         let (a, _) = try Preprocessing.fit(to: sparse, options: options)
         let (b, _) = try Preprocessing.fit(to: dense, options: options)
         #expect(a == b)
@@ -142,7 +142,7 @@ import Testing
     let (map, _) = try Preprocessing.fit(to: zero)
     #expect(map.constant == 1)
     #expect(try map.apply(to: zero.features) == .dense(Matrix([[0, 0, 1], [0, 0, 1]])))
-    let (bare, _) = try Preprocessing.fit(to: zero, options: .init(appendsConstant: false))
+    let (bare, _) = try Preprocessing.fit(to: zero, options: .init(constant: 0))
     #expect(try bare.apply(to: zero.features) == zero.features)
     let one = table([[7, -3]])
     let (single, _) = try Preprocessing.fit(to: one)

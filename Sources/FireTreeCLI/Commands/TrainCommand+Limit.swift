@@ -6,7 +6,12 @@ import FireTree
 extension TrainCommand {
   /// Throws a usage error that names an option without meaning for the width, where it is not as by default.
   func checkOptions(for predictor: TrainingConfiguration.Predictor) throws {
-    guard predictor == .limitKernel else { return }
+    guard predictor == .limitKernel else {
+      if tune != nil, training.optimizer != .gaussNewton {
+        throw FireTreeError.usage("--tune is for --optimizer gauss-newton and --neurons inf: descent is not tuned")
+      }
+      return
+    }
     let unset = try TrainCommand.parse(["--", "data"])
     if let (name, _) = zip(optionsOfDescent, unset.optionsOfDescent).first(where: { $0 != $1 })?.0 {
       throw FireTreeError.usage(
@@ -31,9 +36,15 @@ extension TrainCommand {
   func trainLimit(_ configuration: TrainingConfiguration) throws {
     let progress = ProgressLine(iterations: 0)
     var phases = PhaseTimes()
-    let problem = try progress.during("reading") {
-      try phases.measure("reading") {
-        try TrainingProblem(dataOptions.readTraining(data), configuration: configuration)
+    let dataset = try progress.during("reading") {
+      try phases.measure("reading") { try dataOptions.readTraining(data) }
+    }
+    let phase = configuration.needsTuning() ? "tuning" : "preprocessing"
+    let problem = try progress.during(phase) {
+      try phases.measure(phase) {
+        try TrainingProblem(dataset, configuration: configuration) { candidate, count in
+          progress.begin("tuning: candidate \(candidate) of \(count)")
+        }
       }
     }
     for note in problem.notes { Message.note(note) }

@@ -38,6 +38,10 @@ struct TrainCommand: ParsableCommand {
     help:
       "Drop the momentum when the loss rises, halve the rate when it rises far; by default with the automatic rate."
   ) var adaptive: Bool?
+  @Option(
+    help:
+      "By which error gauss-newton and --neurons inf choose what is left to them: leaving one point out, the default, or holding a quarter out."
+  ) var tune: LimitTuning.Method?
   @OptionGroup(title: "Data") var dataOptions: DataOptions
   @OptionGroup(title: "Training") var training: TrainingOptions
 
@@ -46,6 +50,7 @@ struct TrainCommand: ParsableCommand {
       engine: engine.choice, iterations: iterations, momentum: momentum, targetLoss: targetLoss,
       allowsInfiniteWidth: true)
     try checkOptions(for: configuration.predictor)
+    if let tune { configuration.tuning = tune }
     configuration.keepsBest = keepBest
     configuration.adapts = adaptive
     if adaptive != nil, configuration.optimizer == .gaussNewton {

@@ -17,6 +17,38 @@ public struct TrainingRun: Codable, Equatable, Sendable {
     }
   }
 
+  /// A choice by an error at points that the regressions had not seen.
+  public struct Tuning: Codable, Equatable, Sendable {
+    /// `loo`, leaving out one point after the other, or `hold-out`.
+    public var method: String
+    /// Points on which it was done.
+    public var points: Int
+    /// The candidate that was taken; its ridge before any change for all points.
+    public var choice: Candidate
+    /// The best of the others, which may have a smaller error; nil when there was no other.
+    public var runnerUp: Candidate?
+
+    public init(method: String, points: Int, choice: Candidate, runnerUp: Candidate?) {
+      (self.method, self.points, self.choice, self.runnerUp) = (method, points, choice, runnerUp)
+    }
+  }
+
+  /// A threshold and a constant coordinate, with the best ridge.
+  public struct Candidate: Codable, Equatable, Sendable {
+    public var threshold: Float
+    /// In units of the root mean square norm of the points, 0 for none; nil for points that were not preprocessed.
+    public var constant: Float?
+    public var ridge: Double
+    /// The mean square, over points and outputs, and its standard error over the points.
+    public var error: Double
+    public var standardError: Double
+
+    public init(threshold: Float, constant: Float?, ridge: Double, error: Double, standardError: Double) {
+      (self.threshold, self.constant, self.ridge) = (threshold, constant, ridge)
+      (self.error, self.standardError) = (error, standardError)
+    }
+  }
+
   /// The version of FireTree that this is.
   public static let libraryVersion = "0.1.0"
 
@@ -43,6 +75,8 @@ public struct TrainingRun: Codable, Equatable, Sendable {
   /// leave-one-out error of the former.
   public var ridge: Double?
   public var leaveOneOutError: Double?
+  /// How threshold, constant coordinate and ridge were chosen; nil when they were given.
+  public var tuning: Tuning?
   /// Training points, n.
   public var points: Int?
   /// The version of FireTree that trained.
@@ -69,7 +103,7 @@ extension TrainingRun {
       "ridge": ridge.map { "\($0)" }, "leave_one_out_error": leaveOneOutError.map { "\($0)" },
       "points": points.map(String.init), "version": version, "stop": stop,
     ]
-    return others.merging(known.compactMapValues { $0 }) { $1 }
+    return others.merging(known.compactMapValues { $0 }) { $1 }.merging(tuning?.facts ?? [:]) { $1 }
   }
 
   /// Reads `facts`. A fact that does not read back as the same text goes to `others`, which loses nothing.
@@ -90,6 +124,10 @@ extension TrainingRun {
     points = take("points") { Int($0) }
     version = take("version") { $0 }
     stop = take("stop") { $0 }
+    if let found = Tuning(facts: facts) {
+      tuning = found
+      for name in found.facts.keys { others[name] = nil }
+    }
     if let kind = facts["momentum_kind"].flatMap(Momentum.Kind.init(rawValue:)) {
       momentum = take("momentum", Float.init).map { Momentum(kind: kind, coefficient: $0) }
       if momentum != nil { others["momentum_kind"] = nil }
@@ -100,5 +138,46 @@ extension TrainingRun {
     guard let text = others[name], let value = parse(text), "\(value)" == text else { return nil }
     others[name] = nil
     return value
+  }
+}
+
+extension TrainingRun.Tuning {
+  fileprivate var facts: [String: String] {
+    choice.facts(prefix: "tuning").merging(runnerUp?.facts(prefix: "runner_up") ?? [:]) { $1 }
+      .merging(["tuning": method, "tuning_points": "\(points)"]) { $1 }
+  }
+
+  /// Nil when facts are missing, or do not read back as the same text.
+  fileprivate init?(facts: [String: String]) {
+    guard let method = facts["tuning"], let points = facts["tuning_points"].flatMap(Int.init),
+      let choice = TrainingRun.Candidate(facts: facts, prefix: "tuning")
+    else { return nil }
+    self.init(
+      method: method, points: points, choice: choice,
+      runnerUp: TrainingRun.Candidate(facts: facts, prefix: "runner_up"))
+    guard self.facts.allSatisfy({ facts[$0.key] == $0.value }) else { return nil }
+  }
+}
+
+extension TrainingRun.Candidate {
+  fileprivate func facts(prefix: String) -> [String: String] {
+    let values: [String: String?] = [
+      "threshold": "\(threshold)", "constant": constant.map { "\($0)" }, "ridge": "\(ridge)",
+      "error": "\(error)", "standard_error": "\(standardError)",
+    ]
+    return Dictionary(
+      uniqueKeysWithValues: values.compactMapValues { $0 }.map { ("\(prefix)_\($0.key)", $0.value) })
+  }
+
+  fileprivate init?(facts: [String: String], prefix: String) {
+    func number<Value>(_ name: String, _ parse: (String) -> Value?) -> Value? {
+      facts["\(prefix)_\(name)"].flatMap(parse)
+    }
+    guard let threshold = number("threshold", Float.init), let ridge = number("ridge", Double.init),
+      let error = number("error", Double.init), let standardError = number("standard_error", Double.init)
+    else { return nil }
+    self.init(
+      threshold: threshold, constant: number("constant", Float.init), ridge: ridge, error: error,
+      standardError: standardError)
   }
 }

@@ -9,17 +9,18 @@ public enum ColumnScaling: String, CaseIterable, Sendable {
   case none
 }
 
-/// Choices of preprocessing; what is left nil follows from the kind of data. See `Preprocessing.fit`.
+/// Choices of preprocessing; what is left nil follows from the kind of data. See `PreprocessingFit`.
 public struct PreprocessingOptions: Sendable, Equatable {
   public var columns: ColumnScaling?
-  /// Whether a constant coordinate is appended to every point.
-  public var appendsConstant: Bool?
+  /// The coordinate that is appended to every point, in units of the root mean square norm of the points once their columns are
+  /// scaled; 0 for none.
+  public var constant: Float?
   /// Whether every point is scaled to norm 1.
   public var unitNorm: Bool?
 
-  public init(columns: ColumnScaling? = nil, appendsConstant: Bool? = nil, unitNorm: Bool? = nil) {
+  public init(columns: ColumnScaling? = nil, constant: Float? = nil, unitNorm: Bool? = nil) {
     self.columns = columns
-    self.appendsConstant = appendsConstant
+    self.constant = constant
     self.unitNorm = unitNorm
   }
 }
@@ -54,81 +55,13 @@ public struct Preprocessing: Sendable, Equatable {
   /// Whether zeros stay zeros, so that sparse points stay sparse.
   public var keepsZeros: Bool { offsets.allSatisfy { $0 == 0 } }
 
-  /// The preprocessing of a training set, and one line that says what it does.
-  ///
-  /// Defaults: tables are standardised, a constant equal to the root mean square norm of the standardised
-  /// points is appended, and points get unit norm. Images are centred and get unit norm. Sparse columns are
-  /// left as they are, as anything else would fill them; the constant and the unit norm are as for tables. A
-  /// constant column is only centred (scale 1). If all points are zero the constant is 1.
-  ///
-  /// Throws a usage error for centring sparse data, a data error that names the point for one that is not finite, and
-  /// the column when a statistic is not finite in 32 bits. Complexity: one pass over the data, O(d) memory.
+  /// The preprocessing of a training set, and one line that says what it does: that of `PreprocessingFit`, with the constant of
+  /// `options` or the usual one.
   public static func fit(
     to dataset: Dataset, options: PreprocessingOptions = .init()
   ) throws(FireTreeError) -> (Preprocessing, note: String) {
-    let isSparse = dataset.kind == .sparse
-    let scaling = options.columns ?? (isSparse ? .none : dataset.kind == .images ? .center : .standardize)
-    if case .sparse = dataset.features.storage, scaling != .none {
-      throw .usage("sparse columns cannot be centred or standardised, as that would fill them; use none")
-    }
-    try (ByteCount(ColumnMoments.bytesPerColumn) * dataset.features.dimension).requireAvailable(
-      for: "preprocessing \(dataset.features.dimension) columns")
-    let moments = ColumnMoments(of: dataset.features)
-    var result = Preprocessing(
-      offsets: try Array(allocating: dataset.features.dimension, repeating: 0),
-      scales: try Array(allocating: dataset.features.dimension, repeating: 1),
-      unitNorm: options.unitNorm ?? true)
-    try result.scaleColumns(scaling, moments, dataset)
-    if options.appendsConstant ?? (dataset.kind != .images) {
-      result.constant = try result.meanNorm(moments, dataset)
-    }
-    return (result, result.note(scaling, dataset.kind))
-  }
-
-  private mutating func scaleColumns(
-    _ scaling: ColumnScaling, _ moments: ColumnMoments, _ dataset: Dataset
-  ) throws(FireTreeError) {
-    guard scaling != .none else { return }
-    for column in offsets.indices {
-      offsets[column] = Float(moments.mean(column))
-      let deviation = moments.variance(column).squareRoot()
-      if scaling == .standardize && deviation > 0 { scales[column] = Float(1 / deviation) }
-      guard offsets[column].isFinite, scales[column].isFinite, scales[column] > 0 else {
-        if let error = Self.notFinite(in: dataset.features) { throw error }
-        let name = dataset.schema.names.map { " (\(quoted($0[column])))" } ?? ""
-        throw .data(
-          file: dataset.source,
-          "column \(column + 1)\(name): a standard deviation of \(deviation) cannot be scaled to 1")
-      }
-    }
-  }
-
-  /// The root mean square norm of the points once their columns are scaled, or 1 where it is 0.
-  private func meanNorm(_ moments: ColumnMoments, _ dataset: Dataset) throws(FireTreeError) -> Float {
-    var sum = 0.0
-    for column in offsets.indices {
-      let shift = moments.mean(column) - Double(offsets[column])
-      let scale = Double(scales[column])
-      sum += (moments.variance(column) + shift * shift) * scale * scale
-    }
-    let norm = Float(sum.squareRoot())
-    guard norm.isFinite else {
-      if let error = Self.notFinite(in: dataset.features) { throw error }
-      throw .data(
-        file: dataset.source, "the norm of the points is not a finite 32-bit number; standardise the columns")
-    }
-    return norm > 0 ? norm : 1
-  }
-
-  private func note(_ scaling: ColumnScaling, _ kind: Dataset.Kind) -> String {
-    var parts: [String] = []
-    switch scaling {
-    case .standardize: parts.append("standardised columns")
-    case .center: parts.append("centred columns")
-    case .none: parts.append("columns as they are")
-    }
-    if let constant { parts.append("constant coordinate \(constant)") }
-    if unitNorm { parts.append("unit norm") }
-    return "preprocessing: \(parts.joined(separator: ", ")) (\(kind.rawValue))"
+    let fit = try PreprocessingFit(to: dataset, options: options)
+    let preprocessing = try fit.preprocessing(constant: options.constant ?? fit.usualConstant)
+    return (preprocessing, fit.note(of: preprocessing))
   }
 }

@@ -28,6 +28,20 @@ public enum Target: Sendable, Equatable {
     }
   }
 
+  /// The targets of the points of these numbers, in this order; the class names stay whole.
+  ///
+  /// Throws a usage error when there is no memory for them. Complexity: O(`points.count`).
+  public func chosen(_ points: [Int]) throws(FireTreeError) -> Target {
+    switch self {
+    case .classes(let names, let indices):
+      try Memory.ask(for: points.count, of: Int32.self)
+      return .classes(names: names, indices: points.map { indices[$0] })
+    case .values(let values):
+      try Memory.ask(for: points.count, of: Double.self)
+      return .values(points.map { values[$0] })
+    }
+  }
+
   /// The task that such a target belongs to.
   public var task: LearningTask {
     switch self {

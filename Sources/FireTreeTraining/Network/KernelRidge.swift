@@ -19,12 +19,7 @@ public struct KernelRidge: Sendable {
   /// What the regression on all other points gives at each point (n x C).
   public let leftOut: Matrix
   /// The mean square of y_i less what is left out, over points and outputs.
-  public let leaveOneOutError: Double
-
-  /// Penalties that an automatic choice tries.
-  public static let ridges: [Double] = [1e-4, 1e-3, 1e-2, 0.1, 1, 10]
-  /// Points on which it tries them, at most.
-  public static let pointsToTune = 2000
+  public let leaveOneOut: ErrorEstimate
 
   /// Bytes that a regression takes at most: the kernel and its factor, tables of the kernel (1 KB a point), working memory of the
   /// threads, and what belongs to points and outputs.
@@ -58,7 +53,8 @@ public struct KernelRidge: Sendable {
     let alpha = try factor.solve(right, columns: outputs)
     let inverse = factor.inverseDiagonal()
     var coefficients = try Matrix(allocating: n, by: outputs)
-    var (leftOut, error) = (coefficients, 0.0)
+    var leftOut = coefficients
+    var errors = try [Double](allocating: n, repeating: 0)
     coefficients.withMutableView { coefficients in
       leftOut.withMutableView { leftOut in
         for i in 0..<n {
@@ -66,13 +62,13 @@ public struct KernelRidge: Sendable {
             let residual = alpha[i * outputs + c] / inverse[i]
             coefficients[i, c] = Float(alpha[i * outputs + c])
             leftOut[i, c] = Float(Double(targets[i, c]) - residual)
-            error += residual * residual
+            errors[i] += residual * residual / Double(outputs)
           }
         }
       }
     }
     (self.coefficients, self.means, self.ridge, self.leftOut) = (coefficients, means, ridge, leftOut)
-    leaveOneOutError = error / Double(n * outputs)
+    leaveOneOut = ErrorEstimate(of: errors)
     // y - f = rho alpha.
     loss = ridge * unit * ridge * unit * alpha.reduce(0) { $0 + $1 * $1 } / 2
   }
@@ -83,47 +79,26 @@ public struct KernelRidge: Sendable {
     }
   }
 
-  /// The regression whose ridge has the smallest leave-one-out error of `ridges`, the larger one of equals.
+  /// The regression with this ridge, or, when it may be raised, with the first of ten, a hundred, ... times it that is large
+  /// enough for the rounding of K.
   ///
-  /// With more than `pointsToTune` points the ridge is chosen on so many of them, spread over all; it is a property of the
-  /// noise, not of the number of points. Throws a usage error when there is no memory for it, and a failure when no ridge
-  /// leaves the kernel positive definite. Complexity: six times that of one regression on at most `pointsToTune` points, and that of
-  /// one on all.
-  public static func tuned(
-    points: DataPoints, targets: Matrix, threshold: Float, workers: Workers
-  ) throws(FireTreeError) -> KernelRidge {
-    let sample = try PointSample(of: Array(allocating: points.count, repeating: 1), atMost: pointsToTune)
-    let isWhole = sample.points.count == points.count
-    let best = try lowest(
-      LimitKernel(
-        points: isWhole ? points : points.chosen(sample.points), threshold: threshold, workers: workers),
-      isWhole ? targets : targets.chosen(sample.points))
-    guard let best else {
-      throw .failure("no ridge up to \(ridges.max() ?? 0) leaves the kernel positive definite")
-    }
-    if isWhole { return best }
-    return try KernelRidge(
-      points: points, targets: targets, threshold: threshold, ridge: best.ridge, workers: workers)
-  }
-
-  /// The regression with this ridge. Throws as `tuned` does, a usage error for a ridge that is too small for the rounding of K.
+  /// Throws a usage error when there is no memory for it, and for a ridge that is too small. Complexity: that of the kernel and of the
+  /// regressions on it.
   public init(
-    points: DataPoints, targets: Matrix, threshold: Float, ridge: Double, workers: Workers
+    points: DataPoints, targets: Matrix, threshold: Float, ridge: Double, mayRaise: Bool = false,
+    workers: Workers
   ) throws(FireTreeError) {
     let kernel = try LimitKernel(points: points, threshold: threshold, workers: workers)
-    guard let found = try KernelRidge(kernel: kernel, targets: targets, ridge: ridge) else {
-      throw .usage(
-        "the ridge \(ridge) is too small: with it the kernel is not positive definite within rounding")
+    var raised = ridge
+    while raised <= max(ridge, 1) {
+      if let found = try KernelRidge(kernel: kernel, targets: targets, ridge: raised) {
+        self = found
+        return
+      }
+      guard mayRaise else { break }
+      raised *= 10
     }
-    self = found
-  }
-
-  private static func lowest(_ kernel: LimitKernel, _ targets: Matrix) throws(FireTreeError) -> KernelRidge? {
-    var best: KernelRidge?
-    for ridge in ridges {
-      guard let found = try KernelRidge(kernel: kernel, targets: targets, ridge: ridge) else { continue }
-      if best.map({ found.leaveOneOutError <= $0.leaveOneOutError }) ?? true { best = found }
-    }
-    return best
+    throw .usage(
+      "the ridge \(ridge) is too small: with it the kernel is not positive definite within rounding")
   }
 }

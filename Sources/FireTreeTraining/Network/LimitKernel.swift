@@ -37,6 +37,12 @@ public struct LimitKernel: Sendable {
     self.matrix = matrix
   }
 
+  /// A kernel that is part of another one. Precondition: `matrix` is square and symmetric.
+  init(matrix: Matrix, workers: Workers) {
+    precondition(matrix.rows == matrix.columns, "a kernel that is not square")
+    (self.matrix, self.workers) = (matrix, workers)
+  }
+
   /// n.
   public var count: Int { matrix.rows }
 
