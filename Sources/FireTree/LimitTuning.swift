@@ -45,14 +45,17 @@ public struct LimitTuning: Sendable, Equatable {
   static let shareHeldOut = 0.25
 
   /// Constant coordinates that are tried: without one for images too, where magnitude may say nothing.
-  public static func constants(for kind: Dataset.Kind) -> [Float] { kind == .images ? [0, 0.5, 1] : [0.5, 1] }
+  public static func constants(for kind: Dataset.Kind) -> [Float] {
+    kind == .images ? [0, 0.5, 1] : [0.5, 1]
+  }
 
   /// The best candidate but for the choice; its error may be the smaller one, within one standard error.
   public var runnerUp: Candidate? {
     candidates.lazy.filter { $0 != choice }.min { $0.error.mean < $1.error.mean }
   }
 
-  /// Compares candidates. Throws a failure when none has a regression, and what a search throws.
+  /// Compares candidates. Throws a failure when none has a regression, a usage error when that is for the given ridge, and what a
+  /// search throws.
   init(
     _ search: Search, method: Method, total: Int, isRidgeChosen: Bool, workers: Workers,
     progress: (Int, Int) -> Void
@@ -61,9 +64,14 @@ public struct LimitTuning: Sendable, Equatable {
     for slice in search.slices { try slice.points.requireSquares() }
     let candidates = try search.candidates(workers: workers, progress: progress)
     guard let choice = Self.choice(among: candidates) else {
-      throw .failure("no ridge leaves the limit kernel positive definite within rounding")
+      guard let ridge = search.ridge else {
+        throw .failure("no ridge leaves the limit kernel positive definite within rounding")
+      }
+      throw KernelRidge.refusal(of: ridge)
     }
-    (self.candidates, self.choice, self.method, self.isRidgeChosen) = (candidates, choice, method, isRidgeChosen)
+    (self.candidates, self.choice, self.method, self.isRidgeChosen) = (
+      candidates, choice, method, isRidgeChosen
+    )
     (sample, self.total) = (search.targets.rows, total)
   }
 

@@ -70,7 +70,9 @@ import Testing
     }
     #expect(refusal { _, _ in } == nil)
     for index in [0, 255, 256, 542] {
-      #expect(refusal { diagonal, _ in diagonal[index] += 1 }?.contains("the inverse of 543 x 543 elements") == true)
+      #expect(
+        refusal { diagonal, _ in diagonal[index] += 1 }?.contains("the inverse of 543 x 543 elements") == true
+      )
       #expect(refusal { _, x in x[index] = .nan }?.contains("the solution of 543 linear equations") == true)
     }
     var routines = Routines()

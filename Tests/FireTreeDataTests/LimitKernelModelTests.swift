@@ -18,6 +18,13 @@ extension Sample {
         points: points, coefficients: Matrix((0..<5).map { [Float($0) / 7, -0.25] }), means: [0.4, 0.6]))
     model.training.ridge = 0.01
     model.training.leaveOneOutError = 0.1
+    model.training.tuning = TrainingRun.Tuning(
+      method: "loo", points: 5,
+      choice: TrainingRun.Candidate(
+        threshold: 1.85, constant: 0.5, ridge: 0.01, error: 0.1, standardError: 0.02),
+      runnerUp: isSparse
+        ? nil : TrainingRun.Candidate(threshold: 0, constant: nil, ridge: 1e-6, error: 0.09, standardError: 0)
+    )
     return model
   }
 }

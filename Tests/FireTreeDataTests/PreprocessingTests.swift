@@ -59,7 +59,7 @@ import Testing
   @Test(arguments: [Float.nan, .infinity, -.infinity]) func notFinite(value: Float) throws {
     let sound = table([[1, 5, 2], [3, 6, 1], [5, 4, 0], [2, 2, 2]])
     let fits = try ColumnScaling.allCases.flatMap { columns in
-      try [(1, true), (0.5, false), (0, true), (0, false)].map { constant, unitNorm in
+      try ([(1, true), (0.5, false), (0, true), (0, false)] as [(Float, Bool)]).map { constant, unitNorm in
         let options = PreprocessingOptions(columns: columns, constant: constant, unitNorm: unitNorm)
         return (options, try Preprocessing.fit(to: sound, options: options).0)
       }

@@ -25,8 +25,10 @@ import Testing
     #expect(try #require(evaluation.accuracy) > 0.95)
     #expect(try #require(fit.leaveOneOut().accuracy) > 0.95)
     let run = fit.model.training
-    #expect(run.ridge == fit.regression.ridge && run.points == 300 && run.engine == nil && run.threshold == 1)
-    #expect(run.finalLoss == fit.regression.loss && fit.notes.count == 1)
+    #expect(
+      run.ridge == fit.regression.ridge && run.points == 300 && run.engine == nil
+        && run.threshold == fit.problem.threshold)
+    #expect(run.finalLoss == fit.regression.loss && fit.notes.isEmpty)
     #expect(try Model.train(on: data, configuration: Self.configuration) == fit.model)
   }
 
@@ -96,11 +98,17 @@ import Testing
       }
       #expect(error?.kind == .usage && error?.reason == "the ridge must be a positive number, not \(ridge)")
     }
-    let tiny = TrainingConfiguration(predictor: .limitKernel, ridge: .value(1e-30))
+    // With a given constant and threshold, and with both left to tuning.
     let repeated = Dataset(
-      source: "x", kind: .table, features: .dense(Matrix([[1, 2], [1, 2], [3, 4]])),
-      target: .values([1, 2, 3]))
-    let error = #expect(throws: FireTreeError.self) { _ = try Model.train(on: repeated, configuration: tiny) }
-    #expect(error?.reason.hasPrefix("the ridge 1e-30 is too small") == true)
+      source: "x", kind: .table, features: .dense(Matrix((0..<30).map { [Float($0 % 3), 2] })),
+      target: .values((0..<30).map { Double($0 % 4) }))
+    for isGiven in [true, false] {
+      var tiny = TrainingConfiguration(predictor: .limitKernel, ridge: .value(1e-30))
+      if isGiven { (tiny.threshold, tiny.preprocessing.constant) = (.value(1), 1) }
+      let error = #expect(throws: FireTreeError.self) {
+        _ = try Model.train(on: repeated, configuration: tiny)
+      }
+      #expect(error?.kind == .usage && error?.reason.hasPrefix("the ridge 1e-30 is too small") == true)
+    }
   }
 }

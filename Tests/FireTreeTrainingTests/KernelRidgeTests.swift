@@ -42,7 +42,7 @@ import Testing
         #expect(abs(fit.coefficients[i, 0] + fit.coefficients[i, 1]) < 1e-5)
       }
       expect(fit.leftOut, [0.765316, 0.548382, 0.399385, 0.425977, 0.4], within: 1e-5)
-      #expect(abs(fit.leaveOneOutError - 0.200962) < 1e-5 && abs(fit.loss - 0.167164) < 1e-5)
+      #expect(abs(fit.leaveOneOut.mean - 0.200962) < 1e-5 && abs(fit.loss - 0.167164) < 1e-5)
       expect(try prediction(fit, points, fresh), [0.585053, 0.022616, 2.368846], within: 1e-5)
     }
   }
@@ -90,33 +90,20 @@ import Testing
     }
   }
 
-  /// Targets that are noise want a large ridge, a smooth function of the points a small one.
-  @Test func theRidgeIsThatOfTheSmallestError() throws {
-    var random = SeededGenerator(seed: 43)
-    let n = 200, points = random.unitRows(n, columns: 3), noise = random.matrix(rows: n, columns: 1)
-    var smooth = Matrix(rows: n, columns: 1)
-    for i in 0..<n { smooth[i, 0] = points[i, 0] * points[i, 1] }
-    let kernel = try LimitKernel(points: .dense(points), threshold: 0.3, workers: workers)
-    for (targets, isNoise) in [(noise, true), (smooth, false)] {
-      let tuned = try KernelRidge.tuned(
-        points: .dense(points), targets: targets, threshold: 0.3, workers: workers)
-      let errors = try KernelRidge.ridges.map {
-        try #require(try KernelRidge(kernel: kernel, targets: targets, ridge: $0)).leaveOneOutError
-      }
-      #expect(tuned.leaveOneOutError == errors.min())
-      #expect(isNoise ? tuned.ridge >= 1 : tuned.ridge <= 0.01, "\(tuned.ridge)")
+  /// A ridge below the rounding of the kernel is refused, or raised by decades to the first that is not.
+  @Test func ridgesMayBeRaised() throws {
+    let same = DataPoints.dense(Matrix([[Float]](repeating: [0.6, 0.8], count: 40)))
+    let targets = Matrix((0..<40).map { [Float($0 % 2)] })
+    func fit(_ ridge: Double, mayRaise: Bool) throws -> KernelRidge {
+      try KernelRidge(
+        points: same, targets: targets, threshold: 0.5, ridge: ridge, mayRaise: mayRaise, workers: workers)
     }
-  }
-
-  /// More points than the ridge is chosen on: the ridge of a sample, the coefficients of all.
-  @Test func manyPointsAreTunedOnSome() throws {
-    var random = SeededGenerator(seed: 44)
-    let n = KernelRidge.pointsToTune + 100, points = DataPoints.dense(random.unitRows(n, columns: 3))
-    let targets = random.matrix(rows: n, columns: 1)
-    let tuned = try KernelRidge.tuned(points: points, targets: targets, threshold: 0.3, workers: workers)
-    let fixed = try KernelRidge(
-      points: points, targets: targets, threshold: 0.3, ridge: tuned.ridge, workers: workers)
-    #expect(KernelRidge.ridges.contains(tuned.ridge) && tuned.coefficients == fixed.coefficients)
+    let error = #expect(throws: FireTreeError.self) { _ = try fit(1e-25, mayRaise: false) }
+    #expect(error?.reason.hasPrefix("the ridge 1e-25 is too small") == true)
+    let raised = try fit(1e-25, mayRaise: true)
+    #expect(raised.ridge > 1e-20 && raised.ridge < 1e-10)
+    #expect(throws: FireTreeError.self) { _ = try fit(raised.ridge / 10, mayRaise: false) }
+    #expect(try fit(0.1, mayRaise: true).ridge == 0.1 && fit(100, mayRaise: true).ridge == 100)
   }
 
   @Test func memoryIsPlanned() {
@@ -130,8 +117,8 @@ import Testing
       points: .dense(Matrix([[1, 0]])), targets: Matrix([[3]]), threshold: 0.5, ridge: 1, workers: workers)
     #expect(one.means == [3] && one.coefficients[0, 0] == 0 && one.loss == 0)
     let zeros = DataPoints.dense(Matrix(rows: 3, columns: 2))
-    let constant = try KernelRidge.tuned(
-      points: zeros, targets: Matrix([[1], [2], [6]]), threshold: 0.5, workers: workers)
+    let constant = try KernelRidge(
+      points: zeros, targets: Matrix([[1], [2], [6]]), threshold: 0.5, ridge: 0.1, workers: workers)
     #expect(try prediction(constant, zeros, zeros).elements == [[3], [3], [3]])
     // The same points over and over, with targets that contradict each other.
     let same = DataPoints.dense(Matrix([[Float]](repeating: [0.6, 0.8], count: 40)))

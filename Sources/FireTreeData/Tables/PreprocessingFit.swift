@@ -40,7 +40,8 @@ public struct PreprocessingFit: Sendable {
       columns.offsets[column] = Float(moments.mean(column))
       let deviation = moments.variance(column).squareRoot()
       if scaling == .standardize && deviation > 0 { columns.scales[column] = Float(1 / deviation) }
-      guard columns.offsets[column].isFinite, columns.scales[column].isFinite, columns.scales[column] > 0 else {
+      guard columns.offsets[column].isFinite, columns.scales[column].isFinite, columns.scales[column] > 0
+      else {
         if let error = Preprocessing.notFinite(in: dataset.features) { throw error }
         let name = dataset.schema.names.map { " (\(quoted($0[column])))" } ?? ""
         throw .data(

@@ -34,7 +34,8 @@ public struct StratifiedSplit: Sendable, Equatable {
   /// no more classes than that. All points where there are no more.
   ///
   /// Throws a usage error when there is no memory for it. Complexity: O(n log n).
-  public static func sample(of target: Target, atMost count: Int, seed: UInt64) throws(FireTreeError) -> [Int] {
+  public static func sample(of target: Target, atMost count: Int, seed: UInt64) throws(FireTreeError) -> [Int]
+  {
     precondition(count >= 0, "a sample of \(count) points")
     let strata = try Strata(of: target)
     let least = strata.groups.count <= count ? 1 : 0
@@ -106,7 +107,7 @@ private struct Strata {
       var points = group
       for k in 0..<count where count < points.count {
         let word = generator.words(row: row, block: UInt32(truncatingIfNeeded: k))[0]
-        points.swapAt(k, k + Int(UInt64(word) * UInt64(points.count - k) >> 32))
+        points.swapAt(k, k + Int((UInt64(word) * UInt64(points.count - k)) >> 32))
       }
       result += points[0..<count]
     }

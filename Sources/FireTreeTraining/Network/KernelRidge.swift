@@ -98,7 +98,10 @@ public struct KernelRidge: Sendable {
       guard mayRaise else { break }
       raised *= 10
     }
-    throw .usage(
-      "the ridge \(ridge) is too small: with it the kernel is not positive definite within rounding")
+    throw Self.refusal(of: ridge)
+  }
+
+  package static func refusal(of ridge: Double) -> FireTreeError {
+    .usage("the ridge \(ridge) is too small: with it the kernel is not positive definite within rounding")
   }
 }
