@@ -19,7 +19,18 @@ import Testing
       trained.output.wholeMatch(of: /ridge [0-9.e-]+  loss [0-9.e-]+  leave-one-out accuracy 0\.9[0-9]{3}\n/)
         != nil, "\(trained.output)")
     #expect(trained.errorLines.last == "firetree: wrote m, which holds the 400 training points")
-    #expect(trained.errorLines.contains { $0.hasPrefix("firetree: ridge: ") })
+    let chosen = try #require(
+      trained.errorLines.compactMap {
+        $0.wholeMatch(
+          of:
+            /firetree: tuned by leave-one-out on 400 points: threshold ([0-9.]+), constant ([0-9.]+), ridge ([0-9.e-]+)/
+        )
+      }.first)
+    #expect(
+      trained.errorLines.contains {
+        $0.wholeMatch(of: /firetree: leave-one-out error: [0-9.]+ \+- [0-9.]+/) != nil
+      })
+    #expect(trained.errorLines.contains { $0.hasPrefix("firetree: runner-up: threshold ") })
     let heldOut = ["breast-cancer.csv", "--skip", "400"]
     let result = try JSON.object(
       try Command.succeed(["evaluate", "m"] + heldOut + ["--json"], in: folder).output)
@@ -31,7 +42,14 @@ import Testing
     let lines = try Command.succeed(["inspect", "m"], in: folder).outputLines
     #expect(lines.contains { $0.hasPrefix("neurons ") && $0.hasSuffix("  infinitely many") })
     #expect(lines.contains { $0.hasPrefix("holds ") && $0.hasSuffix("  400 training points") })
-    #expect(lines.contains { $0.hasPrefix("training ridge ") })
+    for (name, value) in [
+      ("ridge", chosen.3), ("tuning_ridge", chosen.3), ("tuning_threshold", chosen.1),
+      ("tuning_constant", chosen.2), ("tuning", "loo"), ("tuning_points", "400"),
+    ] {
+      #expect(
+        lines.contains { $0.hasPrefix("training \(name) ") && $0.hasSuffix(" \(value)") }, "\(name) \(value)")
+    }
+    #expect(lines.contains { $0.hasPrefix("training runner_up_error ") })
     #expect(!lines.contains { $0.hasPrefix("weights ") })
   }
 
@@ -58,6 +76,11 @@ import Testing
     commands += [
       train + ["--ridge", "0"], train + ["--ridge", "-1"], train + ["--ridge", "nan"],
       train + ["--ridge", "x"],
+      train + ["--threshold", "paper"], train + ["--threshold", "papers"], train + ["--constant", "-1"],
+      train + ["--constant", "nan"], train + ["--constant", "x"], train + ["--constant"],
+      train + ["--constant", "1", "--no-constant"], train + ["--tune", "x"],
+      train + ["--threshold", "paper", "--firing-share", "0.1"],
+      ["train", "diabetes.csv", "--tune", "loo"],
       ["train", "diabetes.csv", "--ridge", "1"], ["train", "diabetes.csv", "--ridge", "auto"],
       ["train", "diabetes.csv", "--neurons", "infinity"],
     ]
@@ -68,5 +91,27 @@ import Testing
     let check = try Command.run(["predict", "m", "diabetes.csv", "--check"], in: folder)
     #expect(check.code == 64 && check.message.contains("a limit kernel has no neurons"))
     try Command.succeed(["predict", "m", "diabetes.csv", "--dense"], in: folder)
+  }
+
+  /// Options that are given are kept, and what they leave open is chosen by the error that is asked for.
+  @Test func whatIsGivenIsNotTuned() throws {
+    let train = ["train", "diabetes.csv", "--neurons", "inf", "--out", "m"]
+    func tuned(_ options: [String]) throws -> String? {
+      try Command.succeed(train + options, in: folder).errorLines.first { $0.hasPrefix("firetree: tuned ") }
+        .map(String.init)
+    }
+    #expect(
+      try #require(try tuned(["--tune", "hold-out", "--constant", "0.7", "--threshold", "0.3"]))
+        .hasPrefix("firetree: tuned by hold-out on 442 points: threshold 0.3, constant 0.7, ridge "))
+    #expect(
+      try #require(try tuned(["--no-constant", "--ridge", "2"]))
+        .hasSuffix(", constant 0.0, ridge 2.0"))
+    #expect(try tuned(["--constant", "1", "--threshold", "1", "--ridge", "2"]) == nil)
+    let networks = try ["auto", "paper"].map { threshold in
+      try Command.succeed(
+        ["train", "diabetes.csv", "--neurons", "50", "--threshold", threshold, "--out", "m"], in: folder)
+    }
+    #expect(networks[0].output == networks[1].output)
+    #expect(networks[1].errorLines.contains { $0.hasSuffix(" (sqrt(0.4 ln 50))") })
   }
 }
