@@ -104,6 +104,7 @@ extension LimitTuning {
     points: DataPoints, targets: Matrix, configuration: TrainingConfiguration
   ) throws(FireTreeError) {
     guard configuration.needsTuning(ofPreparedPoints: true) else { return nil }
+    try Memory.ask(for: targets.rows, of: Double.self)
     // Numbers that tell classes apart, and are the targets themselves for one output.
     let keys = (0..<targets.rows).map { row in
       (0..<targets.columns).reduce(0.0) { $0 + Double($1 + 1) * Double(targets[row, $1]) }
