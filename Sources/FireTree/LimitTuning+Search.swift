@@ -99,25 +99,30 @@ extension LimitTuning {
       configuration: configuration, progress: progress)
   }
 
+  /// Numbers that tell classes apart, and are the targets themselves for one output.
+  static func keys(of targets: Matrix) throws(FireTreeError) -> Target {
+    try Memory.ask(for: targets.rows, of: Double.self)
+    return .values(
+      (0..<targets.rows).map { row in
+        (0..<targets.columns).reduce(0.0) { $0 + Double($1 + 1) * Double(targets[row, $1]) }
+      })
+  }
+
   /// The same for points as a network sees them, which have no constant coordinate to choose.
   init?(
     points: DataPoints, targets: Matrix, configuration: TrainingConfiguration
   ) throws(FireTreeError) {
     guard configuration.needsTuning(ofPreparedPoints: true) else { return nil }
-    try Memory.ask(for: targets.rows, of: Double.self)
-    // Numbers that tell classes apart, and are the targets themselves for one output.
-    let keys = (0..<targets.rows).map { row in
-      (0..<targets.columns).reduce(0.0) { $0 + Double($1 + 1) * Double(targets[row, $1]) }
-    }
+    let keys = try Self.keys(of: targets)
     let sample = try StratifiedSplit.sample(
-      of: .values(keys), atMost: Self.pointsAtMost, seed: configuration.seed)
+      of: keys, atMost: Self.pointsAtMost, seed: configuration.seed)
     let chosen = try points.chosen(sample)
     let squares = chosen.norms().reduce(0.0) { $0 + Double($1) * Double($1) }
     let norm = (squares / Double(max(sample.count, 1))).squareRoot()
     let slice = Search.Slice(
       constant: nil, points: chosen, thresholds: configuration.thresholdsToTry(on: chosen, unit: norm))
     try self.init(
-      [slice], target: Target.values(keys).chosen(sample), targets: targets.chosen(sample),
+      [slice], target: keys.chosen(sample), targets: targets.chosen(sample),
       total: points.count, configuration: configuration, progress: { _, _ in })
   }
 
@@ -134,7 +139,8 @@ extension LimitTuning {
       }
       search.validation = .holdOut(training: split.training, heldOut: split.heldOut)
     }
-    if case .value(let ridge) = configuration.ridge { search.ridge = ridge }
+    // A network may go without a penalty, which the limit kernel cannot: the rest is then tuned with the best one.
+    if case .value(let ridge) = configuration.ridge, ridge > 0 { search.ridge = ridge }
     try self.init(
       search, method: configuration.tuning, total: total, isRidgeChosen: configuration.ridge == .automatic,
       workers: configuration.workers, progress: progress)
@@ -142,10 +148,13 @@ extension LimitTuning {
 }
 
 extension TrainingConfiguration {
+  /// What the limit kernel decides of: the network of infinite width, and Gauss-Newton.
+  private var isTuned: Bool { predictor == .limitKernel || usesGaussNewton }
+
   /// Whether `LimitTuning` has something to choose; the constant coordinate of prepared points is not for it.
   public func needsTuning(ofPreparedPoints: Bool = false) -> Bool {
     let isConstantOpen = preprocessing.constant == nil && !ofPreparedPoints
-    return predictor == .limitKernel && (threshold == .automatic || ridge == .automatic || isConstantOpen)
+    return isTuned && (threshold == .automatic || ridge == .automatic || isConstantOpen)
   }
 
   /// The given threshold, or those of the grid for points of the root mean square norm `unit`.

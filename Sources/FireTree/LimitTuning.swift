@@ -1,4 +1,5 @@
-/// The choice of threshold, constant coordinate and ridge of the network of infinite width, so that nobody has to make it.
+/// The choice of threshold, constant coordinate and ridge of the network of infinite width, so that nobody has to make it, and for
+/// networks of finite width that Gauss-Newton trains.
 ///
 /// A candidate is a threshold and a constant coordinate; its ridge is the best of its regularisation path (`RidgePath`). The error is
 /// the mean squared leave-one-out error, or that at points held out, on at most 2,000 points, a sample stratified by class or by
@@ -91,7 +92,7 @@ public struct LimitTuning: Sendable, Equatable {
     var result = configuration
     if result.threshold == .automatic { result.threshold = .value(choice.threshold) }
     if result.preprocessing.constant == nil { result.preprocessing.constant = choice.constant }
-    result.ridge = .value(choice.ridge)
+    if result.ridge == .automatic { result.ridge = .value(choice.ridge) }
     return result
   }
 

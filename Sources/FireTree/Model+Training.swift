@@ -45,6 +45,7 @@ extension TrainingSession {
     if let ridge {
       run.optimizer = TrainingConfiguration.Optimizer.gaussNewton.rawValue
       run.ridge = ridge
+      if let tuning = problem.tuning { tuning.record(in: &run, seed: problem.configuration.seed) }
     } else {
       run.optimizer = TrainingConfiguration.Optimizer.gradientDescent.rawValue
       run.learningRate = rule.rate

@@ -73,8 +73,10 @@ public struct TrainingConfiguration: Sendable, Equatable {
 
   public var predictor: Predictor
   public var optimizer: Optimizer
-  /// m.
+  /// m; with `choosesNeurons`, before a problem has chosen it, without meaning.
   public var neurons: Int
+  /// Whether `WidthChoice` chooses the width; for Gauss-Newton.
+  public var choosesNeurons: Bool
   /// What computes the steps. The model says which engine it was.
   public var engine: Engine
   /// Which outputs a neuron feeds.
@@ -104,7 +106,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
 
   public init(
     predictor: Predictor = .network, optimizer: Optimizer = .automatic, neurons: Int = 5000,
-    engine: Engine = .automatic,
+    choosesNeurons: Bool = false, engine: Engine = .automatic,
     outputs: Network.OutputLayout = .full,
     threshold: Threshold = .automatic,
     learningRate: LearningRate = .automatic, momentum: UpdateRule.Momentum = .nesterov(0.9),
@@ -117,6 +119,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
     self.predictor = predictor
     self.optimizer = optimizer
     self.neurons = neurons
+    self.choosesNeurons = choosesNeurons
     self.engine = engine
     self.outputs = outputs
     self.threshold = threshold
@@ -143,6 +146,9 @@ public struct TrainingConfiguration: Sendable, Equatable {
   func check() throws(FireTreeError) {
     guard neurons >= 1 && neurons <= Int(Int32.max) else {
       throw .usage("neurons must be from 1 to \(Int32.max), not \(neurons)")
+    }
+    guard !choosesNeurons || usesGaussNewton else {
+      throw .usage("an automatic width is for networks that gauss-newton trains")
     }
     guard iterations >= 0 else { throw .usage("iterations must be at least 0, not \(iterations)") }
     if case .value(let rate) = learningRate, !(rate > 0 && rate.isFinite) {

@@ -14,6 +14,8 @@ public struct TrainingProblem: Sendable {
   public let configuration: TrainingConfiguration
   /// How that was chosen; nil when there was nothing to choose, as for networks.
   public let tuning: LimitTuning?
+  /// nil for a width that was given.
+  public let width: WidthChoice?
   /// The points that the network sees (n x d').
   public let points: DataPoints
   /// The outputs that it should give (n x C), and how much each point counts.
@@ -59,7 +61,7 @@ public struct TrainingProblem: Sendable {
       configuration: configuration, tuning: tuning,
       reading: Reading(
         preprocessing: preprocessing, encoding: encoding, schema: dataset.schema, kind: dataset.kind),
-      notes: dataset.notes + [fit.note(of: preprocessing)])
+      notes: dataset.notes + [fit.note(of: preprocessing)], target: target)
     if case .classification(let names) = encoding, names.count > 20, 2 * names.count > points.count {
       notes.append(
         "there are \(names.count) classes for \(points.count) points: is the target the right column?")
@@ -104,11 +106,21 @@ public struct TrainingProblem: Sendable {
 
   private init(
     points: DataPoints, truth: Supervision, configuration: TrainingConfiguration, tuning: LimitTuning?,
-    reading: Reading?, notes: [String]
+    reading: Reading?, notes: [String], target: Target? = nil
   ) throws(FireTreeError) {
-    (self.points, self.truth, self.configuration, self.reading) = (points, truth, configuration, reading)
+    (self.points, self.truth, self.reading) = (points, truth, reading)
     (self.notes, self.tuning, loss) = (notes + (tuning?.notes ?? []), tuning, SquaredLoss())
     let norms = points.norms()
+    let (initial, reason) = try Self.initial(configuration.initial, for: points)
+    self.initial = initial
+    var configuration = configuration
+    width = try Self.width(
+      points: points, targets: truth.targets, target: target, initial, configuration)
+    if let width {
+      configuration.neurons = width.neurons
+      self.notes.append(width.note)
+    }
+    self.configuration = configuration
     switch configuration.threshold {
     case .automatic, .paper:
       threshold = Network.paperThreshold(neurons: configuration.neurons)
@@ -120,13 +132,36 @@ public struct TrainingProblem: Sendable {
     }
     firingShare = NormalDistribution.firingShare(threshold: Double(threshold), norms: norms)
     availableMemory = ByteCount.available
-    let (initial, reason) = try Self.initial(configuration.initial, for: points)
-    self.initial = initial
     // The limit kernel has no weights.
     if configuration.predictor == .network {
       let why = reason.map { " (\($0))" } ?? ""
       self.notes.append("start: \(configuration.start.rawValue) neurons, \(initial.rawValue) weights\(why)")
     }
+  }
+
+  /// The width that is chosen for a configuration which leaves it open, and whose threshold is a number after tuning.
+  private static func width(
+    points: DataPoints, targets: Matrix, target: Target?, _ initial: InitialWeights.Distribution,
+    _ configuration: TrainingConfiguration
+  ) throws(FireTreeError) -> WidthChoice? {
+    guard configuration.choosesNeurons else { return nil }
+    let threshold: Float
+    switch configuration.threshold {
+    case .value(let value): threshold = value
+    case .firingShare(let share):
+      threshold = Float(NormalDistribution.threshold(firingShare: share, norms: points.norms()))
+    case .paper, .automatic:
+      throw .usage("the paper's threshold, sqrt(0.4 ln m), needs a number of neurons: it cannot choose one")
+    }
+    guard case .value(let ridge) = configuration.ridge else { return nil }
+    var keys = target
+    if keys == nil { keys = try LimitTuning.keys(of: targets) }
+    guard let keys else { return nil }
+    let sample = try StratifiedSplit.sample(
+      of: keys, atMost: WidthChoice.pointsAtMost, seed: configuration.seed)
+    return try WidthChoice(
+      points: points.chosen(sample), targets: targets.chosen(sample), total: points.count,
+      threshold: threshold, ridge: ridge, distribution: initial, configuration: configuration)
   }
 
   /// Structured weights pay where a product with a point costs much more than its share of a transform, and blocks are large
@@ -196,13 +231,12 @@ public struct TrainingProblem: Sendable {
 }
 
 extension TrainingProblem {
-  /// The configured ridge of Gauss-Newton or, when that is automatic, the one of the smallest leave-one-out error on the limit kernel,
-  /// with a line that says so. Throws as `KernelRidge.tuned`.
-  func ridge() throws(FireTreeError) -> (value: Double, note: String?) {
-    if case .value(let ridge) = configuration.ridge { return (ridge, nil) }
-    let tuned = try KernelRidge.tuned(
-      points: points, targets: targets, threshold: threshold, workers: configuration.workers)
-    return (tuned.ridge, "ridge: \(tuned.ridge) (the smallest leave-one-out error of the limit kernel)")
+  /// The ridge of Gauss-Newton, given or tuned, in units of the mean diagonal of the limit kernel.
+  var ridge: Double {
+    guard case .value(let ridge) = configuration.ridge else {
+      preconditionFailure("tuning chooses the ridge that is not given")
+    }
+    return ridge
   }
 }
 

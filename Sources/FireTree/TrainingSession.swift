@@ -23,7 +23,7 @@ public final class TrainingSession {
   public var rule: UpdateRule { control.rule }
   /// One line for each choice that was made.
   public private(set) var notes: [String]
-  /// Seconds of what came before the first step: "calibration", "network", "rate" or "ridge" and "solver", and "engine", of which
+  /// Seconds of what came before the first step: "calibration", "network", "rate" or "solver", and "engine", of which
   /// "kernel" and "first pass" are parts.
   public let preparation: PhaseTimes
   /// Seconds of what came before the first step, each second once.
@@ -120,12 +120,10 @@ public final class TrainingSession {
     engineParts = running.preparation
     for (phase, seconds) in engineParts.seconds { preparation.add(seconds, to: phase) }
     if problem.configuration.usesGaussNewton {
-      progress("ridge")
-      let (ridge, note) = try preparation.measure("ridge") { () throws(FireTreeError) in try problem.ridge() }
-      notes += note.map { [$0] } ?? []
+      progress("solver")
       gaussNewton = try preparation.measure("solver") { () throws(FireTreeError) in
         try GaussNewton(
-          points: problem.points, truth: problem.truth, threshold: problem.threshold, ridge: ridge,
+          points: problem.points, truth: problem.truth, threshold: problem.threshold, ridge: problem.ridge,
           workers: problem.configuration.workers)
       }
     }

@@ -169,7 +169,8 @@ struct TrainingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Width of the network, m; in train also inf, ridge regression on the limit kernel.", valueName: "m"))
+      "Width of the network, m; with gauss-newton also auto, tuned; in train also inf, ridge regression on the limit kernel.",
+      valueName: "m"))
   var neurons: NetworkWidth = .neurons(5000)
   @Option(
     parsing: .unconditional,
@@ -246,6 +247,12 @@ struct TrainingOptions: ParsableArguments {
       workers: workers)
     switch neurons {
     case .neurons(let neurons): configuration.neurons = neurons
+    case .automatic:
+      guard optimizer == .gaussNewton else {
+        throw FireTreeError.usage(
+          "--neurons auto is for --optimizer gauss-newton: descent does not choose a width")
+      }
+      configuration.choosesNeurons = true
     case .infinite where allowsInfiniteWidth: configuration.predictor = .limitKernel
     case .infinite:
       throw FireTreeError.usage(

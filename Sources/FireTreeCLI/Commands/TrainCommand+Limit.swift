@@ -8,7 +8,8 @@ extension TrainCommand {
   func checkOptions(for predictor: TrainingConfiguration.Predictor) throws {
     guard predictor == .limitKernel else {
       if tune != nil, training.optimizer != .gaussNewton {
-        throw FireTreeError.usage("--tune is for --optimizer gauss-newton and --neurons inf: descent is not tuned")
+        throw FireTreeError.usage(
+          "--tune is for --optimizer gauss-newton and --neurons inf: descent is not tuned")
       }
       return
     }
@@ -32,21 +33,28 @@ extension TrainCommand {
     ]
   }
 
-  /// Fits the limit kernel and writes the model.
-  func trainLimit(_ configuration: TrainingConfiguration) throws {
-    let progress = ProgressLine(iterations: 0)
-    var phases = PhaseTimes()
+  /// Reads the data and makes them ready, tuned where something is left to that.
+  func prepare(
+    _ configuration: TrainingConfiguration, _ progress: ProgressLine, _ phases: inout PhaseTimes
+  ) throws -> TrainingProblem {
     let dataset = try progress.during("reading") {
       try phases.measure("reading") { try dataOptions.readTraining(data) }
     }
     let phase = configuration.needsTuning() ? "tuning" : "preprocessing"
-    let problem = try progress.during(phase) {
+    return try progress.during(phase) {
       try phases.measure(phase) {
         try TrainingProblem(dataset, configuration: configuration) { candidate, count in
           progress.begin("tuning: candidate \(candidate) of \(count)")
         }
       }
     }
+  }
+
+  /// Fits the limit kernel and writes the model.
+  func trainLimit(_ configuration: TrainingConfiguration) throws {
+    let progress = ProgressLine(iterations: 0)
+    var phases = PhaseTimes()
+    let problem = try prepare(configuration, progress, &phases)
     for note in problem.notes { Message.note(note) }
     Message.note(
       "fitting the limit kernel to \(problem.points.count) points of \(problem.points.dimension) inputs")

@@ -64,11 +64,7 @@ struct TrainCommand: ParsableCommand {
     let stepLog = try log.map { try StepLog(path: $0) }
     let progress = ProgressLine(iterations: configuration.iterations)
     var setUp = PhaseTimes()
-    let problem = try progress.during("reading") {
-      try setUp.measure("reading") {
-        try TrainingProblem(dataOptions.readTraining(data), configuration: configuration)
-      }
-    }
+    let problem = try prepare(configuration, progress, &setUp)
     for note in problem.notes { Message.note(note) }
     let session = try progress.during("set-up") { try TrainingSession(problem) { progress.begin($0) } }
     for note in session.notes { Message.note(note) }
