@@ -36,6 +36,22 @@ public enum LinearAlgebra {
       result.base, blasint(max(result.stride, 1)))
   }
 
+  /// `result += op(left) right` in double precision, all row by row; op transposes `left` when it is wanted.
+  ///
+  /// Shapes: op(left) is `rows` x `inner`, `right` `inner` x `columns`, `result` `rows` x `columns`; the strides are the distances of
+  /// their rows. Complexity: 2 `rows` `columns` `inner` flops.
+  public static func addProduct(
+    _ left: UnsafePointer<Double>, stride leftStride: Int, transposed: Bool = false,
+    _ right: UnsafePointer<Double>, stride rightStride: Int, rows: Int, columns: Int, inner: Int,
+    to result: UnsafeMutablePointer<Double>, stride: Int
+  ) {
+    guard rows > 0, columns > 0, inner > 0 else { return }
+    _ = singleThreaded
+    cblas_dgemm(
+      CblasRowMajor, transposed ? CblasTrans : CblasNoTrans, CblasNoTrans, blasint(rows), blasint(columns),
+      blasint(inner), 1, left, blasint(leftStride), right, blasint(rightStride), 1, result, blasint(stride))
+  }
+
   /// The most multiply-adds of a product for which OpenBLAS may take a kernel for small ones.
   static let smallProduct = 1_000_000
 

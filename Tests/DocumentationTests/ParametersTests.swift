@@ -71,7 +71,7 @@ import Testing
     let configuration = Mirror(reflecting: TrainingConfiguration()).children.compactMap(\.label)
     let preprocessing = Mirror(reflecting: PreprocessingOptions()).children.compactMap(\.label)
     let options = Mirror(reflecting: DatasetOptions()).children.compactMap(\.label)
-    #expect(configuration.count == 19 && preprocessing.count == 3 && options.count == 11)
+    #expect(configuration.count == 21 && preprocessing.count == 3 && options.count == 11)
     for field in configuration { #expect(text.contains("`TrainingConfiguration.\(field)`"), "\(field)") }
     for field in preprocessing { #expect(text.contains("`PreprocessingOptions.\(field)`"), "\(field)") }
     for field in options { #expect(text.contains("`DatasetOptions.\(field)`"), "\(field)") }

@@ -17,7 +17,7 @@ import Testing
       ["train", "breast-cancer.csv", "--points", "400", "--out", "m", "--log", "log", "--audit", "1"]
         + options,
       in: folder)
-    #expect(trained.errorLines.contains { $0.hasPrefix("firetree: ridge: ") })
+    #expect(trained.errorLines.contains { $0.hasPrefix("firetree: tuned by leave-one-out") })
     #expect(trained.errorLines.contains { $0.hasSuffix(", gauss-newton") })
     #expect(trained.errorLines.contains { $0.hasPrefix("firetree: audit: ") && $0.hasSuffix("none missed") })
     let lines = try folder.text("log").split(separator: "\n").map { try JSON.object(String($0)) }
@@ -35,6 +35,26 @@ import Testing
     #expect(!facts.contains { $0.hasPrefix("training learning_rate") || $0.hasPrefix("training momentum") })
   }
 
+  /// Nothing is given but the table.
+  @Test func nothingToTune() throws {
+    let options = ["--optimizer", "gauss-newton", "--neurons", "auto"]
+    let trained = try Command.succeed(
+      ["train", "breast-cancer.csv", "--points", "400", "--out", "m"] + options, in: folder)
+    for begin in [
+      "tuned by leave-one-out on 400 points: ", "leave-one-out error: ", "runner-up: ", "neurons: ",
+    ] {
+      #expect(trained.errorLines.filter { $0.hasPrefix("firetree: \(begin)") }.count == 1, "\(begin)")
+    }
+    let result = try JSON.object(
+      try Command.succeed(["evaluate", "m", "breast-cancer.csv", "--skip", "400", "--json"], in: folder)
+        .output)
+    #expect(try JSON.number(result["accuracy"]) > 0.95)
+    for command in ["plan", "verify"] {
+      let few = command == "verify" ? ["--engine", "gram", "--iterations", "2"] : []
+      try Command.succeed([command, "diabetes.csv"] + options + few, in: folder)
+    }
+  }
+
   /// The same bytes on any number of threads, for every engine.
   @Test(arguments: EngineKind.allCases) func theModelIsAFunctionOfTheSeed(engine: EngineKind) throws {
     let models = try ["1", "2", "3"].map { threads in
@@ -48,7 +68,8 @@ import Testing
 
   @Test func verifyComparesEveryStep() throws {
     let result = try Command.succeed(
-      ["verify", "diabetes.csv", "--neurons", "200", "--iterations", "4", "--optimizer", "gauss-newton"],
+      ["verify", "diabetes.csv", "--neurons", "200", "--iterations", "4", "--optimizer", "gauss-newton"]
+        + ["--threshold", "1", "--ridge", "0.001"],
       in: folder)
     let rows = result.outputLines.dropFirst().map { $0.split(separator: " ").map(String.init) }
     #expect(rows.count == EngineKind.allCases.count - 1)
@@ -84,7 +105,9 @@ import Testing
       ["train"] + newton + ["--ridge", "nan"], ["train"] + newton + ["--neurons", "inf"],
       ["verify"] + newton + ["--momentum", "0"], ["benchmark"] + newton + ["--learning-rate", "2"],
       ["plan"] + newton + ["--momentum", "0.9"], ["train", "diabetes.csv", "--ridge", "1"],
-      ["train", "diabetes.csv", "--optimizer", "newton"],
+      ["train", "diabetes.csv", "--optimizer", "newton"], ["train", "diabetes.csv", "--neurons", "auto"],
+      ["train"] + newton + ["--neurons", "auto", "--threshold", "paper"],
+      ["train", "diabetes.csv", "--tune", "loo"],
     ]
     let text = try Snapshot.transcript(of: commands, code: 64, in: folder)
     try Snapshot.expect(text, equals: "usage-gauss-newton")

@@ -1,4 +1,3 @@
-import COpenBLAS
 import FireTreeCore
 
 /// The limit kernel of many points seen from some of them, its landmarks: K is about C A^-1 C^T with C the columns of the landmarks
@@ -68,10 +67,10 @@ struct NystromInverse: Sendable {
           // The longest rows first.
           let range = tiles[tiles.count - 1 - shard]
           columns.forEachDoubleTile(columns: 0..<range.upperBound) { _, tile, count in
-            cblas_dgemm(
-              CblasRowMajor, CblasTrans, CblasNoTrans, blasint(range.count), blasint(range.upperBound),
-              blasint(count), 1, tile + range.lowerBound, blasint(range.upperBound), tile,
-              blasint(range.upperBound), 1, result + range.lowerBound * order, blasint(order))
+            LinearAlgebra.addProduct(
+              tile + range.lowerBound, stride: range.upperBound, transposed: true, tile,
+              stride: range.upperBound, rows: range.count, columns: range.upperBound, inner: count,
+              to: result + range.lowerBound * order, stride: order)
           }
         }
       }
@@ -95,10 +94,10 @@ struct NystromInverse: Sendable {
           workers.forEachShard(of: tiles.count) { shard in
             let range = tiles[shard]
             columns.forEachDoubleTile(columns: range) { first, tile, count in
-              cblas_dgemm(
-                CblasRowMajor, CblasTrans, CblasNoTrans, blasint(range.count), blasint(width), blasint(count),
-                1, tile, blasint(range.count), right + first * width, blasint(width), 1,
-                sums + range.lowerBound * width, blasint(width))
+              LinearAlgebra.addProduct(
+                tile, stride: range.count, transposed: true, right + first * width, stride: width,
+                rows: range.count, columns: width, inner: count, to: sums + range.lowerBound * width,
+                stride: width)
             }
           }
         }
@@ -112,11 +111,10 @@ struct NystromInverse: Sendable {
           guard let source = solved.baseAddress, let base = result.baseAddress else { return }
           nonisolated(unsafe) let (inner, images) = (source, base)
           workers.forEachShard(of: rows.count) { shard in
-            columns.rows(rows[shard]).forEachDoubleTile(columns: 0..<order) { _, tile, count in
-              cblas_dgemm(
-                CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(count), blasint(width), blasint(order), 1,
-                tile, blasint(order), inner, blasint(width), 0,
-                images + rows[shard].lowerBound * width, blasint(width))
+            columns.rows(rows[shard]).forEachDoubleTile(columns: 0..<order) { first, tile, count in
+              LinearAlgebra.addProduct(
+                tile, stride: order, inner, stride: width, rows: count, columns: width, inner: order,
+                to: images + (rows[shard].lowerBound + first) * width, stride: width)
             }
           }
         }
