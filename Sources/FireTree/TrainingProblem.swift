@@ -132,6 +132,10 @@ public struct TrainingProblem: Sendable {
     }
     firingShare = NormalDistribution.firingShare(threshold: Double(threshold), norms: norms)
     availableMemory = ByteCount.available
+    if points.count > 1, truth.isConstant {
+      self.notes.append(
+        "all points have the same target, so there is nothing to learn: is it the right column?")
+    }
     // The limit kernel has no weights.
     if configuration.predictor == .network {
       let why = reason.map { " (\($0))" } ?? ""

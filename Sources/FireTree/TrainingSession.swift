@@ -55,6 +55,8 @@ public final class TrainingSession {
   private var gaussNewton: GaussNewton?
   private let form: HiddenWeights.Form
   private let start: Double
+  private let startShare: Double
+  private var warnings = TrainingWarnings()
   /// The state of the mark; nil when there is none.
   private var best: TrainingRecord?
   private let keepsBest: Bool
@@ -141,9 +143,9 @@ public final class TrainingSession {
     start = problem.loss.value(outputs: running.outputs(.all), truth: problem.truth)
     control = StepControl(
       rule: first, isAdaptive: problem.configuration.isAdaptive && gaussNewton == nil, start: start)
+    startShare = Self.share(of: running)
     record = TrainingRecord(
-      iteration: running.iteration, loss: start, firingPairs: running.firingPairs,
-      firingShare: Self.share(of: running))
+      iteration: running.iteration, loss: start, firingPairs: running.firingPairs, firingShare: startShare)
   }
 
   /// Throws a usage error, before anything is allocated, for a rule that the engine does not follow.
@@ -253,6 +255,7 @@ public final class TrainingSession {
     let configuration = problem.configuration
     while true {
       try requireConvergence()
+      warnings.observe(record)
       for observer in observers { try observer.observe(record, session: self) }
       if record.iteration >= configuration.iterations { return try end(.iterations) }
       if let target = configuration.targetLoss, record.loss <= target { return try end(.targetLoss) }
@@ -282,6 +285,10 @@ public final class TrainingSession {
         "the learning rate was halved \(control.halvings) times because the loss had risen soon again, or far"
       )
     }
+    let lines = warnings.lines(
+      for: record, reason: reason, share: startShare, constant: problem.truth.constantLoss,
+      optimizer: problem.configuration.optimizer)
+    for line in lines { note(line) }
     if record.loss > start {
       note(
         "the loss rose from \(start) to \(record.loss): the learning rate \(rule.rate) may be too large")

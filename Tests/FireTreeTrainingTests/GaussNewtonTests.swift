@@ -70,7 +70,7 @@ import Testing
     func optimizer(_ ridge: Double, threads: Int = 2) throws -> GaussNewton {
       try GaussNewton(
         points: points, truth: truth, threshold: network.threshold, ridge: ridge,
-        workers: Workers(threads: threads))
+        workers: Workers(threads: threads), tolerance: 1e-5)
     }
   }
 
@@ -165,16 +165,39 @@ import Testing
         var system = normal
         for p in right.indices { system[p][p] += ridge + damping * unit }
         let delta = Self.solve(system, right)
-        let kept = weights
+        let (kept, predicted) = (weights, prediction(delta))
         for r in 0..<m { for j in 0..<d { weights[r][j] += delta[r * d + j] } }
         if objective < before {
-          if failed == 0 { damping /= 4 }
+          let gain = (before - objective) / (before - predicted)
+          damping *= gain >= 0.75 ? 0.25 : gain >= 0.4 ? 0.5 : gain >= 0.2 ? 1 : 2
           return failed
         }
         weights = kept
         damping *= 4
       }
       return 12
+    }
+
+    /// The objective of weights moved by `delta`, if every pair stays as it is.
+    private func prediction(_ delta: [Double]) -> Double {
+      let d = weights[0].count
+      var (loss, movement) = (0.0, 0.0)
+      for i in 0..<n {
+        var residual = residual(i)
+        for r in 0..<m where correlation(r, i) > threshold {
+          var change = 0.0
+          for j in 0..<d { change += delta[r * d + j] * problem.rows[i][j] }
+          for c in residual.indices { residual[c] += outputWeight(r, c) * change * scale }
+        }
+        for e in residual { loss += omega(i) * e * e }
+      }
+      for r in 0..<m {
+        for j in 0..<d {
+          let v = weights[r][j] + delta[r * d + j] - start[r][j]
+          movement += v * v
+        }
+      }
+      return loss / 2 + ridge / 2 * movement
     }
 
     private static func solve(_ matrix: [[Double]], _ right: [Double]) -> [Double] {
@@ -268,7 +291,7 @@ import Testing
     for whole in [100, 20] {
       var optimizer = try GaussNewton(
         points: problem.points, truth: problem.truth, threshold: 0.3, ridge: 0.01,
-        workers: Workers(threads: 2), wholePoints: whole, landmarks: 25)
+        workers: Workers(threads: 2), wholePoints: whole, landmarks: 25, tolerance: 1e-5)
       var engine = problem.engine(.gram)
       for _ in 0..<4 {
         let (next, report) = try #require(try optimizer.step(engine))

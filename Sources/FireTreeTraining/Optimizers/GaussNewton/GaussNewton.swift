@@ -11,7 +11,8 @@ import FireTreeCore
 ///
 /// (arXiv 2208.04508, with ridge and damping; Nocedal, Wright: Numerical Optimization, section 10.3.) Only vectors of n x C are
 /// solved for, by conjugate gradients in double precision; nothing of size n C x n C or m d is made. A step that does not lower the
-/// objective is taken back, and tried with four times the damping; after one that does at once, the damping is a fourth.
+/// objective is taken back, and tried with four times the damping; after another one the damping follows how well the linear problem
+/// had predicted the objective.
 ///
 /// The engine decides how the firing pattern is found: it is made anew from the state after each step, since every neuron moves
 /// far. All engines take the same steps within rounding.
@@ -37,7 +38,7 @@ public struct GaussNewton: Sendable {
 
   /// lambda at the start.
   public static let initialDamping = 0.3
-  /// What it is divided by after a step that needed no other trial, and multiplied by after one that was taken back.
+  /// What it is multiplied by after a step that was taken back, and divided by at most after another one.
   public static let dampingFactor = 4.0
   /// Training has converged when a step lowers the objective by less than this share.
   public static let smallestFall = 1e-3
@@ -46,11 +47,12 @@ public struct GaussNewton: Sendable {
   /// Steps that are tried in a row.
   static let mostTrials = 12
   /// Equations are solved until this share of the right side is left, by at most so many products.
-  static let tolerance = 1e-4
+  package static let tolerance = 1e-3
   static let mostProducts = 200
 
   /// The mean diagonal of the limit kernel, its unit.
   private let unit: Double
+  private let tolerance: Double
   /// S; nil where all points count alike.
   private let roots: [Float]?
   private let truth: Supervision
@@ -80,14 +82,16 @@ public struct GaussNewton: Sendable {
   ) throws(FireTreeError) {
     try self.init(
       points: points, truth: truth, threshold: threshold, ridge: ridge, workers: workers,
-      wholePoints: KernelPreconditioner.wholePoints, landmarks: KernelPreconditioner.landmarks)
+      tolerance: Self.tolerance)
   }
 
-  /// With other numbers of points. For tests.
+  /// With other numbers of points, and another tolerance of the equations. For tests.
   package init(
     points: DataPoints, truth: Supervision, threshold: Float, ridge: Double, workers: Workers,
-    wholePoints: Int, landmarks: Int
+    wholePoints: Int = KernelPreconditioner.wholePoints, landmarks: Int = KernelPreconditioner.landmarks,
+    tolerance: Double
   ) throws(FireTreeError) {
+    self.tolerance = tolerance
     precondition(ridge >= 0 && ridge.isFinite, "a ridge of \(ridge)")
     (self.ridge, damping, self.truth) = (ridge, Self.initialDamping, truth)
     roots = truth.weights.map { $0.map { $0.squareRoot() } }
@@ -144,14 +148,24 @@ public struct GaussNewton: Sendable {
         continue
       }
       (report.damping, report.objective) = (damping, after)
-      // The damping that had to grow for this step would have to grow again.
-      if report.takenBack == 0 { damping /= Self.dampingFactor }
+      damping *= Self.change(gain: (before - after) / (before - solved.objective))
       isConverged = before - after < Self.smallestFall * before || after <= Self.negligible * first
       movement = nil
       return (next, report)
     }
     isConverged = true
     return nil
+  }
+
+  /// By what the damping changes after a step that brought `gain` of what was predicted of it: less where the prediction held,
+  /// more where it did not (Nocedal, Wright: Numerical Optimization, section 4.1, for the radius of a trust region).
+  private static func change(gain: Double) -> Double {
+    switch gain {
+    case 0.75...: 1 / dampingFactor
+    case 0.4...: 0.5
+    case 0.2...: 1
+    default: 2
+    }
   }
 
   /// The engine made anew from its state after `step`.
@@ -205,6 +219,8 @@ extension GaussNewton {
     var direction: Matrix
     /// |V'|^2 after the step.
     var movementSquare: Double
+    /// The objective after it, if no pair changed state.
+    var objective: Double
     var products: Int
   }
 
@@ -217,7 +233,7 @@ extension GaussNewton {
     let right = try rightSide(outputs, share: share)
     let preconditioner = preconditioner
     let solution = try ConjugateGradients.solve(
-      right, tolerance: Self.tolerance, maximumProducts: Self.mostProducts,
+      right, tolerance: tolerance, maximumProducts: Self.mostProducts,
       times: { (vector) throws(FireTreeError) in
         var image = scaled(
           try kernel.times(matrix(scaled(vector, columns), count, columns)).doubles(), columns)
@@ -227,9 +243,11 @@ extension GaussNewton {
       precondition: { (vector) throws(FireTreeError) in try preconditioner.apply(to: vector, columns: columns)
       })
     let direction = try matrix(scaled(solution.x, columns), count, columns)
+    let square = try movementSquare(after: solution.x, right, q: q, share: share)
+    // What the equations leave of the residuals is q x.
+    let left = q * q * ConjugateGradients.dot(solution.x, solution.x)
     return Solved(
-      direction: direction,
-      movementSquare: try movementSquare(after: solution.x, right, q: q, share: share),
+      direction: direction, movementSquare: square, objective: left / 2 + ridge * unit / 2 * square,
       products: solution.products)
   }
 

@@ -6,11 +6,11 @@ import FireTreeCore
 /// Up to `wholePoints` points by the Cholesky factor of the limit kernel, with more by Nystrom's approximation from some of them
 /// (`NystromKernel`), so that nothing of size n x n is held. A factor serves every q that its own is within a factor of eight of:
 /// that changes no eigenvalue of the product by more.
-struct KernelPreconditioner: Sendable {
+package struct KernelPreconditioner: Sendable {
   /// The most points of which the whole kernel is held.
-  static let wholePoints = 16_384
+  package static let wholePoints = 16_384
   /// Points that stand for all where there are more.
-  static let landmarks = 2_000
+  package static let landmarks = 2_000
   private static let reach = 8.0
 
   private enum Kernel: Sendable {
