@@ -15,7 +15,8 @@ STRICT_FLAGS = -Xswiftc -warnings-as-errors
 LARGE = FireTreeCLITests|DocumentationTests|HalfSpaceTests/equalsLinearScanUnderRandomScripts
 LARGE := $(LARGE)|CoFiringTensorTests/productsAndChanges|CertificateTests/threadsDoNotChangeBits
 LARGE := $(LARGE)|TangentEigenvalueTests|FreshPassTests|StartTests/manyBlocksOfPointsAndRounds
-LARGE := $(LARGE)|StartTests/trajectoriesAreThoseOfDense
+LARGE := $(LARGE)|StartTests/trajectoriesAreThoseOfDense|DenseCombinationsTests/bothFormsTrainAlike
+LARGE := $(LARGE)|SeededNetworkTests/enginesTakeMovedStructuredNetworks
 # Suites whose work runs on several threads, without long runs that repeat the same paths.
 THREADED = threadsDoNotChangeBits|AnyNumberOfThreads|WorkersTests|DetectorTests|CoFiringTensorTests|SeededNetworkTests
 THREADED := $(THREADED)|TrainingSessionTests|ContractTests|HiddenWeightsTests|SeededModelTests|FireTreeTests.ModelTests

@@ -106,7 +106,7 @@ public struct GaussNewton: Sendable {
   /// Takes the next step that lowers the objective, and returns the engine after it, or nil when there is none: then training has
   /// converged.
   ///
-  /// `engine` is left as it is. `initial` is what its weights began as, which a ridge needs. Throws a usage error when there is no
+  /// `engine` is left as it is. Throws a usage error when there is no
   /// memory for it or the initial weights are not known, a failure when OpenBLAS computes wrongly. Complexity: for every trial that
   /// of the engine's `init`, and of some tens of products with K, O(sum_r k_r^2) or O(k d) each for k firing pairs.
   public mutating func step(
