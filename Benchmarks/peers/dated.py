@@ -4,7 +4,9 @@ import datetime
 import json
 import os
 import shlex
+import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from report import PACKAGES, built_from, machine, memory, new_folder
@@ -39,6 +41,17 @@ class DatedFolder:
     def new(parent: Path, ending: str) -> Path:
         """Makes a folder that is named after this minute."""
         return new_folder(parent, datetime.datetime.now().strftime("%Y-%m-%d-%H%M") + f"-{ending}")
+
+
+def until_interrupted(work: Callable[[], None]) -> None:
+    """Does `work`; an interruption ends the program with 130. What is measured until then is kept."""
+    # A signal to end comes as an interruption, so that no child is left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        work()
+    except KeyboardInterrupt:
+        print("interrupted; what was measured is kept", file=sys.stderr)
+        sys.exit(130)
 
 
 def heading(path: Path) -> str:

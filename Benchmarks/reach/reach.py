@@ -32,7 +32,6 @@ import argparse
 import os
 import shlex
 import shutil
-import signal
 import sys
 from pathlib import Path
 
@@ -47,6 +46,7 @@ import row
 import trainings
 from bench import Bench, shown
 from compare import count, several
+from dated import until_interrupted
 from firetree import FireTree
 from folder import Folder
 from report import progress
@@ -163,13 +163,7 @@ def main() -> None:
     if options.render:
         print(row.page(row.read(options.render / "rows.csv")), end="")
         return
-    # A signal to end comes as an interruption, so that no child is left behind.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        measure(options)
-    except KeyboardInterrupt:
-        print("interrupted; what was measured is kept", file=sys.stderr)
-        sys.exit(130)
+    until_interrupted(lambda: measure(options))
 
 
 if __name__ == "__main__":

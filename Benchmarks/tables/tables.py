@@ -31,7 +31,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -44,6 +43,7 @@ import estimators
 import sets
 from child import Failure, run
 from compare import count, several
+from dated import until_interrupted
 from methods import FIRETREE, Methods, Split, is_firetree
 from report import duration, progress
 from scores import Folder, Score
@@ -216,13 +216,8 @@ def main() -> None:
         run([sys.executable, str(SCRIPTS / "page.py"), str(options.render)])
         print((options.render / "table.md").read_text(), end="")
         return
-    # A signal to end comes as an interruption, so that no child is left behind.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        measure(options)
-    except KeyboardInterrupt:
-        print("interrupted; what was measured is kept", file=sys.stderr)
-        sys.exit(130)
+        until_interrupted(lambda: measure(options))
     except Failure as failure:
         sys.exit(str(failure))
 
