@@ -150,6 +150,9 @@ public struct TrainingConfiguration: Sendable, Equatable {
     guard !choosesNeurons || usesGaussNewton else {
       throw .usage("an automatic width is for networks that gauss-newton trains")
     }
+    guard !choosesNeurons || threshold != .paper else {
+      throw .usage("the paper's threshold, sqrt(0.4 ln m), needs a number of neurons: it cannot choose one")
+    }
     guard iterations >= 0 else { throw .usage("iterations must be at least 0, not \(iterations)") }
     if case .value(let rate) = learningRate, !(rate > 0 && rate.isFinite) {
       throw .usage("the learning rate must be a positive number, not \(rate)")

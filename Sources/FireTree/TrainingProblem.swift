@@ -154,8 +154,8 @@ public struct TrainingProblem: Sendable {
     case .value(let value): threshold = value
     case .firingShare(let share):
       threshold = Float(NormalDistribution.threshold(firingShare: share, norms: points.norms()))
-    case .paper, .automatic:
-      throw .usage("the paper's threshold, sqrt(0.4 ln m), needs a number of neurons: it cannot choose one")
+    // The one is refused (`TrainingConfiguration.check`), the other tuned.
+    case .paper, .automatic: return nil
     }
     guard case .value(let ridge) = configuration.ridge else { return nil }
     var keys = target

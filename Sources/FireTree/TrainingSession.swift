@@ -230,10 +230,14 @@ public final class TrainingSession {
   /// Takes a step along `gradient`, that of any loss at the outputs of `points`, one row a selected point; that of the others
   /// is 0.
   ///
-  /// Precondition: the session has not been finished. Throws as `TrainingEngine.advance`.
+  /// Precondition: the session has not been finished. Throws as `TrainingEngine.advance`, and a usage error for a session of
+  /// Gauss-Newton, whose steps follow no gradient.
   @discardableResult
   public func step(_ gradient: Matrix, of points: PointSelection) throws(FireTreeError) -> TrainingRecord {
-    try step(gradient, of: points, by: rule)
+    guard gaussNewton == nil else {
+      throw .usage("a step along a gradient is for gradient descent, not for gauss-newton")
+    }
+    return try step(gradient, of: points, by: rule)
   }
 
   private func step(

@@ -54,6 +54,9 @@ import Testing
     }
     let losses = try [chosen, given].map { problem in
       let session = try TrainingSession(problem, engine: .gram)
+      #expect(throws: FireTreeError.self) {
+        try session.step(Matrix(rows: 150, columns: 1), of: .all)
+      }
       try session.run()
       return session.record.loss
     }

@@ -283,6 +283,26 @@ import Testing
     }
   }
 
+  /// With every point a landmark Nystrom's approximation is the kernel itself: the same inverse, of several columns and with weights.
+  @Test(arguments: [false, true]) func allLandmarks(isWeighted: Bool) throws {
+    let problem = try Problem(Shape(points: 300, inputs: 5, outputs: 1, isWeighted: isWeighted))
+    let roots = problem.truth.weights.map { $0.map { $0.squareRoot() } }
+    var random = SeededGenerator(seed: 5)
+    let vector = (0..<900).map { _ in Double.random(in: -1..<1, using: &random) }
+    for q in [0.01, 0.1, 3] {
+      let images = try [1000, 100].map { whole in
+        var preconditioner = try KernelPreconditioner(
+          points: problem.points, threshold: 0.3, roots: roots, workers: Workers(threads: 2),
+          wholePoints: whole, landmarks: 300)
+        try preconditioner.prepare(for: q)
+        return try preconditioner.apply(to: vector, columns: 3)
+      }
+      let size = images[0].map(abs).max() ?? 0
+      for (a, b) in zip(images[0], images[1]) { #expect(abs(a - b) < 1e-3 * size, "q = \(q)") }
+      #expect(size > 0.5 / (q + 50))
+    }
+  }
+
   /// With landmarks in the place of the whole kernel the same equations are solved, within more products.
   @Test(arguments: [false, true]) func landmarks(isWeighted: Bool) throws {
     let problem = try Problem(

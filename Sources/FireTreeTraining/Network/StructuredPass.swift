@@ -121,8 +121,7 @@ struct StructuredPass: FreshPoints {
     let owner: StructuredPass
     let neurons: Range<Int>
     let rows: MatrixView
-    /// Their base rows, and where these lie in the block.
-    let base: Range<Int>
+    /// Where their base rows lie in the block.
     let places: Range<Int>
     /// By how much <w, x> exceeds what transforms give of <w(0), x> at most, for each unit of |x|: the largest of the neurons
     /// of each base row.
@@ -131,7 +130,7 @@ struct StructuredPass: FreshPoints {
     init(_ owner: StructuredPass, _ neurons: Range<Int>, _ rows: MatrixView) {
       let copies = owner.initial.copies
       (self.owner, self.neurons, self.rows) = (owner, neurons, rows)
-      base = neurons.lowerBound / copies..<(neurons.upperBound + copies - 1) / copies
+      let base = neurons.lowerBound / copies..<(neurons.upperBound + copies - 1) / copies
       let first = base.lowerBound % owner.structured.blockSize
       places = first..<first + base.count
       reaches = owner.reaches(of: neurons, base: base, rows)

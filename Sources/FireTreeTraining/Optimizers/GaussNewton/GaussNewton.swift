@@ -40,6 +40,8 @@ public struct GaussNewton: Sendable {
   public static let initialDamping = 0.3
   /// What it is multiplied by after a step that was taken back, and divided by at most after another one.
   public static let dampingFactor = 4.0
+  /// Below it a damping is none, and without a ridge the equations need one.
+  static let smallestDamping = 1e-12
   /// Training has converged when a step lowers the objective by less than this share.
   public static let smallestFall = 1e-3
   /// An objective below this share of the first is made of rounding.
@@ -148,7 +150,8 @@ public struct GaussNewton: Sendable {
         continue
       }
       (report.damping, report.objective) = (damping, after)
-      damping *= Self.change(gain: (before - after) / (before - solved.objective))
+      let gain = (before - after) / (before - solved.objective)
+      damping = max(damping * Self.change(gain: gain), Self.smallestDamping)
       isConverged = before - after < Self.smallestFall * before || after <= Self.negligible * first
       movement = nil
       return (next, report)

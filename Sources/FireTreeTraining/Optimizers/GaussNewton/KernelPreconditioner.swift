@@ -41,7 +41,7 @@ package struct KernelPreconditioner: Sendable {
   /// `roots` are the square roots of the points' weights; all are 1 when it is nil. Of more than `wholePoints` points `landmarks`
   /// stand for all. Throws a usage error when there is no memory for it. Complexity: O(n^2) and n nnz, or n landmarks in place of
   /// n^2.
-  init(
+  package init(
     points: DataPoints, threshold: Float, roots: [Float]?, workers: Workers, wholePoints: Int,
     landmarks: Int
   ) throws(FireTreeError) {
@@ -65,7 +65,7 @@ package struct KernelPreconditioner: Sendable {
   ///
   /// Throws a usage error when there is no memory for it. Complexity: n^3 / 3 flops, or n L^2 for L landmarks; nothing where the
   /// last factor serves.
-  mutating func prepare(for q: Double) throws(FireTreeError) {
+  package mutating func prepare(for q: Double) throws(FireTreeError) {
     if case .none = inverse {} else if q <= self.q * Self.reach && q >= self.q / Self.reach { return }
     inverse = .none
     var tried = q
@@ -86,7 +86,7 @@ package struct KernelPreconditioner: Sendable {
   }
 
   /// What takes the place of (S K S + q I)^-1 v, for v of n x `columns`.
-  func apply(to vector: [Double], columns: Int) throws(FireTreeError) -> [Double] {
+  package func apply(to vector: [Double], columns: Int) throws(FireTreeError) -> [Double] {
     switch inverse {
     case .whole(let factor): try factor.solve(vector, columns: columns)
     case .reduced(let inverse): try inverse.apply(to: vector, columns: columns)

@@ -81,47 +81,43 @@ struct NystromInverse: Sendable {
   /// The product with a vector of n x `width`. Throws a usage error when there is no memory for it. Complexity: 4 n L flops a column.
   func apply(to vector: [Double], columns width: Int) throws(FireTreeError) -> [Double] {
     let (order, count) = (kernel.center.count, kernel.columns.rows)
-    let tiles = Tiles(of: order, size: 128)
     var inner = try [Double](allocating: order * width, repeating: 0)
     var result = try [Double](allocating: count * width, repeating: 0)
-    let columns = kernel.columns
-    columns.withView { columns in
-      vector.withUnsafeBufferPointer { vector in
-        inner.withUnsafeMutableBufferPointer { inner in
-          guard let source = vector.baseAddress, let base = inner.baseAddress else { return }
-          // Read by all; each shard writes to rows of its own.
-          nonisolated(unsafe) let (right, sums) = (source, base)
-          workers.forEachShard(of: tiles.count) { shard in
-            let range = tiles[shard]
-            columns.forEachDoubleTile(columns: range) { first, tile, count in
-              LinearAlgebra.addProduct(
-                tile, stride: range.count, transposed: true, right + first * width, stride: width,
-                rows: range.count, columns: width, inner: count, to: sums + range.lowerBound * width,
-                stride: width)
-            }
-          }
-        }
+    forEachShard(of: Tiles(of: order, size: 128), from: vector, into: &inner) { columns, range, right, sums in
+      columns.forEachDoubleTile(columns: range) { first, tile, count in
+        LinearAlgebra.addProduct(
+          tile, stride: range.count, transposed: true, right + first * width, stride: width,
+          rows: range.count, columns: width, inner: count, to: sums + range.lowerBound * width, stride: width)
       }
     }
     let solved = try factor.solve(inner, columns: width)
-    let rows = Tiles(of: count, size: 256)
-    columns.withView { columns in
-      solved.withUnsafeBufferPointer { solved in
-        result.withUnsafeMutableBufferPointer { result in
-          guard let source = solved.baseAddress, let base = result.baseAddress else { return }
-          nonisolated(unsafe) let (inner, images) = (source, base)
-          workers.forEachShard(of: rows.count) { shard in
-            columns.rows(rows[shard]).forEachDoubleTile(columns: 0..<order) { first, tile, count in
-              LinearAlgebra.addProduct(
-                tile, stride: order, inner, stride: width, rows: count, columns: width, inner: order,
-                to: images + (rows[shard].lowerBound + first) * width, stride: width)
-            }
-          }
-        }
+    forEachShard(of: Tiles(of: count, size: 256), from: solved, into: &result) {
+      columns, range, inner, images in
+      columns.rows(range).forEachDoubleTile(columns: 0..<order) { first, tile, count in
+        LinearAlgebra.addProduct(
+          tile, stride: order, inner, stride: width, rows: count, columns: width, inner: order,
+          to: images + (range.lowerBound + first) * width, stride: width)
       }
     }
     for i in result.indices { result[i] = (vector[i] - result[i]) / q }
     return result
+  }
+
+  /// Calls `body(C, range, source, target)` for every tile; it writes to the elements of `target` that belong to the range.
+  private func forEachShard(
+    of tiles: Tiles, from source: [Double], into target: inout [Double],
+    _ body: (MatrixView, Range<Int>, UnsafePointer<Double>, UnsafeMutablePointer<Double>) -> Void
+  ) {
+    kernel.columns.withView { columns in
+      source.withUnsafeBufferPointer { source in
+        target.withUnsafeMutableBufferPointer { target in
+          guard let first = source.baseAddress, let place = target.baseAddress else { return }
+          // Read by all; each shard writes to elements of its own.
+          nonisolated(unsafe) let (from, into) = (first, place)
+          workers.forEachShard(of: tiles.count) { body(columns, tiles[$0], from, into) }
+        }
+      }
+    }
   }
 }
 
